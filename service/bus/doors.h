@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The two doors: the session bus and the private socket, one set of objects behind both. */
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "common/failure.h"
+#include "service/bus/object.h"
+
+/* Limits (DESIGN, "Limits"; tested at the value and one over). */
+#define DOORS_PRIVATE_MAX        1024U /* private connections */
+#define DOORS_CALLS_MAX          64U   /* calls in flight from one peer */
+#define DOORS_QUEUE_MESSAGES_MAX 1024U /* to one private connection, then it is disconnected */
+#define DOORS_QUEUE_BYTES_MAX    MIB(4)
+
+typedef struct Doors Doors;
+typedef struct Peer Peer;
+
+typedef enum Door {
+        DOOR_SESSION = 1 << 0,
+        DOOR_PRIVATE = 1 << 1,
+        DOOR_BOTH = DOOR_SESSION | DOOR_PRIVATE,
+} Door;
+
+typedef struct DoorsObserver {
+        /* The session bus went, or came (again). */
+        void (*session_changed)(bool connected, void *userdata);
+        /* The name is another's, or was lost for good: leave. */
+        void (*name_lost)(void *userdata);
+        void *userdata;
+} DoorsObserver;
+
+/* root is registered on every connection with userdata as its vtables' userdata. */
+int doors_new(Doors **ret, sd_event *event, const BusObject *root, void *objects_userdata,
+        const DoorsObserver *observer);
+Doors *doors_free(Doors *d);
+DEFINE_CLEANUP(Doors *, doors_free)
+
+/* Opens the session bus ($DBUS_SESSION_BUS_ADDRESS, else $XDG_RUNTIME_DIR/bus), registers all
+ * objects, then requests the name asynchronously, then attaches to the loop. 0 when there is no
+ * session bus (it is then watched for where it can be), 1 when it connects. */
+int doors_open_session(Doors *d);
+
+/* Takes a listening socket over (from systemd, or made by doors_listen()). */
+int doors_adopt_socket(Doors *d, int fd);
+/* Makes path's folder 0700 and the socket 0600 and listens. */
+int doors_listen(Doors *d, const char *path);
+
+/* ---- peers ---- */
+
+/* The client that sent m: its unique name on the session bus, the connection itself on the private
+ * door (the sender in a private message's header is the peer's own word). *ret is borrowed and
+ * valid until the peer is gone. */
+int doors_get_peer(Doors *d, sd_bus_message *m, Peer **ret);
+bool peer_is_private(const Peer *p);
+const char *peer_name(const Peer *p); /* for logs: ":1.7", "private-3" */
+uint64_t peer_number(const Peer *p);  /* never used twice in a run */
+
+/* Called once when the peer's connection is gone, from the loop; then the watch is void. Freeing
+ * the watch before means no call. The peer is kept known (tracked) while watches exist. */
+typedef struct PeerWatch PeerWatch;
+typedef void (*peer_gone_t)(Peer *p, void *userdata);
+int peer_watch(Peer *p, peer_gone_t gone, void *userdata, PeerWatch **ret);
+PeerWatch *peer_watch_free(PeerWatch *w);
+DEFINE_CLEANUP(PeerWatch *, peer_watch_free)
+
+/* The peer says that it is no reason to stay (RegisterSurface option passive, Follow option
+ * passive). A private connection is a reason until then. */
+void peer_set_passive(Peer *p, bool passive);
+
+/* A signal to this peer alone. Send it with peer_send(), which counts the private queue and
+ * disconnects the peer over the limits (-ECONNRESET). */
+int peer_new_signal(
+        Peer *p, sd_bus_message **ret, const char *path, const char *interface, const char *member);
+int peer_send(Peer *p, sd_bus_message *m);
+
+/* ---- to all ---- */
+
+/* Appends the signal's arguments; called once for each connection it goes to. */
+typedef int (*doors_fill_t)(sd_bus_message *m, void *userdata);
+int doors_emit(Doors *d, Door doors, const char *path, const char *interface, const char *member,
+        doors_fill_t fill, void *userdata);
+/* PropertiesChanged with the values, or invalidated, as the vtable says. names NULL-ended. */
+int doors_emit_properties(Doors *d, const char *path, const char *interface, char **names);
+
+/* ---- calls in flight ---- */
+
+/* A handler that answers later takes the call over: counts it (FAILURE_BUSY over DOORS_CALLS_MAX
+ * from one peer), keeps the message, and answers exactly once. A call that is a reason to stay. */
+typedef struct Call Call;
+int call_new(Doors *d, sd_bus_message *m, Call **ret, sd_bus_error *error);
+sd_bus_message *call_message(Call *c);
+/* Each of these answers and frees the call. */
+int call_reply(Call *c, const char *types, ...);
+int call_reply_message(Call *c, sd_bus_message *reply);
+int call_fail(Call *c, const Failure *failure);
+
+/* ---- leaving ---- */
+
+/* The order that loses no call: stop listening, release the name, wait for its loss, answer all
+ * that came; then left() is called. Until then calls are served as ever. */
+typedef void (*doors_left_t)(void *userdata);
+int doors_leave(Doors *d, doors_left_t left, void *userdata);
+
+/* ---- numbers ---- */
+
+unsigned doors_calls(const Doors *d);
+unsigned doors_private_connections(const Doors *d);
+unsigned doors_reasons_to_stay(const Doors *d); /* calls, and private connections not passive */
+uint64_t doors_queued(const Doors *d);          /* messages in all write queues */

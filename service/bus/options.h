@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Reads the a{sv} of a call strictly: a key that is not in the table, one given twice, or a value
+ * of another type is InvalidArgument and names the key. */
+
+#include <systemd/sd-bus.h>
+
+#include "common/macro.h"
+
+typedef struct BusOption {
+        const char *name;
+        const char *type; /* 's','o' (const char *), 'b' (bool), 'u' (uint32_t), 't' (uint64_t), or
+                           * any other signature with parse set */
+        void *value;      /* strings are borrowed from the message */
+        bool *given;      /* or NULL */
+        int (*parse)(sd_bus_message *m, void *value, sd_bus_error *error);
+} BusOption;
+
+int bus_read_options(
+        sd_bus_message *m, const BusOption *options, size_t n_options, sd_bus_error *error);
+
+/* For metadata and answers: one {sv} entry. */
+int bus_append_string(sd_bus_message *m, const char *key, const char *value);
+int bus_append_bool(sd_bus_message *m, const char *key, bool value);
+int bus_append_u32(sd_bus_message *m, const char *key, uint32_t value);
+int bus_append_u64(sd_bus_message *m, const char *key, uint64_t value);
+int bus_append_double(sd_bus_message *m, const char *key, double value);

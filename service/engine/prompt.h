@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What an engine is asked: a system prompt and the messages of one branch, oldest first. */
+
+#include "common/text.h"
+
+typedef struct PromptAttachment {
+        char *name, *type;
+        void *data;
+        size_t size;
+} PromptAttachment;
+
+typedef struct PromptMessage {
+        Role role;
+        char *text;
+        size_t size;
+        PromptAttachment *attachments;
+        size_t n_attachments;
+} PromptMessage;
+
+typedef struct Prompt {
+        char *system; /* "" = none */
+        PromptMessage *messages;
+        size_t n_messages;
+        bool continues; /* the last message is an assistant's: go on with its text */
+} Prompt;
+
+Prompt *prompt_free(Prompt *p);
+DEFINE_CLEANUP(Prompt *, prompt_free)

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A thread for what blocks. Jobs run there one after another, in the order in which they were
+ * submitted; each job's completion runs later on the loop. The thread sees plain data only: never
+ * the bus, the loop, or an object of another room. */
+
+#include <systemd/sd-event.h>
+
+#include "common/macro.h"
+
+typedef struct Worker Worker;
+
+/* All callbacks get the data given to worker_submit(). run is called on the thread; done on the
+ * loop, exactly once for each job whose run was called, unless the worker is freed first: then
+ * discard (or done, where discard is NULL, is NOT called; give discard when data must be freed). */
+typedef struct WorkerJob {
+        void (*run)(void *data);
+        void (*done)(void *data);
+        void (*discard)(void *data);
+        void *data;
+} WorkerJob;
+
+/* Around all jobs that wait when the thread wakes up (group commit). Optional; on the thread. */
+typedef struct WorkerBatch {
+        void (*begin)(void *userdata);
+        void (*end)(void *userdata);
+        void *userdata;
+} WorkerBatch;
+
+/* The thread starts with the first job. All signals are blocked in it. batch may be NULL. */
+int worker_new(Worker **ret, sd_event *event, const char *name, const WorkerBatch *batch);
+
+/* Runs what was submitted, joins the thread, calls discard for what has not been delivered. */
+Worker *worker_free(Worker *w);
+DEFINE_CLEANUP(Worker *, worker_free)
+
+int worker_submit(Worker *w, const WorkerJob *job);
+
+/* Jobs submitted whose done has not been called. */
+unsigned worker_pending(const Worker *w);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Who draws: each registered surface, what it can do, and which conversation it shows to a person.
+ */
+
+#include "common/failure.h"
+
+#define SURFACES_MAX             64U
+#define SURFACE_NAME_MAX         256U /* bytes */
+#define SURFACE_CAPABILITIES_MAX 16U
+
+typedef enum SurfaceCapability {
+        SURFACE_TEXT = 1 << 0,
+        SURFACE_AVATAR = 1 << 1,
+        SURFACE_NOTIFY = 1 << 2,
+        SURFACE_COMMAND = 1 << 3,
+} SurfaceCapability;
+
+typedef struct Surfaces Surfaces;
+typedef struct Surface Surface;
+
+int surfaces_new(Surfaces **ret);
+Surfaces *surfaces_free(Surfaces *s);
+DEFINE_CLEANUP(Surfaces *, surfaces_free)
+
+/* capabilities: names, NULL-ended; an unknown one is FAILURE_INVALID_ARGUMENT and named. */
+int surface_new(Surfaces *s, const char *name, char *const *capabilities, bool passive,
+        Surface **ret, Failure *failure);
+Surface *surface_free(Surface *s); /* unlinks itself */
+
+uint32_t surface_number(const Surface *s);
+const char *surface_name(const Surface *s);
+SurfaceCapability surface_capabilities(const Surface *s);
+const char *surface_focus(const Surface *s); /* an object path, "/" = none */
+int surface_set_focus(Surface *s, const char *path);
+bool surface_passive(const Surface *s);
+
+Surface *surfaces_find(Surfaces *s, uint32_t number);
+Surface *surfaces_next(Surfaces *s, Surface *after);
+unsigned surfaces_count(const Surfaces *s);
+unsigned surfaces_active(const Surfaces *s); /* not passive: reasons to stay */
+bool surfaces_any_focus(Surfaces *s, const char *path);
