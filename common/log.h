@@ -12,6 +12,8 @@
 /* Call once at start; ident is the program's name (SYSLOG_IDENTIFIER=). Reads CONDUCTOR_LOG_LEVEL.
  */
 void log_open(const char *ident);
+/* The same with another socket in the journal's place: for tests. */
+void log_open_at(const char *ident, const char *journal_socket);
 
 void log_set_max_level(int level); /* LOG_ERR … LOG_DEBUG */
 int log_get_max_level(void);
