@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Words to values. Each takes the whole string (white space around it is not accepted) and returns
+ * -EINVAL for what it does not know, -ERANGE for what does not fit. */
+
+#include "common/macro.h"
+
+int parse_u64(const char *s, uint64_t *ret); /* decimal digits only */
+int parse_bool(const char *s, bool *ret);    /* yes, true, on, 1; no, false, off, 0; any case */
+
+/* "5min", "1h 30min", "500ms", "2.5s"; a plain number is seconds; "infinity" is USEC_INFINITY.
+ * Units as in systemd.time(7): us, ms, s, min, h, d, w and their long forms. */
+int parse_usec(const char *s, usec_t *ret);
+
+/* "100", "64K", "1.5M", "2G", "1T": to the base 1024. */
+int parse_size(const char *s, uint64_t *ret);
