@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/bus/call.h"
+
+#include <stdarg.h>
+
+#include "common/names.h"
+
+int client_fail(Failure *failure, int r, const sd_bus_error *error)
+{
+        const char *own;
+
+        assert(r < 0);
+
+        if (!error || !sd_bus_error_is_set(error))
+                return failure_set_errno(failure, r, "The conductor service did not answer");
+
+        own = startswith(error->name, ERROR_PREFIX);
+        if (own) {
+                (void) failure_set(
+                        failure, failure_code_from_string(own), "%s", strempty(error->message));
+                return r;
+        }
+        if (sd_bus_error_has_names(
+                    error, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER)) {
+                (void) failure_set(failure, FAILURE_INTERNAL,
+                        "The bus does not know the conductor service. Is it installed? "
+                        "'systemctl --user status conductor.service' says more.");
+                return r;
+        }
+        if (sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_METHOD)) {
+                (void) failure_set(failure, FAILURE_NOT_SUPPORTED,
+                        "The running conductor service is older than this program: "
+                        "'systemctl --user restart conductor.service' starts the new one.");
+                return r;
+        }
+        (void) failure_set(failure,
+                sd_bus_error_has_name(error, SD_BUS_ERROR_INVALID_ARGS) ? FAILURE_INVALID_ARGUMENT
+                                                                        : FAILURE_INTERNAL,
+                "%s", strempty(error->message));
+        return r;
+}
+
+int client_new_call(sd_bus *bus, const char *path, const char *interface, const char *member,
+        sd_bus_message **ret)
+{
+        return sd_bus_message_new_method_call(bus, ret, BUS_NAME, path, interface, member);
+}
+
+int client_send(sd_bus *bus, sd_bus_message *call, sd_bus_message **ret_reply, Failure *failure)
+{
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = sd_bus_call(bus, call, UINT64_MAX, &error, ret_reply);
+        if (r < 0)
+                return client_fail(failure, r, &error);
+        return 0;
+}
+
+int client_call(sd_bus *bus, const char *path, const char *interface, const char *member,
+        sd_bus_message **ret_reply, Failure *failure, const char *types, ...)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        va_list ap;
+        int r;
+
+        r = client_new_call(bus, path, interface, member, &call);
+        if (r >= 0 && !isempty(types)) {
+                va_start(ap, types);
+                r = sd_bus_message_appendv(call, types, ap);
+                va_end(ap);
+        }
+        if (r < 0)
+                return failure_set_errno(failure, r, "%s cannot be called", member);
+        return client_send(bus, call, ret_reply, failure);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/bus/connect.h"
+
+#include <sys/stat.h>
+
+#include "common/buffer.h"
+
+#define HOST_MAX 255U
+
+int client_runtime_directory(char **ret)
+{
+        _cleanup_free_ char *usual = NULL;
+        const char *set = getenv("XDG_RUNTIME_DIR");
+        struct stat st;
+
+        if (!isempty(set) && set[0] == '/')
+                usual = strdup(set);
+        else if (asprintf(&usual, "/run/user/%u", (unsigned) geteuid()) < 0)
+                usual = NULL;
+        if (!usual)
+                return -ENOMEM;
+        if (stat(usual, &st) < 0)
+                return -errno;
+        if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid())
+                return -ENOENT;
+        *ret = TAKE_PTR(usual);
+        return 0;
+}
+
+/* D-Bus addresses escape all but a few characters as %xx. */
+static int append_escaped(Buffer *b, const char *value)
+{
+        int r;
+
+        for (const char *p = value; *p; p++) {
+                bool plain = (*p >= '0' && *p <= '9') || (*p >= 'A' && *p <= 'Z') ||
+                        (*p >= 'a' && *p <= 'z') || strchr("-_/.\\*", *p);
+
+                r = plain ? buffer_append(b, p, 1)
+                          : buffer_append_format(b, "%%%02x", (unsigned char) *p);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int path_address(const char *folder, const char *name, char **ret)
+{
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(KIB(16));
+        int r;
+
+        r = buffer_append_string(&b, "unix:path=");
+        if (r < 0)
+                return r;
+        r = append_escaped(&b, folder);
+        if (r < 0)
+                return r;
+        r = buffer_append_string(&b, name);
+        if (r < 0)
+                return r;
+        return buffer_steal(&b, ret, NULL);
+}
+
+static int start(const char *address, bool is_bus, sd_bus **ret)
+{
+        _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+        int r;
+
+        r = sd_bus_new(&bus);
+        if (r < 0)
+                return r;
+        r = sd_bus_set_address(bus, address);
+        if (r < 0)
+                return r;
+        r = sd_bus_set_bus_client(bus, is_bus);
+        if (r < 0)
+                return r;
+        r = sd_bus_negotiate_fds(bus, true);
+        if (r < 0)
+                return r;
+        r = sd_bus_start(bus);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(bus);
+        return 0;
+}
+
+static int connect_session(sd_bus **ret)
+{
+        _cleanup_free_ char *folder = NULL, *address = NULL;
+        const char *set = getenv("DBUS_SESSION_BUS_ADDRESS");
+        int r;
+
+        if (!isempty(set))
+                return start(set, true, ret);
+        r = client_runtime_directory(&folder);
+        if (r < 0)
+                return r;
+        r = path_address(folder, "/bus", &address);
+        if (r < 0)
+                return r;
+        return start(address, true, ret);
+}
+
+static int connect_private(sd_bus **ret)
+{
+        _cleanup_free_ char *folder = NULL, *address = NULL;
+        int r;
+
+        r = client_runtime_directory(&folder);
+        if (r < 0)
+                return r;
+        r = path_address(folder, "/conductor/bus", &address);
+        if (r < 0)
+                return r;
+        return start(address, false, ret);
+}
+
+static int connect_host(const char *host, sd_bus **ret, Failure *failure)
+{
+        _cleanup_buffer_ Buffer address = BUFFER_INIT(KIB(4));
+        int r;
+
+        /* ssh would read a leading dash as an option. */
+        if (host[0] == '-' || isempty(host) || strlen(host) > HOST_MAX)
+                return failure_set(failure, FAILURE_INVALID_ARGUMENT,
+                        "'%.64s' is not a host; write user@host.", host);
+        r = buffer_append_string(&address, "unixexec:path=ssh,argv1=-xT,argv2=--,argv3=");
+        if (r < 0)
+                return failure_set_errno(failure, r, "Cannot connect");
+        r = append_escaped(&address, host);
+        if (r < 0)
+                return failure_set_errno(failure, r, "Cannot connect");
+        r = buffer_append_string(&address, ",argv4=systemd-stdio-bridge,argv5=--user");
+        if (r < 0)
+                return failure_set_errno(failure, r, "Cannot connect");
+        r = start(buffer_text(&address), true, ret);
+        if (r < 0)
+                return failure_set_errno(failure, r, "Cannot start ssh to %s", host);
+        return 0;
+}
+
+static int fail_unreachable(int session, int private, Failure *failure)
+{
+        _cleanup_free_ char *folder = NULL;
+
+        if (client_runtime_directory(&folder) < 0)
+                return failure_set(failure, FAILURE_INTERNAL,
+                        "There is no session here: XDG_RUNTIME_DIR is not set and /run/user/%u "
+                        "is missing. Log in, or run 'loginctl enable-linger' once; under su or "
+                        "cron, linger is what keeps the session's bus.",
+                        (unsigned) geteuid());
+        errno = -(private < 0 ? private : session);
+        return failure_set(failure, FAILURE_INTERNAL,
+                "The conductor service cannot be reached, neither on the session bus nor at "
+                "%s/conductor/bus (%m). 'systemctl --user start conductor.socket' opens the "
+                "door; 'conductor doctor' finds out more.",
+                folder);
+}
+
+int client_connect(
+        const ClientOptions *options, sd_bus **ret, ClientDoor *ret_door, Failure *failure)
+{
+        const char *door = getenv("CONDUCTOR_BUS"), *address;
+        int session = -ENOENT, private = -ENOENT;
+
+        if (options && options->host) {
+                *ret_door = CLIENT_REMOTE;
+                return connect_host(options->host, ret, failure);
+        }
+        if (isempty(door) || streq(door, "session")) {
+                *ret_door = CLIENT_SESSION;
+                session = connect_session(ret);
+                if (session >= 0)
+                        return 0;
+        }
+        if (isempty(door) || streq(door, "private")) {
+                *ret_door = CLIENT_PRIVATE;
+                private = connect_private(ret);
+                if (private >= 0)
+                        return 0;
+                return fail_unreachable(session, private, failure);
+        }
+        if (session < 0 && streq(door, "session"))
+                return fail_unreachable(session, private, failure);
+
+        address = startswith(door, "bus:");
+        *ret_door = address ? CLIENT_SESSION : CLIENT_PRIVATE;
+        if (!address)
+                address = startswith(door, "peer:");
+        if (!address)
+                return failure_set(failure, FAILURE_INVALID_ARGUMENT,
+                        "CONDUCTOR_BUS=%s is not understood; it may be session, private, "
+                        "bus:ADDRESS or peer:ADDRESS.",
+                        door);
+        session = start(address, *ret_door == CLIENT_SESSION, ret);
+        if (session < 0)
+                return failure_set_errno(failure, session, "Cannot connect to %s", address);
+        return 0;
+}

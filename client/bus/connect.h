@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* How every client reaches the service: the session bus, then the private socket. It falls back
+ * only when connecting fails, never after a call was sent. */
+
+#include <systemd/sd-bus.h>
+
+#include "common/failure.h"
+
+typedef enum ClientDoor {
+        CLIENT_SESSION,
+        CLIENT_PRIVATE,
+        CLIENT_REMOTE, /* over ssh: descriptors do not pass */
+} ClientDoor;
+
+typedef struct ClientOptions {
+        const char *host; /* user@host for ssh, or NULL */
+} ClientOptions;
+
+/* Connects as $CONDUCTOR_BUS says (session, private, bus:ADDRESS, peer:ADDRESS; unset: session,
+ * then private). Blocks until the connection is made, not until the service answers. A failure's
+ * sentence says what is missing and what mends it. */
+int client_connect(
+        const ClientOptions *options, sd_bus **ret, ClientDoor *ret_door, Failure *failure);
+
+/* The folder of the user's bus: $XDG_RUNTIME_DIR, else /run/user/UID when it is there and ours.
+ * -ENOENT. The caller frees. */
+int client_runtime_directory(char **ret);

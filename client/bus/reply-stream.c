@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/bus/reply-stream.h"
+
+#include "client/bus/call.h"
+#include "common/names.h"
+
+/* A service's window is 64 deltas and 256 KiB: half of it, so that it never runs dry. */
+#define ACK_DELTAS 32U
+#define ACK_BYTES  KIB(128)
+#define FETCH_MAX  MIB(1)
+
+struct ReplyStream {
+        sd_bus *bus;
+        const ReplyStreamOps *ops;
+        void *userdata;
+        sd_bus_slot *filter, *ask, *fetch;
+
+        char *conversation; /* NULL until Asked */
+        uint64_t reply;
+        uint64_t offsets[_CHANNEL_MAX]; /* told so far */
+        unsigned unacknowledged;
+        size_t unacknowledged_bytes;
+        bool cancel_wanted, dropped, ended;
+        sd_bus_message *metadata; /* of Ask's answer, while a fetch is under way */
+};
+
+ReplyStream *reply_stream_free(ReplyStream *s)
+{
+        if (!s)
+                return NULL;
+        sd_bus_slot_unref(s->filter);
+        sd_bus_slot_unref(s->ask);
+        sd_bus_slot_unref(s->fetch);
+        sd_bus_message_unref(s->metadata);
+        free(s->conversation);
+        free(s);
+        return NULL;
+}
+
+static void end(ReplyStream *s, const Failure *failure, sd_bus_message *metadata)
+{
+        if (s->ended)
+                return;
+        s->ended = true;
+        s->ops->ended(failure, metadata, s->userdata);
+}
+
+static int send_quietly(
+        ReplyStream *s, const char *member, const char *types, uint64_t a, uint64_t b)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = client_new_call(s->bus, s->conversation, INTERFACE_CONVERSATION, member, &m);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(m, types, a, b);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_set_expect_reply(m, false);
+        if (r < 0)
+                return r;
+        return sd_bus_send(s->bus, m, NULL);
+}
+
+int reply_stream_cancel(ReplyStream *s)
+{
+        s->cancel_wanted = true;
+        if (!s->conversation || s->ended)
+                return 0;
+        return send_quietly(s, "Cancel", "t", s->reply, 0);
+}
+
+static void tell(ReplyStream *s, Channel c, uint64_t offset, const char *text)
+{
+        size_t size = strlen(text);
+
+        /* Never twice: what was read with GetReply can come again as a delta. */
+        if (offset + size <= s->offsets[c])
+                return;
+        if (offset < s->offsets[c]) {
+                text += s->offsets[c] - offset;
+                size -= s->offsets[c] - offset;
+        }
+        s->offsets[c] += size;
+        s->ops->text(c, text, size, s->userdata);
+}
+
+static int on_asked(ReplyStream *s, sd_bus_message *m)
+{
+        uint64_t message, reply;
+        int r;
+
+        if (s->conversation)
+                return 0;
+        r = sd_bus_message_read(m, "tt", &message, &reply);
+        if (r < 0)
+                return r;
+        s->conversation = strdup(sd_bus_message_get_path(m));
+        if (!s->conversation)
+                return -ENOMEM;
+        s->reply = reply;
+        if (s->ops->asked)
+                s->ops->asked(s->conversation, reply, s->userdata);
+        return s->cancel_wanted ? reply_stream_cancel(s) : 0;
+}
+
+static int on_phase(ReplyStream *s, sd_bus_message *m)
+{
+        const char *phase;
+        uint32_t place;
+        uint64_t reply;
+        int r;
+
+        r = sd_bus_message_read(m, "tsu", &reply, &phase, &place);
+        if (r < 0 || reply != s->reply)
+                return r;
+        if (s->ops->phase)
+                s->ops->phase(phase, place, s->userdata);
+        return 0;
+}
+
+static int acknowledge(ReplyStream *s, uint64_t sequence)
+{
+        s->unacknowledged = 0;
+        s->unacknowledged_bytes = 0;
+        return send_quietly(s, "Ack", "tt", s->reply, sequence);
+}
+
+static int on_delta(ReplyStream *s, sd_bus_message *m)
+{
+        uint64_t reply, sequence, offset;
+        const char *channel, *text;
+        Channel c;
+        int r;
+
+        r = sd_bus_message_read(m, "ttsts", &reply, &sequence, &channel, &offset, &text);
+        if (r < 0 || reply != s->reply)
+                return r;
+        c = channel_from_string(channel);
+        if (c >= 0)
+                tell(s, c, offset, text);
+        s->unacknowledged++;
+        s->unacknowledged_bytes += strlen(text);
+        if (s->unacknowledged < ACK_DELTAS && s->unacknowledged_bytes < ACK_BYTES)
+                return 0;
+        return acknowledge(s, sequence);
+}
+
+static int on_end(ReplyStream *s, sd_bus_message *m)
+{
+        uint64_t reply, sequence;
+        int r;
+
+        r = sd_bus_message_read(m, "tt", &reply, &sequence);
+        if (r < 0 || reply != s->reply)
+                return r;
+        return acknowledge(s, sequence);
+}
+
+/* All of these come to this connection alone, so no match rule is needed. */
+static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        ReplyStream *s = ASSERT_PTR(userdata);
+        static const struct {
+                const char *member;
+                int (*handle)(ReplyStream *s, sd_bus_message *m);
+        } handlers[] = {
+                { "ReplyDelta", on_delta },
+                { "ReplyEnd", on_end },
+                { "ReplyPhase", on_phase },
+        };
+        int r;
+
+        if (sd_bus_message_is_signal(m, INTERFACE_CONVERSATION, "Asked") > 0)
+                return on_asked(s, m);
+        if (!s->conversation || !streq_ptr(sd_bus_message_get_path(m), s->conversation))
+                return 0;
+        if (sd_bus_message_is_signal(m, INTERFACE_CONVERSATION, "Dropped") > 0) {
+                s->dropped = true;
+                return 0;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(handlers); i++) {
+                if (sd_bus_message_is_signal(m, INTERFACE_CONVERSATION, handlers[i].member) <= 0)
+                        continue;
+                r = handlers[i].handle(s, m);
+                return r < 0 ? r : 1;
+        }
+        return 0;
+}
+
+static int fetch_next(ReplyStream *s);
+
+static int on_fetched(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        ReplyStream *s = ASSERT_PTR(userdata);
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        const char *state, *text;
+        uint64_t offset;
+        int more, r;
+
+        if (sd_bus_message_is_method_error(m, NULL) > 0) {
+                (void) client_fail(&failure, -EIO, sd_bus_message_get_error(m));
+                end(s, &failure, NULL);
+                return 0;
+        }
+        r = sd_bus_message_read(m, "sstb", &state, &text, &offset, &more);
+        if (r >= 0) {
+                tell(s, CHANNEL_CONTENT, s->offsets[CHANNEL_CONTENT], text);
+                r = more && *text ? fetch_next(s) : 1;
+        }
+        if (r < 0) {
+                (void) failure_set_errno(&failure, r, "The rest of the reply cannot be read");
+                end(s, &failure, NULL);
+        } else if (r > 0)
+                end(s, NULL, s->metadata);
+        return 0;
+}
+
+/* 0: asked for the next piece. */
+static int fetch_next(ReplyStream *s)
+{
+        s->fetch = sd_bus_slot_unref(s->fetch);
+        return MIN(0,
+                sd_bus_call_method_async(s->bus, &s->fetch, BUS_NAME, s->conversation,
+                        INTERFACE_CONVERSATION, "GetReply", on_fetched, s, "tstt", s->reply,
+                        channel_to_string(CHANNEL_CONTENT), s->offsets[CHANNEL_CONTENT],
+                        (uint64_t) FETCH_MAX));
+}
+
+static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        ReplyStream *s = ASSERT_PTR(userdata);
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        const char *text;
+        int r;
+
+        if (sd_bus_message_is_method_error(m, NULL) > 0) {
+                (void) client_fail(
+                        &failure, -sd_bus_message_get_errno(m), sd_bus_message_get_error(m));
+                end(s, &failure, NULL);
+                return 0;
+        }
+        r = sd_bus_message_read(m, "s", &text);
+        if (r >= 0 && s->dropped) {
+                s->metadata = sd_bus_message_ref(m);
+                r = fetch_next(s);
+                if (r >= 0)
+                        return 0;
+        }
+        if (r < 0) {
+                (void) failure_set_errno(&failure, r, "The service's answer cannot be read");
+                end(s, &failure, NULL);
+        } else
+                end(s, NULL, m);
+        return 0;
+}
+
+int reply_stream_new(sd_bus *bus, sd_bus_message *call, const ReplyStreamOps *ops, void *userdata,
+        ReplyStream **ret)
+{
+        _cleanup_(reply_stream_freep) ReplyStream *s = NULL;
+        int r;
+
+        s = calloc(1, sizeof *s);
+        if (!s)
+                return -ENOMEM;
+        s->bus = bus;
+        s->ops = ops;
+        s->userdata = userdata;
+
+        r = sd_bus_message_append(call, "{sv}", "follow", "b", true);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_close_container(call);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_filter(bus, &s->filter, on_signal, s);
+        if (r < 0)
+                return r;
+        r = sd_bus_call_async(bus, &s->ask, call, on_answer, s, UINT64_MAX);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(s);
+        return 0;
+}
