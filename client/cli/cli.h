@@ -33,7 +33,7 @@ typedef enum JsonMode {
 /* The command line, parsed. Strings are borrowed from argv. */
 typedef struct Cli {
         const char *host;
-        const char *conversation, *model, *system, *title, *format, *order;
+        const char *conversation, *model, *system, *title, *format, *order, *key_file;
         const char *files[CLI_FILES_MAX];
         unsigned n_files;
         uint32_t limit; /* 0 = not given */

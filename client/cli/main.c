@@ -33,6 +33,7 @@ static void print_help(void)
                 "     --all                all of them\n"
                 "     --undo               take an archive or hide back\n"
                 "     --refresh            ask the engines anew\n"
+                "     --key-file PATH      where a new engine's key is (mode 0600)\n"
                 "     --json MODE          pretty, short or off\n"
                 "  -q --quiet              no notes beside the answer\n"
                 "  -H --host USER@HOST     the service of another machine, over ssh\n"
@@ -55,6 +56,7 @@ enum {
         OPTION_UNDO,
         OPTION_REFRESH,
         OPTION_JSON,
+        OPTION_KEY_FILE,
         OPTION_VERSION,
 };
 
@@ -75,6 +77,7 @@ static const struct option long_options[] = {
         { "undo", no_argument, NULL, OPTION_UNDO },
         { "refresh", no_argument, NULL, OPTION_REFRESH },
         { "json", required_argument, NULL, OPTION_JSON },
+        { "key-file", required_argument, NULL, OPTION_KEY_FILE },
         { "quiet", no_argument, NULL, 'q' },
         { "host", required_argument, NULL, 'H' },
         { "help", no_argument, NULL, 'h' },
@@ -168,6 +171,9 @@ static int set_option(Cli *cli, int option, const char *value)
                 return 0;
         case OPTION_JSON:
                 return set_json(cli, value);
+        case OPTION_KEY_FILE:
+                cli->key_file = value;
+                return 0;
         case 'q':
                 cli->quiet = true;
                 return 0;

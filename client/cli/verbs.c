@@ -20,7 +20,6 @@ const Verb cli_verbs[] = {
         { "status",  0, 0,          verb_status,  "",               "the service: replies, queues, stalls" },
         { "monitor", 0, 0,          verb_monitor, "",               "all events as JSON lines" },
         { "reload",  0, 0,          verb_reload,  "",               "read the configuration again" },
-        { "doctor",  0, 0,          verb_doctor,  "",               "what is wrong, and what mends it" },
         { NULL,      0, 0,          NULL,         NULL,             NULL },
 };
 /* clang-format on */
