@@ -39,13 +39,14 @@ Doors *doors_free(Doors *d);
 DEFINE_CLEANUP(Doors *, doors_free)
 
 /* Opens the session bus ($DBUS_SESSION_BUS_ADDRESS, else $XDG_RUNTIME_DIR/bus), registers all
- * objects, then requests the name asynchronously, then attaches to the loop. 0 when there is no
- * session bus (it is then watched for where it can be), 1 when it connects. */
+ * objects, then requests the name asynchronously, then attaches to the loop. 0 when nobody says
+ * where a session bus could be; 1 when it connects, or waits for the bus to come there. */
 int doors_open_session(Doors *d);
 
 /* Takes a listening socket over (from systemd, or made by doors_listen()). */
 int doors_adopt_socket(Doors *d, int fd);
-/* Makes path's folder 0700 and the socket 0600 and listens. */
+/* Makes path's folder 0700 and the socket 0600 and listens. A socket file that nobody listens on is
+ * replaced; -EADDRINUSE when somebody does. */
 int doors_listen(Doors *d, const char *path);
 
 /* ---- peers ---- */
@@ -58,8 +59,9 @@ bool peer_is_private(const Peer *p);
 const char *peer_name(const Peer *p); /* for logs: ":1.7", "private-3" */
 uint64_t peer_number(const Peer *p);  /* never used twice in a run */
 
-/* Called once when the peer's connection is gone, from the loop; then the watch is void. Freeing
- * the watch before means no call. The peer is kept known (tracked) while watches exist. */
+/* gone is called once when the peer's connection is gone, from the loop; after it the watch is only
+ * memory, still to be freed by its owner (gone may do that). Freeing the watch before means no
+ * call. The peer is kept known while watches exist. -ENOTCONN when it is gone already. */
 typedef struct PeerWatch PeerWatch;
 typedef void (*peer_gone_t)(Peer *p, void *userdata);
 int peer_watch(Peer *p, peer_gone_t gone, void *userdata, PeerWatch **ret);
@@ -99,14 +101,15 @@ int call_fail(Call *c, const Failure *failure);
 
 /* ---- leaving ---- */
 
-/* The order that loses no call: stop listening, release the name, wait for its loss, answer all
- * that came; then left() is called. Until then calls are served as ever. */
+/* The order that loses no call: stop listening, say STOPPING=1, release the name, wait for its
+ * loss, answer all that came; then left() is called, once. Until then calls are served as ever. */
 typedef void (*doors_left_t)(void *userdata);
 int doors_leave(Doors *d, doors_left_t left, void *userdata);
 
 /* ---- numbers ---- */
 
 unsigned doors_calls(const Doors *d);
+uint64_t doors_served(const Doors *d); /* method calls that ever came in */
 unsigned doors_private_connections(const Doors *d);
 unsigned doors_reasons_to_stay(const Doors *d); /* calls, and private connections not passive */
 uint64_t doors_queued(const Doors *d);          /* messages in all write queues */

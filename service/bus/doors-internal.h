@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the files of this room share; nobody else includes it. */
+
+#include "service/bus/doors.h"
+
+#define PEER_BUCKETS 256U
+
+typedef enum PeerFlags {
+        PEER_PRIVATE = 1 << 0,
+        PEER_PASSIVE = 1 << 1,
+        PEER_GONE = 1 << 2, /* its connection is; freed when no call of it is left */
+} PeerFlags;
+
+typedef struct Connection Connection;
+
+struct Peer {
+        Doors *doors;
+        Peer *next; /* in its bucket, or in the list of those that are gone */
+        uint64_t number;
+        char *name;
+        PeerFlags flags;
+        unsigned n_calls;
+        PeerWatch *watches;
+        Connection *connection;     /* on the private door */
+        sd_bus_slot *match, *check; /* on the session bus, while it is watched */
+};
+
+typedef struct Session {
+        sd_bus *bus; /* NULL between two connections */
+        sd_bus_slot *request, *release;
+        sd_event_source *retry;
+        usec_t delay;     /* before the next try; 0 after a connection that worked */
+        usec_t connected; /* CLOCK_MONOTONIC, 0 = not yet */
+        bool named, lost, released;
+} Session;
+
+/* One client of the private socket. */
+struct Connection {
+        Doors *doors;
+        Connection *next, *previous;
+        sd_bus *bus;
+        sd_event_source *pump;
+        Peer *peer;
+        uint32_t *sizes; /* of the messages in the write queue, oldest first: a ring */
+        unsigned first_size, n_sizes;
+        size_t queued_bytes; /* their sum */
+        bool connected, doomed;
+};
+
+struct Doors {
+        sd_event *event;
+        const BusObject *root;
+        void *objects_userdata;
+        DoorsObserver observer;
+
+        Session session;
+
+        int listen_fd;
+        sd_event_source *listen_source;
+        char *listen_path; /* made by us: removed again */
+        sd_id128_t server_id;
+        Connection *connections;
+        unsigned n_connections;
+        uint64_t n_accepted;
+
+        Peer *peers[PEER_BUCKETS], *gone_peers;
+        uint64_t n_peers_ever;
+        sd_event_source *reap; /* one shot: frees what must not be freed inside a callback */
+
+        Call *calls;
+        unsigned n_calls;
+        uint64_t n_served;
+
+        sd_event_source *leave_source;
+        doors_left_t left;
+        void *left_userdata;
+};
+
+/* doors.c */
+void doors_schedule_reap(Doors *d);
+/* The two signals that sd-bus makes itself for a connection. */
+int doors_match_local(sd_bus *bus, sd_bus_message_handler_t connected,
+        sd_bus_message_handler_t disconnected, void *userdata);
+/* Every message of every connection passes here first. */
+int doors_count_message(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* session.c */
+bool session_is_ready(const Doors *d);
+void session_leave(Doors *d);
+bool session_is_quiet(const Doors *d); /* the name is given up, and all answers have left */
+void session_reap(Doors *d);
+void session_done(Doors *d);
+
+/* private-door.c */
+void doors_stop_listening(Doors *d);
+void doors_reap_connections(Doors *d);
+
+/* connection.c */
+int connection_new(Doors *d, int *fd); /* the bus owns the descriptor once it has it */
+Connection *connection_free(Connection *c);
+DEFINE_CLEANUP(Connection *, connection_free)
+/* Ends it from the loop: its own callbacks may be on the stack below us. */
+void connection_doom(Connection *c);
+/* Sends, counts what waits, and disconnects over the limits (-ECONNRESET). */
+int connection_send(Connection *c, sd_bus_message *m);
+int connection_check_queue(Connection *c);
+void doors_return_memory(void);
+
+/* peer.c */
+int peer_new(Doors *d, const char *name, Connection *connection, Peer **ret);
+/* Fires its watches; it stays for the calls that hold it. */
+void peer_gone(Peer *p);
+void peers_session_gone(Doors *d);
+void doors_reap_peers(Doors *d);
+void doors_free_peers(Doors *d);
+
+/* call.c */
+void doors_free_calls(Doors *d);

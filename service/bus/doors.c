@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "service/bus/doors-internal.h"
+
+#include <systemd/sd-daemon.h>
+
+#include "common/log.h"
+
+static int on_reap(sd_event_source *s, void *userdata)
+{
+        Doors *d = ASSERT_PTR(userdata);
+
+        session_reap(d);
+        doors_reap_connections(d);
+        doors_reap_peers(d);
+        return 0;
+}
+
+void doors_schedule_reap(Doors *d)
+{
+        int r;
+
+        r = sd_event_source_set_enabled(d->reap, SD_EVENT_ONESHOT);
+        if (r < 0)
+                log_warning_errno(r, "Cannot schedule a clean-up of connections, ignoring: %m");
+}
+
+int doors_match_local(sd_bus *bus, sd_bus_message_handler_t connected,
+        sd_bus_message_handler_t disconnected, void *userdata)
+{
+        static const char local[] = "org.freedesktop.DBus.Local";
+        int r;
+
+        r = sd_bus_match_signal(bus, NULL, local, NULL, local, "Connected", connected, userdata);
+        if (r < 0)
+                return r;
+        return sd_bus_match_signal(
+                bus, NULL, local, NULL, local, "Disconnected", disconnected, userdata);
+}
+
+int doors_count_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        Doors *d = ASSERT_PTR(userdata);
+        uint8_t type;
+
+        if (sd_bus_message_get_type(m, &type) >= 0 && type == SD_BUS_MESSAGE_METHOD_CALL)
+                d->n_served++;
+        return 0;
+}
+
+int doors_new(Doors **ret, sd_event *event, const BusObject *root, void *objects_userdata,
+        const DoorsObserver *observer)
+{
+        _cleanup_(doors_freep) Doors *d = NULL;
+        int r;
+
+        d = calloc(1, sizeof(Doors));
+        if (!d)
+                return -ENOMEM;
+
+        d->event = sd_event_ref(event);
+        d->root = root;
+        d->objects_userdata = objects_userdata;
+        d->observer = observer ? *observer : (DoorsObserver){ 0 };
+        d->listen_fd = -EBADF;
+
+        r = sd_id128_randomize(&d->server_id);
+        if (r < 0)
+                return r;
+
+        r = sd_event_add_defer(event, &d->reap, on_reap, d);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_description(d->reap, "doors-reap");
+        r = sd_event_source_set_enabled(d->reap, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(d);
+        return 0;
+}
+
+Doors *doors_free(Doors *d)
+{
+        if (!d)
+                return NULL;
+
+        sd_event_source_disable_unref(d->leave_source);
+        doors_stop_listening(d);
+        while (d->connections)
+                connection_free(d->connections);
+        session_done(d);
+        doors_free_calls(d);
+        doors_free_peers(d);
+        sd_event_source_disable_unref(d->reap);
+        sd_event_unref(d->event);
+        free(d);
+        return NULL;
+}
+
+static int on_leave_post(sd_event_source *s, void *userdata)
+{
+        Doors *d = ASSERT_PTR(userdata);
+
+        if (!session_is_quiet(d) || d->n_calls > 0)
+                return 0;
+
+        d->leave_source = sd_event_source_disable_unref(d->leave_source);
+        d->left(d->left_userdata);
+        return 0;
+}
+
+int doors_leave(Doors *d, doors_left_t left, void *userdata)
+{
+        int r;
+
+        if (d->left)
+                return -EALREADY;
+
+        r = sd_event_add_post(d->event, &d->leave_source, on_leave_post, d);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_description(d->leave_source, "doors-leave");
+        d->left = left;
+        d->left_userdata = userdata;
+
+        /* What connects from here on waits in systemd's socket for the next service. */
+        doors_stop_listening(d);
+        /* From here on systemd queues a start instead of taking us for running. */
+        (void) sd_notify(/* unset_environment= */ false, "STOPPING=1");
+        session_leave(d);
+
+        /* Without a session bus nothing else may happen that makes the post source run. */
+        doors_schedule_reap(d);
+        return 0;
+}
+
+unsigned doors_calls(const Doors *d)
+{
+        return d->n_calls;
+}
+
+uint64_t doors_served(const Doors *d)
+{
+        return d->n_served;
+}
+
+unsigned doors_private_connections(const Doors *d)
+{
+        return d->n_connections;
+}
+
+unsigned doors_reasons_to_stay(const Doors *d)
+{
+        unsigned n = d->n_calls;
+
+        for (const Connection *c = d->connections; c; c = c->next)
+                if (!(c->peer->flags & PEER_PASSIVE))
+                        n++;
+        return n;
+}
+
+uint64_t doors_queued(const Doors *d)
+{
+        uint64_t n, sum = 0;
+
+        if (d->session.bus && sd_bus_get_n_queued_write(d->session.bus, &n) >= 0)
+                sum += n;
+        for (const Connection *c = d->connections; c; c = c->next)
+                if (sd_bus_get_n_queued_write(c->bus, &n) >= 0)
+                        sum += n;
+        return sum;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "service/bus/doors-internal.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "common/log.h"
+
+static int set_listening(Doors *d, bool on)
+{
+        return d->listen_source
+                ? sd_event_source_set_enabled(d->listen_source, on ? SD_EVENT_ON : SD_EVENT_OFF)
+                : 0;
+}
+
+static int check_peer(int fd)
+{
+        struct ucred cred;
+        socklen_t size = sizeof(cred);
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
+                return -errno;
+        if (cred.uid != geteuid()) {
+                log_warning(
+                        "A process of another user (uid %u) connected to the private socket; refused.",
+                        (unsigned) cred.uid);
+                return -EPERM;
+        }
+        return 0;
+}
+
+static int accept_one(Doors *d)
+{
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        fd = accept4(d->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0)
+                return -errno;
+
+        /* Before a bus object exists for it, and so before a byte of it is read. */
+        r = check_peer(fd);
+        if (r < 0)
+                return r == -EPERM ? 0 : r;
+
+        if (d->n_connections >= DOORS_PRIVATE_MAX) {
+                log_debug("Refused a private connection: there are %u already, the limit.",
+                        d->n_connections);
+                return 0;
+        }
+
+        return connection_new(d, &fd);
+}
+
+static int on_listen(sd_event_source *s, int fd, uint32_t revents, void *userdata)
+{
+        Doors *d = ASSERT_PTR(userdata);
+        int r;
+
+        r = accept_one(d);
+        switch (r) {
+        case -EMFILE:
+        case -ENFILE:
+        case -ENOMEM:
+        case -ENOBUFS:
+                /* It stays in the queue and would wake us for ever: go on when a connection ends.
+                 */
+                log_warning_errno(r, "Cannot accept private connections for now: %m");
+                (void) set_listening(d, d->n_connections == 0);
+                return 0;
+        case -EAGAIN:
+        case -ECONNABORTED:
+        case -EINTR:
+                return 0;
+        default:
+                if (r < 0)
+                        log_warning_errno(r, "Cannot accept a private connection, ignoring: %m");
+                return 0;
+        }
+}
+
+int doors_adopt_socket(Doors *d, int fd)
+{
+        int r, flags;
+
+        assert(d->listen_fd < 0);
+
+        flags = fcntl(fd, F_GETFL);
+        if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+                fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+                return -errno;
+
+        r = sd_event_add_io(d->event, &d->listen_source, fd, EPOLLIN, on_listen, d);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_description(d->listen_source, "doors-listen");
+
+        d->listen_fd = fd;
+        return 0;
+}
+
+static int make_folder(const char *path)
+{
+        _cleanup_free_ char *folder = strdup(path);
+        char *slash;
+
+        if (!folder)
+                return -ENOMEM;
+        slash = strrchr(folder, '/');
+        if (!slash || slash == folder)
+                return -EINVAL;
+        *slash = 0;
+        if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+                return -errno;
+        return 0;
+}
+
+/* Is it only what a service that was killed left behind? */
+static int remove_stale(const struct sockaddr_un *address)
+{
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+
+        if (lstat(address->sun_path, &st) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (!S_ISSOCK(st.st_mode))
+                return -EEXIST;
+
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return -errno;
+        if (connect(fd, (const struct sockaddr *) address, sizeof(*address)) >= 0 ||
+                errno == EAGAIN)
+                return -EADDRINUSE;
+        if (errno != ECONNREFUSED)
+                return -errno;
+        return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int doors_listen(Doors *d, const char *path)
+{
+        _cleanup_close_ int fd = -EBADF;
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int r;
+
+        if (strlen(path) >= sizeof(address.sun_path))
+                return -ENAMETOOLONG;
+        memcpy(address.sun_path, path, strlen(path) + 1);
+
+        r = make_folder(path);
+        if (r < 0)
+                return r;
+        r = remove_stale(&address);
+        if (r < 0)
+                return r;
+
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return -errno;
+        if (bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
+                return -errno;
+
+        r = free_and_strdup(&d->listen_path, path);
+        if (r < 0) {
+                (void) unlink(path);
+                return r;
+        }
+
+        /* Nobody can connect before listen(), so that the mode is right in time. */
+        if (chmod(path, 0600) < 0 || listen(fd, SOMAXCONN) < 0)
+                return -errno;
+
+        r = doors_adopt_socket(d, fd);
+        if (r < 0)
+                return r;
+        TAKE_FD(fd);
+        return 0;
+}
+
+void doors_stop_listening(Doors *d)
+{
+        d->listen_source = sd_event_source_disable_unref(d->listen_source);
+        d->listen_fd = safe_close(d->listen_fd);
+        if (d->listen_path)
+                (void) unlink(d->listen_path);
+        d->listen_path = mfree(d->listen_path);
+}
+
+void doors_reap_connections(Doors *d)
+{
+        bool any = false, full = false;
+
+        for (Connection *c = d->connections, *next; c; c = next) {
+                next = c->next;
+                if (!c->doomed)
+                        continue;
+                any = true;
+                full |= c->n_sizes > 0;
+                peer_gone(c->peer);
+                /* What it called may have ended other connections, but frees none: only we do. */
+                next = c->next;
+                connection_free(c);
+        }
+
+        if (any)
+                (void) set_listening(d, /* on= */ true);
+        if (full)
+                doors_return_memory();
+}
