@@ -2,7 +2,8 @@
 #pragma once
 
 /* HTTP on the loop: the only user of libcurl. Transfers are slots; completions are delivered one a
- * turn from a defer source, never from inside libcurl. */
+ * turn from a defer source, never from inside libcurl. Any transfer may be started or freed from
+ * any callback; the Http itself may be freed from done() and from outside. */
 
 #include <systemd/sd-event.h>
 
@@ -11,10 +12,16 @@
 typedef struct Http Http;
 typedef struct HttpTransfer HttpTransfer;
 
-/* libcurl is started with the first transfer; connections close 30 s after the last one. */
+/* libcurl is started with the first transfer; connections close 30 s after the last one.
+ * The one exception to "nothing blocks": OpenSSL parses the authorities' bundle (about 30 ms) with
+ * the first https transfer after a start or an idle time; until the next idle time it is kept. */
 int http_new(Http **ret, sd_event *event);
+/* Transfers that live on are detached: nothing more is called, their owners still free them. */
 Http *http_free(Http *h);
 DEFINE_CLEANUP(Http *, http_free)
+
+/* How long connections stay after the last transfer (30 s): tests do not wait so long. */
+void http_set_linger(Http *h, usec_t linger);
 
 typedef struct HttpHeaders {
         long status;
@@ -30,13 +37,15 @@ typedef struct HttpResult {
 } HttpResult;
 
 typedef struct HttpOps {
-        /* After the last header of the final answer, before the first body(). */
+        /* After the last header of the final answer, before the first body(). Not for a redirect:
+         * none is followed (keys must not travel), it ends as FAILURE_ENGINE_REFUSED. */
         void (*headers)(const HttpHeaders *headers, void *userdata);
         /* Each piece as it came. A negative result aborts the transfer with it (-EFBIG, …). */
         int (*body)(const char *data, size_t size, void *userdata);
         /* Exactly once, unless freed before. */
         void (*done)(const HttpResult *result, void *userdata);
-        /* Words for the phase: "connecting", "waiting for the first byte". May be NULL. */
+        /* Words for the phase: "connecting", "waiting for the first byte". May be NULL. Never from
+         * inside http_start(). */
         void (*phase)(const char *phase, void *userdata);
 } HttpOps;
 
@@ -46,16 +55,21 @@ typedef struct HttpRequest {
         char *body;                 /* taken over (malloc'ed), also on failure; NULL = GET */
         size_t body_size;
         const char *ca_file, *proxy; /* "" = default; proxy "off" = none; never for loopback */
-        usec_t connect_timeout, first_byte_timeout, stall_timeout; /* USEC_INFINITY = none */
+        /* USEC_INFINITY = none. The first byte is the body's and is waited for since the request
+         * left; any byte of the body is life, a comment too. There is no limit for the whole. */
+        usec_t connect_timeout, first_byte_timeout, stall_timeout;
 } HttpRequest;
 
+/* Copies all strings and ops. Does no I/O: the transfer begins with the loop's next turn. */
 int http_start(Http *h, const HttpRequest *request, const HttpOps *ops, void *userdata,
         HttpTransfer **ret, Failure *failure);
 /* Closes the connection at once when the transfer has not ended. */
 HttpTransfer *http_transfer_free(HttpTransfer *t);
 DEFINE_CLEANUP(HttpTransfer *, http_transfer_free)
 
-/* Where a URL points, without user, password, query: for messages. Static storage is not used;
- * the caller frees. */
+/* Where a URL points, without user, password, query: for messages. The caller frees. */
 int http_url_display(const char *url, char **ret);
+/* The same without the path: "http://127.0.0.1:11434". */
+int http_url_origin(const char *url, char **ret);
+/* This machine by its name or address; a name that only DNS knows to be here is not. */
 bool http_url_is_loopback(const char *url);

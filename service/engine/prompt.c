@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "service/engine/prompt.h"
+
+static void prompt_message_done(PromptMessage *m)
+{
+        for (size_t i = 0; i < m->n_attachments; i++) {
+                free(m->attachments[i].name);
+                free(m->attachments[i].type);
+                free(m->attachments[i].data);
+        }
+        free(m->attachments);
+        free(m->text);
+}
+
+Prompt *prompt_free(Prompt *p)
+{
+        if (!p)
+                return NULL;
+
+        for (size_t i = 0; i < p->n_messages; i++)
+                prompt_message_done(&p->messages[i]);
+        free(p->messages);
+        free(p->system);
+        return mfree(p);
+}
