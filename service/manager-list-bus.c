@@ -442,6 +442,11 @@ static int append_engine_details(sd_bus_message *m, const EngineInfo *engine)
                 if (r < 0)
                         return r;
         }
+        if (engine->found) {
+                r = bus_append_bool(m, "found", true);
+                if (r < 0)
+                        return r;
+        }
         r = bus_append_u32(m, "live", engine->live);
         if (r < 0)
                 return r;

@@ -20,8 +20,10 @@ struct ReplyStream {
         uint64_t offsets[_CHANNEL_MAX]; /* told so far */
         unsigned unacknowledged;
         size_t unacknowledged_bytes;
-        bool cancel_wanted, dropped, ended;
-        sd_bus_message *metadata; /* of Ask's answer, while a fetch is under way */
+        bool cancel_wanted, all_told, dropped, ended;
+        sd_bus_message *metadata; /* of Ask's answer, until all text has been told */
+        Failure failure;          /* likewise */
+        bool answered;
 };
 
 ReplyStream *reply_stream_free(ReplyStream *s)
@@ -32,6 +34,7 @@ ReplyStream *reply_stream_free(ReplyStream *s)
         sd_bus_slot_unref(s->ask);
         sd_bus_slot_unref(s->fetch);
         sd_bus_message_unref(s->metadata);
+        failure_done(&s->failure);
         free(s->conversation);
         free(s);
         return NULL;
@@ -43,6 +46,13 @@ static void end(ReplyStream *s, const Failure *failure, sd_bus_message *metadata
                 return;
         s->ended = true;
         s->ops->ended(failure, metadata, s->userdata);
+}
+
+/* The answer and the text come by themselves; both must be here. */
+static void end_when_complete(ReplyStream *s)
+{
+        if (s->answered && s->all_told)
+                end(s, failure_is_set(&s->failure) ? &s->failure : NULL, s->metadata);
 }
 
 static int send_quietly(
@@ -155,7 +165,25 @@ static int on_end(ReplyStream *s, sd_bus_message *m)
         r = sd_bus_message_read(m, "tt", &reply, &sequence);
         if (r < 0 || reply != s->reply)
                 return r;
-        return acknowledge(s, sequence);
+        r = acknowledge(s, sequence);
+        s->all_told = true;
+        end_when_complete(s);
+        return r;
+}
+
+static int fetch_next(ReplyStream *s);
+
+/* This program was stopped for so long that the service went on without it. */
+static int on_dropped(ReplyStream *s, sd_bus_message *m)
+{
+        uint64_t reply;
+        int r;
+
+        r = sd_bus_message_read(m, "t", &reply);
+        if (r < 0 || reply != s->reply || s->dropped)
+                return r;
+        s->dropped = true;
+        return fetch_next(s);
 }
 
 /* All of these come to this connection alone, so no match rule is needed. */
@@ -169,6 +197,7 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
                 { "ReplyDelta", on_delta },
                 { "ReplyEnd", on_end },
                 { "ReplyPhase", on_phase },
+                { "Dropped", on_dropped },
         };
         int r;
 
@@ -176,10 +205,6 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
                 return on_asked(s, m);
         if (!s->conversation || !streq_ptr(sd_bus_message_get_path(m), s->conversation))
                 return 0;
-        if (sd_bus_message_is_signal(m, INTERFACE_CONVERSATION, "Dropped") > 0) {
-                s->dropped = true;
-                return 0;
-        }
         for (size_t i = 0; i < ELEMENTSOF(handlers); i++) {
                 if (sd_bus_message_is_signal(m, INTERFACE_CONVERSATION, handlers[i].member) <= 0)
                         continue;
@@ -188,8 +213,6 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
         }
         return 0;
 }
-
-static int fetch_next(ReplyStream *s);
 
 static int on_fetched(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
@@ -212,8 +235,10 @@ static int on_fetched(sd_bus_message *m, void *userdata, sd_bus_error *error)
         if (r < 0) {
                 (void) failure_set_errno(&failure, r, "The rest of the reply cannot be read");
                 end(s, &failure, NULL);
-        } else if (r > 0)
-                end(s, NULL, s->metadata);
+        } else if (r > 0) {
+                s->all_told = true;
+                end_when_complete(s);
+        }
         return 0;
 }
 
@@ -228,31 +253,24 @@ static int fetch_next(ReplyStream *s)
                         (uint64_t) FETCH_MAX));
 }
 
-static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error)
+static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
         ReplyStream *s = ASSERT_PTR(userdata);
-        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        const sd_bus_error *error = sd_bus_message_get_error(m);
         const char *text;
-        int r;
 
-        if (sd_bus_message_is_method_error(m, NULL) > 0) {
-                (void) client_fail(
-                        &failure, -sd_bus_message_get_errno(m), sd_bus_message_get_error(m));
-                end(s, &failure, NULL);
-                return 0;
-        }
-        r = sd_bus_message_read(m, "s", &text);
-        if (r >= 0 && s->dropped) {
+        s->answered = true;
+        if (error) {
+                (void) client_fail(&s->failure, -sd_bus_message_get_errno(m), error);
+                /* Nothing more comes when the question was refused, or the service is gone. */
+                if (!s->conversation || !startswith(error->name, ERROR_PREFIX))
+                        s->all_told = true;
+        } else if (sd_bus_message_read(m, "s", &text) < 0)
+                (void) failure_set(
+                        &s->failure, FAILURE_INTERNAL, "The service's answer cannot be read.");
+        else
                 s->metadata = sd_bus_message_ref(m);
-                r = fetch_next(s);
-                if (r >= 0)
-                        return 0;
-        }
-        if (r < 0) {
-                (void) failure_set_errno(&failure, r, "The service's answer cannot be read");
-                end(s, &failure, NULL);
-        } else
-                end(s, NULL, m);
+        end_when_complete(s);
         return 0;
 }
 

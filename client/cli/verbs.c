@@ -3,23 +3,24 @@
 
 /* clang-format off */
 const Verb cli_verbs[] = {
-        { "ask",     0, UINT32_MAX, verb_ask,     "[WORD…]",        "ask; words, standard input or both" },
+        { "ask",     0, UINT32_MAX, verb_ask,     "[WORD...]",        "ask; words, standard input or both" },
         { "list",    0, 0,          verb_list,    "",               "the conversations, newest first" },
         { "show",    0, 1,          verb_show,    "[ID]",           "a conversation's messages" },
-        { "search",  1, UINT32_MAX, verb_search,  "WORD…",          "full text search in all messages" },
+        { "search",  1, UINT32_MAX, verb_search,  "WORD...",          "full text search in all messages" },
         { "models",  0, 0,          verb_models,  "",               "the models of all engines" },
         { "default", 0, 1,          verb_default, "[MODEL]",        "the model that answers, or set it" },
-        { "rename",  2, UINT32_MAX, verb_rename,  "ID TITLE…",      "give a conversation a title" },
-        { "delete",  1, UINT32_MAX, verb_delete,  "ID…",            "set aside; gone for good after 7 days" },
-        { "restore", 1, UINT32_MAX, verb_restore, "ID…",            "take back what was deleted" },
-        { "archive", 1, UINT32_MAX, verb_archive, "ID…",            "take out of the list" },
+        { "rename",  2, UINT32_MAX, verb_rename,  "ID TITLE...",      "give a conversation a title" },
+        { "delete",  1, UINT32_MAX, verb_delete,  "ID...",            "set aside; gone for good after 7 days" },
+        { "restore", 1, UINT32_MAX, verb_restore, "ID...",            "take back what was deleted" },
+        { "archive", 1, UINT32_MAX, verb_archive, "ID...",            "take out of the list" },
         { "cancel",  0, 1,          verb_cancel,  "[ID]",           "end the reply that is being written" },
-        { "export",  0, UINT32_MAX, verb_export,  "[ID…]",          "as markdown, json or jsonl" },
-        { "import",  1, UINT32_MAX, verb_import,  "FILE…",          "read an export (jsonl) back" },
-        { "engine",  1, 4,          verb_engine,  "list|add|test|remove …", "the engines that answer" },
+        { "export",  0, UINT32_MAX, verb_export,  "[ID...]",          "as markdown, json or jsonl" },
+        { "import",  1, UINT32_MAX, verb_import,  "FILE...",          "read an export (jsonl) back" },
+        { "engine",  1, 4,          verb_engine,  "list|add|test|remove ...", "the engines that answer" },
         { "status",  0, 0,          verb_status,  "",               "the service: replies, queues, stalls" },
         { "monitor", 0, 0,          verb_monitor, "",               "all events as JSON lines" },
         { "reload",  0, 0,          verb_reload,  "",               "read the configuration again" },
+        { "doctor",  0, 0,          verb_doctor,  "",               "what is wrong, and what mends it" },
         { NULL,      0, 0,          NULL,         NULL,             NULL },
 };
 /* clang-format on */
