@@ -65,6 +65,11 @@ int log_get_max_level(void)
         return atomic_load(&max_level);
 }
 
+const char *log_get_target(void)
+{
+        return target.journal_fd >= 0 ? "journal" : "console";
+}
+
 /* systemd says in $JOURNAL_STREAM which device and inode its stream to the journal has: a stderr
  * that was redirected since then has others. */
 static bool stderr_is_journal(const struct stat *st)

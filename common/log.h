@@ -18,6 +18,9 @@ void log_open_at(const char *ident, const char *journal_socket);
 void log_set_max_level(int level); /* LOG_ERR … LOG_DEBUG */
 int log_get_max_level(void);
 
+/* "journal", or "console" for lines on stderr, as org.freedesktop.LogControl1 has them. */
+const char *log_get_target(void);
+
 /* "err", "warning", …, as org.freedesktop.LogControl1 has them; negative errno when unknown. */
 const char *log_level_to_string(int level);
 int log_level_from_string(const char *s);

@@ -14,11 +14,15 @@
 #include "service/surface/surface.h"
 
 typedef struct ConversationFace
-        ConversationFace; /* conversation-bus.h: followers, pipes, signals */
+        ConversationFace;               /* conversation-bus.h: followers, pipes, signals */
+typedef struct Lifecycle Lifecycle;     /* lifecycle.h: signals, idle, status, leaving */
+typedef struct ConfigWatch ConfigWatch; /* config-watch.h: inotify */
 
 typedef struct Manager {
         sd_event *event;
+        Lifecycle *lifecycle;
         Config *config;
+        ConfigWatch *config_watch;
         Store *store;
         Engines *engines;
         Avatar *avatar;
@@ -26,18 +30,19 @@ typedef struct Manager {
         Conversations *conversations;
         ConversationFace *conversation_face;
         Doors *doors;
-        struct Lifecycle *lifecycle; /* manager.c's own: idle timer, signals, inotify, notify */
+        int listen_fd; /* systemd's, until the doors have it */
 } Manager;
 
 int manager_new(Manager **ret);
 Manager *manager_free(Manager *m);
 DEFINE_CLEANUP(Manager *, manager_free)
-/* Runs until the service leaves. Returns 0 or a negative errno for the exit status. */
+/* Runs until the service leaves. Returns the process's exit status. */
 int manager_run(Manager *m);
 
-/* Reads the configuration again, off the loop. done(failure or NULL). */
-int manager_reload(
-        Manager *m, void (*done)(const Failure *failure, void *userdata), void *userdata);
+/* Reads the configuration again, off the loop. done(failure or NULL) comes later, exactly once on
+ * success of the call. */
+typedef void (*manager_reloaded_t)(const Failure *failure, void *userdata);
+int manager_reload(Manager *m, manager_reloaded_t done, void *userdata);
 
 /* Manager.Notice to all, and the journal. level: LOG_ERR … LOG_INFO. */
 void manager_notice(Manager *m, int level, const char *title, const char *text);

@@ -27,8 +27,8 @@ typedef enum Door {
 typedef struct DoorsObserver {
         /* The session bus went, or came (again). */
         void (*session_changed)(bool connected, void *userdata);
-        /* The name is another's, or was lost for good: leave. */
-        void (*name_lost)(void *userdata);
+        /* The name is another's: leave, and say why. */
+        void (*name_lost)(const char *why, void *userdata);
         void *userdata;
 } DoorsObserver;
 
@@ -48,6 +48,10 @@ int doors_adopt_socket(Doors *d, int fd);
 /* Makes path's folder 0700 and the socket 0600 and listens. A socket file that nobody listens on is
  * replaced; -EADDRINUSE when somebody does. */
 int doors_listen(Doors *d, const char *path);
+
+/* For a service that cannot start: whoever waits in the listening socket is told so by its end.
+ * Makes the socket non-blocking. */
+void doors_refuse(int fd);
 
 /* ---- peers ---- */
 

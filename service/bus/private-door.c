@@ -8,6 +8,7 @@
 #include <sys/un.h>
 
 #include "common/log.h"
+#include "common/paths.h"
 
 static int set_listening(Doors *d, bool on)
 {
@@ -102,22 +103,6 @@ int doors_adopt_socket(Doors *d, int fd)
         return 0;
 }
 
-static int make_folder(const char *path)
-{
-        _cleanup_free_ char *folder = strdup(path);
-        char *slash;
-
-        if (!folder)
-                return -ENOMEM;
-        slash = strrchr(folder, '/');
-        if (!slash || slash == folder)
-                return -EINVAL;
-        *slash = 0;
-        if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-                return -errno;
-        return 0;
-}
-
 /* Is it only what a service that was killed left behind? */
 static int remove_stale(const struct sockaddr_un *address)
 {
@@ -143,14 +128,19 @@ static int remove_stale(const struct sockaddr_un *address)
 int doors_listen(Doors *d, const char *path)
 {
         _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ char *folder = NULL;
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         int r;
 
+        assert(path[0] == '/');
         if (strlen(path) >= sizeof(address.sun_path))
                 return -ENAMETOOLONG;
         memcpy(address.sun_path, path, strlen(path) + 1);
 
-        r = make_folder(path);
+        folder = strndup(path, (size_t) (strrchr(path, '/') - path));
+        if (!folder)
+                return -ENOMEM;
+        r = mkdir_private(folder);
         if (r < 0)
                 return r;
         r = remove_stale(&address);
@@ -187,6 +177,16 @@ void doors_stop_listening(Doors *d)
         if (d->listen_path)
                 (void) unlink(d->listen_path);
         d->listen_path = mfree(d->listen_path);
+}
+
+void doors_refuse(int fd)
+{
+        int client;
+
+        if (fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+                return;
+        while ((client = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+                (void) safe_close(client);
 }
 
 void doors_reap_connections(Doors *d)

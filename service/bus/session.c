@@ -51,11 +51,9 @@ static int session_address(char **ret)
 
 static void session_name_failed(Doors *d, const char *why)
 {
-        if (d->left)
-                return; /* it is being given up anyway */
-        log_error("Cannot take the name " BUS_NAME " on the session bus: %s", why);
-        if (d->observer.name_lost)
-                d->observer.name_lost(d->observer.userdata);
+        /* When it leaves, the name is being given up anyway. */
+        if (!d->left && d->observer.name_lost)
+                d->observer.name_lost(why, d->observer.userdata);
 }
 
 static int on_name_requested(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
@@ -78,8 +76,8 @@ static int on_name_requested(sd_bus_message *m, void *userdata, sd_bus_error *re
                 return r;
         if (answer != NAME_PRIMARY_OWNER && answer != NAME_ALREADY_OWNER) {
                 session_name_failed(d,
-                        "another service has it. Stop that one first "
-                        "(busctl --user status " BUS_NAME " shows it).");
+                        "The name " BUS_NAME " is taken on the session bus. Stop the service that "
+                        "has it first: busctl --user status " BUS_NAME " shows it.");
                 return 0;
         }
 
@@ -253,11 +251,8 @@ void session_reap(Doors *d)
         (void) sd_event_now(d->event, CLOCK_MONOTONIC, &now);
         session_close(d);
         peers_session_gone(d);
-        if (connected > 0) {
-                log_notice("The session bus is gone; opening it again when it comes back.");
-                if (d->observer.session_changed)
-                        d->observer.session_changed(/* connected= */ false, d->observer.userdata);
-        }
+        if (connected > 0 && d->observer.session_changed)
+                d->observer.session_changed(/* connected= */ false, d->observer.userdata);
         if (d->left)
                 return;
 

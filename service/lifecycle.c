@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "service/lifecycle.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "common/log.h"
+#include "common/message-ids.h"
+#include "service/conversation/conversation-bus.h"
+
+/* While it leaves, systemd is asked for this much more, each third of it. */
+#define EXTEND_USEC (30 * USEC_PER_SEC)
+
+typedef enum LifecycleState {
+        LIFECYCLE_STARTING,
+        LIFECYCLE_RUNNING,
+        LIFECYCLE_LEAVING,  /* idle: answers what still comes, then ends */
+        LIFECYCLE_STOPPING, /* told to: ends what runs */
+} LifecycleState;
+
+typedef enum LifecycleFlags {
+        LIFECYCLE_ACTIVATED = 1 << 0,
+        LIFECYCLE_IDLE = 1 << 1,    /* the timer runs */
+        LIFECYCLE_LEFT = 1 << 2,    /* the doors are closed */
+        LIFECYCLE_STOPPED = 1 << 3, /* no reply lives any more */
+} LifecycleFlags;
+
+/* What STATUS= tells. */
+typedef struct Numbers {
+        unsigned live, waiting;
+        size_t conversations;
+} Numbers;
+
+struct Lifecycle {
+        Manager *manager;
+        LifecycleState state;
+        LifecycleFlags flags;
+        sd_event_source *post, *idle, *extend, *deadline;
+        usec_t idle_timeout;
+        uint64_t served;
+        Numbers told;
+        usec_t started; /* CLOCK_MONOTONIC */
+};
+
+static usec_t now_monotonic(void)
+{
+        struct timespec t;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &t);
+        return (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
+}
+
+/* ---- what systemd shows ---- */
+
+static Numbers count(const Manager *m)
+{
+        return (Numbers){
+                .live = conversations_live(m->conversations),
+                .waiting = conversations_waiting(m->conversations),
+                .conversations = conversations_count(m->conversations),
+        };
+}
+
+static void tell_status(Lifecycle *l, const char *prefix)
+{
+        Numbers n = count(l->manager);
+        char live[64];
+
+        if (*prefix == 0 && memcmp(&n, &l->told, sizeof(n)) == 0)
+                return;
+        l->told = n;
+
+        if (n.live + n.waiting == 0)
+                (void) snprintf(live, sizeof(live), "Idle");
+        else
+                (void) snprintf(live, sizeof(live), "%u %s streaming, %u waiting", n.live,
+                        n.live == 1 ? "reply" : "replies", n.waiting);
+        (void) sd_notifyf(/* unset_environment= */ false, "%sSTATUS=%s, %zu %s", prefix, live,
+                n.conversations, n.conversations == 1 ? "conversation" : "conversations");
+}
+
+/* ---- leaving ---- */
+
+static unsigned work_under_way(const Manager *m)
+{
+        return conversations_live(m->conversations) + conversations_waiting(m->conversations) +
+                doors_calls(m->doors) + store_pending(m->store) +
+                worker_pending(store_worker(m->store));
+}
+
+static unsigned reasons_to_stay(const Manager *m)
+{
+        return work_under_way(m) + doors_reasons_to_stay(m->doors) +
+                conversation_face_reasons_to_stay(m->conversation_face) +
+                surfaces_active(m->surfaces);
+}
+
+static void on_left(void *userdata)
+{
+        Lifecycle *l = ASSERT_PTR(userdata);
+
+        l->flags |= LIFECYCLE_LEFT;
+}
+
+static int on_extend(sd_event_source *s, usec_t usec, void *userdata)
+{
+        (void) sd_notifyf(
+                /* unset_environment= */ false, "EXTEND_TIMEOUT_USEC=%" PRIu64, EXTEND_USEC);
+        (void) sd_event_source_set_time_relative(s, EXTEND_USEC / 3);
+        return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+}
+
+static void begin_leaving(Lifecycle *l, LifecycleState state)
+{
+        int r;
+
+        l->state = state;
+        l->idle = sd_event_source_disable_unref(l->idle);
+        r = doors_leave(l->manager->doors, on_left, l);
+        if (r < 0) {
+                log_error_errno(r, "Cannot leave in order, ending at once: %m");
+                (void) sd_event_exit(l->manager->event, EXIT_FAILURE);
+        }
+}
+
+static int on_idle(sd_event_source *s, usec_t usec, void *userdata)
+{
+        Lifecycle *l = ASSERT_PTR(userdata);
+        int r;
+
+        l->flags &= ~LIFECYCLE_IDLE;
+        if (reasons_to_stay(l->manager) > 0)
+                return 0;
+
+        log_struct(LOG_INFO, MESSAGE_LEAVING_ON_IDLE, NULL,
+                "Nobody needs the service; it leaves, and the next call starts it again.");
+        begin_leaving(l, LIFECYCLE_LEAVING);
+        r = sd_event_add_time_relative(l->manager->event, &l->extend, CLOCK_MONOTONIC, 0,
+                /* accuracy= */ 0, on_extend, l);
+        if (r < 0)
+                log_warning_errno(r, "Cannot ask systemd for time while leaving, ignoring: %m");
+        return 0;
+}
+
+/* The timer runs from the moment at which the last reason to stay ended, or the last call came. */
+static int update_idle(Lifecycle *l)
+{
+        usec_t timeout = l->manager->config->idle_timeout;
+        uint64_t served = doors_served(l->manager->doors);
+        int r;
+
+        if (!(l->flags & LIFECYCLE_ACTIVATED) || timeout == USEC_INFINITY ||
+                reasons_to_stay(l->manager) > 0) {
+                if (!(l->flags & LIFECYCLE_IDLE))
+                        return 0;
+                l->flags &= ~LIFECYCLE_IDLE;
+                return sd_event_source_set_enabled(l->idle, SD_EVENT_OFF);
+        }
+
+        if (l->flags & LIFECYCLE_IDLE && served == l->served && timeout == l->idle_timeout)
+                return 0;
+        l->served = served;
+        l->idle_timeout = timeout;
+        l->flags |= LIFECYCLE_IDLE;
+        r = sd_event_source_set_time_relative(l->idle, timeout);
+        return r < 0 ? r : sd_event_source_set_enabled(l->idle, SD_EVENT_ONESHOT);
+}
+
+/* ---- stopping ---- */
+
+static void on_stopped(void *userdata)
+{
+        Lifecycle *l = ASSERT_PTR(userdata);
+
+        l->flags |= LIFECYCLE_STOPPED;
+}
+
+static int on_deadline(sd_event_source *s, usec_t usec, void *userdata)
+{
+        Lifecycle *l = ASSERT_PTR(userdata);
+
+        log_warning("The service stops without waiting any longer.");
+        return sd_event_exit(l->manager->event, EXIT_SUCCESS);
+}
+
+static void stop(Lifecycle *l)
+{
+        Manager *m = l->manager;
+        int r;
+
+        if (l->state == LIFECYCLE_STARTING || l->state == LIFECYCLE_STOPPING) {
+                (void) sd_event_exit(m->event, EXIT_SUCCESS);
+                return;
+        }
+
+        l->extend = sd_event_source_disable_unref(l->extend);
+        r = sd_event_add_time_relative(m->event, &l->deadline, CLOCK_MONOTONIC, STOP_DEADLINE_USEC,
+                /* accuracy= */ 0, on_deadline, l);
+        if (r >= 0)
+                r = conversations_stop(m->conversations, on_stopped, l);
+        if (r < 0) {
+                log_error_errno(r, "Cannot stop in order, ending at once: %m");
+                (void) sd_event_exit(m->event, EXIT_FAILURE);
+                return;
+        }
+        if (l->state == LIFECYCLE_LEAVING)
+                l->state = LIFECYCLE_STOPPING;
+        else
+                begin_leaving(l, LIFECYCLE_STOPPING);
+}
+
+static int on_stop_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
+{
+        stop(ASSERT_PTR(userdata));
+        return 0;
+}
+
+static int on_reload_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
+{
+        Lifecycle *l = ASSERT_PTR(userdata);
+        int r;
+
+        r = manager_reload(l->manager, /* done= */ NULL, /* userdata= */ NULL);
+        if (r < 0 && r != -EAGAIN)
+                log_error_errno(r, "Cannot read the configuration again, ignoring: %m");
+        return 0;
+}
+
+/* ---- after each turn ---- */
+
+static int on_post(sd_event_source *s, void *userdata)
+{
+        Lifecycle *l = ASSERT_PTR(userdata);
+        Manager *m = l->manager;
+
+        switch (l->state) {
+        case LIFECYCLE_STARTING:
+                return 0;
+        case LIFECYCLE_RUNNING:
+                tell_status(l, "");
+                return update_idle(l);
+        case LIFECYCLE_LEAVING:
+                if (l->flags & LIFECYCLE_LEFT && work_under_way(m) == 0)
+                        return sd_event_exit(m->event, EXIT_SUCCESS);
+                return 0;
+        case LIFECYCLE_STOPPING:
+                if (l->flags & LIFECYCLE_LEFT && l->flags & LIFECYCLE_STOPPED)
+                        return sd_event_exit(m->event, EXIT_SUCCESS);
+                return 0;
+        }
+        return 0;
+}
+
+/* ---- the whole ---- */
+
+int lifecycle_new(Lifecycle **ret, Manager *m)
+{
+        _cleanup_(lifecycle_freep) Lifecycle *l = NULL;
+        sd_event *e = m->event;
+        int r;
+
+        l = calloc(1, sizeof(Lifecycle));
+        if (!l)
+                return -ENOMEM;
+        l->manager = m;
+        l->started = now_monotonic();
+
+        r = sd_event_set_watchdog(e, /* b= */ true);
+        if (r < 0)
+                return r;
+        r = sd_event_add_signal(e, NULL, SIGTERM, on_stop_signal, l);
+        if (r < 0)
+                return r;
+        r = sd_event_add_signal(e, NULL, SIGINT, on_stop_signal, l);
+        if (r < 0)
+                return r;
+        r = sd_event_add_signal(e, NULL, SIGHUP, on_reload_signal, l);
+        if (r < 0)
+                return r;
+        r = sd_event_add_post(e, &l->post, on_post, l);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_description(l->post, "lifecycle-post");
+        r = sd_event_add_time(e, &l->idle, CLOCK_MONOTONIC, 0, 0, on_idle, l);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_description(l->idle, "lifecycle-idle");
+        r = sd_event_source_set_enabled(l->idle, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(l);
+        return 0;
+}
+
+Lifecycle *lifecycle_free(Lifecycle *l)
+{
+        if (!l)
+                return NULL;
+
+        sd_event_source_disable_unref(l->post);
+        sd_event_source_disable_unref(l->idle);
+        sd_event_source_disable_unref(l->extend);
+        sd_event_source_disable_unref(l->deadline);
+        free(l);
+        return NULL;
+}
+
+void lifecycle_set_activated(Lifecycle *l)
+{
+        l->flags |= LIFECYCLE_ACTIVATED;
+}
+
+void lifecycle_ready(Lifecycle *l)
+{
+        char took[64];
+
+        l->state = LIFECYCLE_RUNNING;
+        tell_status(l, "READY=1\n");
+
+        (void) snprintf(
+                took, sizeof(took), "CONDUCTOR_START_USEC=%" PRIu64, now_monotonic() - l->started);
+        log_struct(LOG_INFO, MESSAGE_SERVICE_READY, ((const char *const[]){ took, NULL }),
+                "Ready, with %zu conversations.", l->told.conversations);
+}
+
+void lifecycle_fail(Lifecycle *l, int status, const char *why)
+{
+        log_error("%s", why);
+        (void) sd_notifyf(/* unset_environment= */ false, "STATUS=%s", why);
+        (void) sd_event_exit(l->manager->event, status);
+}
+
+static void report_slow(usec_t usec)
+{
+        char field[64];
+
+        (void) snprintf(field, sizeof(field), "CONDUCTOR_DISPATCH_USEC=%" PRIu64, usec);
+        log_struct(LOG_WARNING, MESSAGE_SLOW_DISPATCH, ((const char *const[]){ field, NULL }),
+                "A turn of the loop took %" PRIu64 " ms.", usec / USEC_PER_MSEC);
+}
+
+/* One wait, one dispatch: as sd_event_run(), with a look at the clock around what was done. */
+static int run_once(sd_event *e)
+{
+        usec_t before, took;
+        int r;
+
+        r = sd_event_prepare(e);
+        if (r == 0)
+                r = sd_event_wait(e, /* usec= */ UINT64_MAX);
+        if (r <= 0)
+                return r;
+
+        before = now_monotonic();
+        r = sd_event_dispatch(e);
+        took = now_monotonic() - before;
+        if (took > DISPATCH_SLOW_USEC)
+                report_slow(took);
+        return r;
+}
+
+int lifecycle_run(Lifecycle *l)
+{
+        sd_event *e = l->manager->event;
+        int r, status;
+
+        while (sd_event_get_state(e) != SD_EVENT_FINISHED) {
+                r = run_once(e);
+                if (r < 0) {
+                        log_error_errno(r, "The loop failed: %m");
+                        return EXIT_FAILURE;
+                }
+        }
+
+        return sd_event_get_exit_code(e, &status) < 0 ? EXIT_FAILURE : status;
+}
