@@ -4,6 +4,7 @@
 /* The D-Bus face of conversations: the Conversation interface, followers and pipes, the signals. */
 
 #include "service/bus/object.h"
+#include "service/conversation/reply.h"
 
 typedef struct Manager Manager;
 typedef struct ConversationFace ConversationFace;
@@ -11,9 +12,18 @@ typedef struct ConversationFace ConversationFace;
 /* Installs itself as the conversations' observer (ConversationAdded, … of the Manager included). */
 int conversation_face_new(ConversationFace **ret, Manager *m);
 ConversationFace *conversation_face_free(ConversationFace *f);
+DEFINE_CLEANUP(ConversationFace *, conversation_face_free)
 
 extern const BusObject conversation_object;
 
-unsigned conversation_face_reasons_to_stay(const ConversationFace *f); /* followers, unread pipes */
+/* Manager.Import. */
+int conversation_method_import(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* The entries of a reply's metadata, into an a{sv} that is open. */
+int conversation_append_reply_info(sd_bus_message *m, const ReplyInfo *info);
+
+/* Followers that are not passive, pipes that are not read to their end. */
+unsigned conversation_face_reasons_to_stay(const ConversationFace *f);
 unsigned conversation_face_followers(const ConversationFace *f);
-uint64_t conversation_face_stalls(const ConversationFace *f); /* followers dropped since start */
+/* How often a follower's window was full, since the start; once for each reply. */
+uint64_t conversation_face_stalls(const ConversationFace *f);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the files of the conversations' D-Bus face share. The userdata of all handlers is the
+ * Manager: a conversation is looked up by its path, so nothing can point to one that is gone. */
+
+#include <systemd/sd-bus.h>
+
+#include "service/bus/doors.h"
+#include "service/conversation/conversation-bus.h"
+#include "service/conversation/conversations.h"
+#include "service/manager.h"
+
+#define GET_REPLY_MAX MIB(1) /* bytes of one answer of GetReply */
+
+typedef struct BusFollower BusFollower;
+typedef struct BusPipe BusPipe;
+typedef struct BusRead BusRead;
+typedef struct BusImport BusImport;
+typedef struct Progress Progress;
+
+/* What changed since it was last announced. */
+typedef struct Change {
+        uint64_t conversation;
+        ConversationChange what;
+} Change;
+
+struct ConversationFace {
+        Manager *manager;
+        uint64_t epoch;
+
+        BusFollower *followers;
+        unsigned n_followers, n_active_followers;
+        uint64_t stalls;
+
+        BusPipe *pipes;
+        unsigned n_pipes;
+        BusRead *reads;
+        BusImport *imports;
+        Progress *progress;
+
+        Change *changes;
+        size_t n_changes;
+        sd_event_source *announce; /* a defer source, on while something is to be announced */
+        bool replies_changed;      /* Manager.LiveReplies too */
+
+        Worker *files; /* reads attachments and imports; started with the first */
+};
+
+/* The conversation at a path; NULL when there is none or it is set aside. */
+Conversation *conversation_at(Manager *m, const char *path);
+
+/* The thread for files, made on first use. */
+int conversation_face_files(ConversationFace *f, Worker **ret);
+
+/* For a handler that handed its call over: answers it when the work was refused at once. */
+int conversation_handed_over(int r, Call *call, const Failure *failure);
+
+/* ---- reading from the store for a call (read-bus.c) ---- */
+
+struct BusRead {
+        ConversationFace *face;
+        BusRead *next, *previous;
+        Call *call;
+        StoreSlot *slot;
+        uint64_t conversation; /* its number: it may be gone when the answer comes */
+        uint64_t id;
+        Channel channel;
+};
+
+int bus_read_new(
+        BusRead **ret, Manager *m, sd_bus_message *message, Conversation *c, sd_bus_error *error);
+BusRead *bus_read_free(BusRead *r); /* does not answer */
+DEFINE_CLEANUP(BusRead *, bus_read_free)
+/* The end of a handler: r of the store's function. */
+int bus_read_begun(BusRead *read, int r);
+/* In the completion: frees the read and fails its call when there is a failure. */
+bool bus_read_failed(BusRead *read, const Failure *failure);
+
+/* ---- metadata (metadata-bus.c): entries of an a{sv} that is open ---- */
+
+int metadata_append_json(sd_bus_message *m, const char *json, EndReason reason);
+/* size bytes of UTF-8 as a string, without a copy in between. */
+int bus_append_text(sd_bus_message *m, const char *text, size_t size);
+
+/* ---- handlers ---- */
+
+int conversation_method_send(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_get_messages(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_get_reply(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_list_branches(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_get_system(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_open_stream(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_export(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_follow(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_unfollow(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_ack(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_regenerate(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_edit(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_continue(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_select_branch(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_set_title(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_set_model(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_set_system(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_archive(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_hide(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* ---- followers (follower-bus.c) ---- */
+
+/* A reply began: all who follow its conversation get it. */
+void followers_reply_started(ConversationFace *f, Reply *r);
+/* Those of one conversation, or all for 0. */
+void followers_free(ConversationFace *f, uint64_t conversation);
+
+/* ---- pipes (pipe-bus.c) ---- */
+
+/* A connection that passes descriptors, or NotSupported. */
+int bus_check_descriptors(sd_bus_message *m, sd_bus_error *error);
+void pipes_free(ConversationFace *f);
+
+/* ---- progress (progress-bus.c) ---- */
+
+void progress_reply_started(ConversationFace *f, Reply *r);
+void progress_reply_text(ConversationFace *f, Reply *r);
+void progress_reply_ended(ConversationFace *f, Reply *r); /* what waits is sent */
+void progress_free(ConversationFace *f);
+
+/* ---- imports (import-bus.c) ---- */
+
+void imports_free(ConversationFace *f);
+
+/* ---- signals (conversation-signals-bus.c) ---- */
+
+void conversation_signals_install(ConversationFace *f);
+void conversation_signals_remove(ConversationFace *f);
