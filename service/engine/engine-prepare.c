@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What must be known before a request leaves: the key, and how much of the conversation fits. */
+#include "service/engine/engine.h"
+
+#include <inttypes.h>
+
+#include "common/json-util.h"
+#include "service/engine/context.h"
+
+#define CONTEXT_ASSUMED_TOKENS 2048U /* what the smallest of today's defaults holds */
+#define SHOW_BODY_MAX          KIB(4)
+
+/* ---- the size of the context ---- */
+
+static void on_prepared(void *userdata)
+{
+        _cleanup_(engine_reply_unrefp) EngineReply *r = engine_reply_ref(ASSERT_PTR(userdata));
+
+        engine_reply_prepare(r);
+}
+
+static void on_show(const char *body, size_t size, const Failure *failure, void *userdata)
+{
+        _cleanup_(engine_reply_unrefp) EngineReply *r = engine_reply_ref(ASSERT_PTR(userdata));
+        EngineLesson *lesson;
+        WireModel *model;
+
+        model = calloc(1, sizeof *model);
+        if (model && !failure_is_set(failure) && wire_parse_show(body, size, model) >= 0 &&
+                model->context_size > 0) {
+                lesson = engine_lesson(r->engine, r->model);
+                if (lesson)
+                        lesson->context_size = model->context_size;
+        }
+        if (model)
+                wire_models_free(model, 1);
+        r->show = engine_fetch_free(r->show);
+        engine_reply_prepare(r);
+}
+
+static int build_show(const char *model, char **ret)
+{
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(SHOW_BODY_MAX);
+        int k;
+
+        k = buffer_append_string(&b, "{\"model\":");
+        if (k >= 0)
+                k = json_append_string(&b, model, strlen(model));
+        if (k >= 0)
+                k = buffer_append_string(&b, "}");
+        if (k < 0)
+                return k;
+        return buffer_steal(&b, ret, NULL);
+}
+
+static int reply_ask_show(EngineReply *r)
+{
+        _cleanup_free_ char *url = NULL;
+        char *body;
+        int k;
+
+        if (asprintf(&url, "%s/api/show", r->engine->config.url) < 0) {
+                url = NULL;
+                return -ENOMEM;
+        }
+        k = build_show(r->model, &body);
+        if (k < 0)
+                return k;
+        return engine_fetch_new(&r->show, r->engine, url, body, on_show, r, NULL);
+}
+
+/* Asks for the context's size where a long conversation makes it matter. 1 = asked, goes on later.
+ */
+static int reply_ask_context(EngineReply *r)
+{
+        Engine *e = r->engine;
+        bool ollama = e->config.type == ENGINE_OLLAMA;
+
+        if (!r->overflowed &&
+                (r->estimate <= CONTEXT_ASSUMED_TOKENS || engine_context_size(e, r->model) > 0))
+                return 0;
+        if (!r->probe_tried &&
+                (r->overflowed || e->probed == 0 || (ollama && !engine_is_fresh(e)))) {
+                r->probe_tried = true;
+                r->wait = (EngineWait){ .done = on_prepared, .userdata = r };
+                return engine_probe(e, &r->wait) < 0 ? 0 : 1;
+        }
+        if (ollama && !r->show_tried && engine_context_size(e, r->model) == 0) {
+                r->show_tried = true;
+                return reply_ask_show(r) < 0 ? 0 : 1;
+        }
+        return 0;
+}
+
+/* Leaves out what does not fit. */
+static int reply_fit(EngineReply *r, Failure *failure)
+{
+        uint64_t size = engine_context_size(r->engine, r->model), target = UINT64_MAX;
+        unsigned before = r->skip;
+
+        if (size > 0)
+                target = context_budget(size, r->engine->config.max_tokens);
+        /* The estimate was evidently too low. */
+        if (r->overflowed)
+                target = MIN(target, r->estimate / 5 * 3);
+        r->skip = context_fit(r->prompt, r->skip, target);
+        r->estimate = context_estimate(r->prompt, r->skip);
+
+        /* Far too much is not even tried; what is near the limit the engine counts better. */
+        if ((size > 0 && r->estimate / 2 > size) || (r->overflowed && r->skip == before))
+                return failure_set(failure, FAILURE_CONTEXT_TOO_LONG,
+                        "The last message alone is about %" PRIu64
+                        " tokens, and model '%s' of engine '%s' takes %" PRIu64
+                        "%s. Shorten it, or take a model with a larger context: 'conductor models' "
+                        "shows them.",
+                        r->estimate, r->model, r->engine->config.name, size,
+                        size > 0 ? " with the answer" : " (not known)");
+        return r->skip > before;
+}
+
+static void reply_tell_dropped(EngineReply *r)
+{
+        _cleanup_free_ char *text = NULL;
+
+        if (asprintf(&text,
+                    "The oldest %u messages were left out of this question, so that the rest fits "
+                    "into the context of model '%s' of engine '%s'. They stay in the "
+                    "conversation.",
+                    r->skip, r->model, r->engine->config.name) < 0) {
+                text = NULL;
+                return;
+        }
+        engine_reply_notice(r, "The conversation is longer than the model's context", text);
+}
+
+static int reply_check_key(EngineReply *r, Failure *failure)
+{
+        Engine *e = r->engine;
+
+        if (failure_is_set(&e->key_failure)) {
+                engine_name_failure(e, &e->key_failure, failure);
+                return -EKEYREJECTED;
+        }
+        /* Refused, read again, and still the same. */
+        if (r->key_retried && e->key_serial == r->key_serial) {
+                failure_copy(failure, &r->last_failure);
+                return -EKEYREJECTED;
+        }
+        return 0;
+}
+
+void engine_reply_prepare(EngineReply *r)
+{
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        int k;
+
+        if (r->engine->config.type == ENGINE_BUILTIN) {
+                engine_request_start(r);
+                return;
+        }
+
+        r->wait = (EngineWait){ .done = on_prepared, .userdata = r };
+        k = engine_load_key(r->engine, &r->wait);
+        if (k < 0) {
+                engine_reply_fail_errno(r, k, "Reading the engine's key");
+                return;
+        }
+        if (k > 0)
+                return;
+        if (reply_check_key(r, &failure) < 0) {
+                engine_reply_fail(r, &failure);
+                return;
+        }
+
+        r->estimate = context_estimate(r->prompt, r->skip);
+        if (reply_ask_context(r) > 0)
+                return;
+        k = reply_fit(r, &failure);
+        if (k < 0) {
+                engine_reply_fail(r, &failure);
+                return;
+        }
+        if (k > 0)
+                reply_tell_dropped(r);
+        if (r->ops)
+                engine_request_start(r);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* An engine's key: where it is read from, and the memory that holds it (not in core dumps, wiped
+ * when freed). */
+
+#include "common/failure.h"
+
+#define KEY_SIZE_MAX KIB(8)
+
+typedef enum KeySource {
+        KEY_SOURCE_NONE,
+        KEY_SOURCE_FILE,
+        KEY_SOURCE_CREDENTIAL,
+        KEY_SOURCE_ENVIRONMENT,
+        _KEY_SOURCE_MAX,
+} KeySource;
+const char *key_source_to_string(KeySource s); /* "file"; KEY_SOURCE_NONE is "" */
+
+typedef struct Key Key;
+
+/* Where to look; each may be "" or NULL. */
+typedef struct KeyPlaces {
+        const char *credential;  /* a name below $CREDENTIALS_DIRECTORY */
+        const char *file;        /* absolute; regular, ours, for nobody else to read */
+        const char *environment; /* a variable's name; that it is unset is no failure */
+} KeyPlaces;
+
+/* The first of the places that has one. Blocks: for a worker thread. *ret is NULL when no place is
+ * given, or only a variable that is not set. */
+int key_read(const KeyPlaces *places, Key **ret, Failure *failure);
+Key *key_free(Key *k);
+DEFINE_CLEANUP(Key *, key_free)
+
+const char *key_text(const Key *k);
+KeySource key_source(const Key *k);         /* k may be NULL */
+bool key_equal(const Key *a, const Key *b); /* NULL is equal to NULL */
