@@ -48,18 +48,20 @@ typedef struct WireOps {
 
 typedef struct WireDecoder WireDecoder;
 
-/* content_type decides where servers differ: an OpenAI server that ignores `stream` answers with
- * application/json, which is understood; text/html is a failure that says so. */
+/* Lines, events or one JSON object (from a server that ignores `stream`): the first byte decides,
+ * as servers are careless with content_type, which is only named in failures. ops is copied. */
 int wire_decoder_new(WireDecoder **ret, EngineType type, const char *content_type,
         const WireOps *ops, void *userdata);
 WireDecoder *wire_decoder_free(WireDecoder *d);
 DEFINE_CLEANUP(WireDecoder *, wire_decoder_free)
 
-/* 0, or 1 when the answer is complete (further bytes are ignored), or negative with failure set: an
+/* 0, or 1 when the answer is complete (further bytes are ignored: leave the transfer its last ones,
+ * so that the connection can be kept), or negative with failure set: an
  * error object in the stream (FAILURE_ENGINE_REFUSED, FAILURE_CONTEXT_TOO_LONG), an over-long line
  * (FAILURE_TOO_LARGE), no JSON (FAILURE_ENGINE_FAILED). Text that came before was told. */
 int wire_decoder_feed(WireDecoder *d, const char *data, size_t size, Failure *failure);
-/* The connection ended: what was held back is told; says how the answer ended. */
+/* Needed after a 1 too: tells what was held back, and says how the answer ended. At the
+ * connection's end without an end mark that is REASON_INCOMPLETE. */
 int wire_decoder_finish(WireDecoder *d, WireEnd *ret, Failure *failure);
 
 /* ---- errors and lists ---- */

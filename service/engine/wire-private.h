@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the wire files share; for nobody else. wire.c moves bytes and ends answers, wire-TYPE.c
+ * knows one format, wire-error.c and wire-models.c read errors and lists, wire-request.c writes
+ * what the formats have in common. */
+
+#include "common/json-util.h"
+#include "service/engine/wire.h"
+
+typedef struct WireOut WireOut;
+
+typedef struct WireFormat {
+        /* Appends the body of a request. */
+        void (*build)(const WireRequest *request, WireOut *out);
+        /* One line or event of a stream. 0, or negative with d->failure set. */
+        int (*event)(WireDecoder *d, struct json_object *o);
+        /* An answer that is no stream. */
+        int (*whole)(WireDecoder *d, struct json_object *o);
+} WireFormat;
+
+extern const WireFormat wire_format_ollama, wire_format_openai, wire_format_anthropic;
+/* NULL for a type that has none. */
+const WireFormat *wire_format_of(EngineType type);
+
+/* ---- for the decoders ---- */
+
+/* Text as it came: cut characters, NUL and <think> are seen to. */
+int wire_tell(WireDecoder *d, Channel channel, const char *text, size_t size);
+/* The string member: 1 when there is one that is not empty, 0 when not. */
+int wire_tell_member(WireDecoder *d, Channel channel, struct json_object *o, const char *key);
+/* Where the format says how the answer ended: a reason is set when the server said one. */
+WireEnd *wire_end(WireDecoder *d);
+/* What it will have been if the server then only says that it stopped: a call, a refusal. */
+void wire_hint(WireDecoder *d, EndReason reason);
+/* The format's end mark came. */
+void wire_complete(WireDecoder *d);
+/* The answer is an error object: fails. */
+int wire_fail(WireDecoder *d, struct json_object *o);
+
+/* An error object, however this server writes it. */
+bool wire_is_error(struct json_object *o);
+/* Sets the failure for an error object in a stream. */
+int wire_error_object(struct json_object *o, Failure *failure);
+
+/* ---- for the builders ---- */
+
+/* A body in the making. After the first error nothing more is appended. */
+struct WireOut {
+        Buffer *body;
+        int error;
+        Failure *failure;
+};
+
+void wire_out(WireOut *o, const char *json);
+void wire_out_string(WireOut *o, const char *text, size_t size);
+void wire_out_number(WireOut *o, uint64_t number);
+void wire_out_base64(WireOut *o, const PromptAttachment *a);
+/* The message's text as a string, its text attachments in front of it. */
+void wire_out_text(WireOut *o, const PromptMessage *m);
+
+/* The prompt's messages as they are sent: those after skip, without the empty ones. NULL = no more.
+ */
+const PromptMessage *wire_next_message(const WireRequest *request, const PromptMessage *after);
+
+/* By its type, which is then fit for a data URI. */
+bool wire_is_image(const PromptAttachment *a);
+bool wire_has_images(const PromptMessage *m);
