@@ -45,19 +45,25 @@ bool avatar_visible(const Avatar *a);
 void avatar_set_activity(Avatar *a, AvatarActivity activity);
 
 /* A command that came out of a reply: changes the state, tells the observer. arguments NULL-ended.
- */
+ * -EINVAL for one that is not in this table:
+ *   mood      neutral happy sad curious thoughtful surprised excited confused worried proud sleepy
+ *             playful shy calm
+ *   gesture   none wave nod shake dance bow shrug clap point; `wave`, `nod`, `dance` and `bow`
+ * alone are the same. It lasts until the avatar is idle again. move      left center right size
+ * small medium large show, hide */
 int avatar_apply(Avatar *a, const char *verb, char *const *arguments);
 
 /* ---- the filter ---- */
 
-/* One for each reply's content. Text goes in at any chunk border; what is no known command comes
- * out byte for byte. Holds back at most AVATAR_COMMAND_MAX bytes, from a '[' that may begin a
+/* One for each reply's content, zeroed at its start. Text goes in at any chunk border; what is no
+ * command of the table above, written exactly [yolla:VERB] or [yolla:VERB WORD], comes out byte for
+ * byte. Holds back at most AVATAR_COMMAND_MAX bytes, from a '[' that may begin a
  * command. */
 #define AVATAR_COMMAND_MAX 128
 typedef struct AvatarFilter {
         char held[AVATAR_COMMAND_MAX];
         size_t n_held;
-        bool off;
+        bool off; /* all is text */
 } AvatarFilter;
 
 typedef struct AvatarFilterOps {

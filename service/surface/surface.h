@@ -24,17 +24,25 @@ int surfaces_new(Surfaces **ret);
 Surfaces *surfaces_free(Surfaces *s);
 DEFINE_CLEANUP(Surfaces *, surfaces_free)
 
-/* capabilities: names, NULL-ended; an unknown one is FAILURE_INVALID_ARGUMENT and named. */
+/* FAILURE_BUSY over SURFACES_MAX. capabilities: names, NULL-ended; an unknown one is
+ * FAILURE_INVALID_ARGUMENT and named. */
 int surface_new(Surfaces *s, const char *name, char *const *capabilities, bool passive,
         Surface **ret, Failure *failure);
 Surface *surface_free(Surface *s); /* unlinks itself */
 
+/* What its face keeps with it; destroy is called with it when the surface is freed. */
+typedef void (*surface_destroy_t)(void *userdata);
+void surface_set_userdata(Surface *s, void *userdata, surface_destroy_t destroy);
+void *surface_userdata(const Surface *s);
+
+/* "text"; NULL for what is not exactly one capability. */
+const char *surface_capability_to_string(SurfaceCapability capability);
+
 uint32_t surface_number(const Surface *s);
 const char *surface_name(const Surface *s);
 SurfaceCapability surface_capabilities(const Surface *s);
-const char *surface_focus(const Surface *s); /* an object path, "/" = none */
-int surface_set_focus(Surface *s, const char *path);
-bool surface_passive(const Surface *s);
+const char *surface_focus(const Surface *s);         /* an object path, "/" = none */
+int surface_set_focus(Surface *s, const char *path); /* 1 = it is another one now */
 
 Surface *surfaces_find(Surfaces *s, uint32_t number);
 Surface *surfaces_next(Surfaces *s, Surface *after);
