@@ -198,11 +198,14 @@ static const sd_bus_vtable conversation_vtable[] = {
         SD_BUS_PROPERTY("Created", "t", property_number, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Modified", "t", property_number, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 
+        SD_BUS_SIGNAL_WITH_ARGS("Asked", SD_BUS_ARGS("t", message, "t", reply), 0),
         SD_BUS_SIGNAL_WITH_ARGS("ReplyDelta",
                 SD_BUS_ARGS("t", reply, "t", sequence, "s", channel, "t", offset, "s", text), 0),
         SD_BUS_SIGNAL_WITH_ARGS("ReplyEnd",
                 SD_BUS_ARGS("t", reply, "t", sequence, "s", reason, "a{sv}", metadata), 0),
         SD_BUS_SIGNAL_WITH_ARGS("Dropped", SD_BUS_ARGS("t", reply), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("ReplyPhase",
+                SD_BUS_ARGS("t", reply, "s", phase, "u", place), 0),
         SD_BUS_SIGNAL_WITH_ARGS("MessageAdded",
                 SD_BUS_ARGS("t", message, "t", parent, "s", role, "s", text), 0),
         SD_BUS_SIGNAL_WITH_ARGS("ReplyStarted",
@@ -255,6 +258,7 @@ ConversationFace *conversation_face_free(ConversationFace *f)
         conversation_signals_remove(f);
         worker_free(f->files);
         imports_free(f);
+        sends_free(f);
         followers_free(f, 0);
         pipes_free(f);
         progress_free(f);

@@ -3,7 +3,7 @@
 
 /* The D-Bus face of conversations: the Conversation interface, followers and pipes, the signals. */
 
-#include "service/bus/object.h"
+#include "service/bus/doors.h"
 #include "service/conversation/reply.h"
 
 typedef struct Manager Manager;
@@ -18,6 +18,9 @@ extern const BusObject conversation_object;
 
 /* Manager.Import. */
 int conversation_method_import(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* As Follow without options, for a caller of Ask; nothing when the peer follows already. */
+int conversation_face_follow(ConversationFace *f, Peer *p, Conversation *c, Failure *failure);
 
 /* The entries of a reply's metadata, into an a{sv} that is open. */
 int conversation_append_reply_info(sd_bus_message *m, const ReplyInfo *info);

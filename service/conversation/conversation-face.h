@@ -17,6 +17,8 @@ typedef struct BusFollower BusFollower;
 typedef struct BusPipe BusPipe;
 typedef struct BusRead BusRead;
 typedef struct BusImport BusImport;
+typedef struct BusSend BusSend;
+typedef struct BusAttachments BusAttachments;
 typedef struct Progress Progress;
 
 /* What changed since it was last announced. */
@@ -37,6 +39,7 @@ struct ConversationFace {
         unsigned n_pipes;
         BusRead *reads;
         BusImport *imports;
+        BusSend *sends;
         Progress *progress;
 
         Change *changes;
@@ -76,12 +79,30 @@ DEFINE_CLEANUP(BusRead *, bus_read_free)
 int bus_read_begun(BusRead *read, int r);
 /* In the completion: frees the read and fails its call when there is a failure. */
 bool bus_read_failed(BusRead *read, const Failure *failure);
+/* Sends the answer, or an error when r says that it could not be built. Frees the read. */
+void bus_read_answer(BusRead *read, sd_bus_message *answer, int r);
 
 /* ---- metadata (metadata-bus.c): entries of an a{sv} that is open ---- */
 
 int metadata_append_json(sd_bus_message *m, const char *json, EndReason reason);
 /* size bytes of UTF-8 as a string, without a copy in between. */
 int bus_append_text(sd_bus_message *m, const char *text, size_t size);
+
+/* ---- the option `attachments` (attachments-bus.c) ---- */
+
+/* A BusOption of type "a(sh)"; value points to a BusAttachments *, NULL until it is given. */
+int bus_attachments_parse(sd_bus_message *m, void *value, sd_bus_error *error);
+
+/* Reads the files off the loop. done comes once, from the loop, unless this failed or it is freed
+ * first; failure is NULL when all were read. */
+typedef void (*bus_attachments_done_t)(const Failure *failure, void *userdata);
+int bus_attachments_load(
+        BusAttachments *a, ConversationFace *f, bus_attachments_done_t done, void *userdata);
+/* What was read, for SendOptions; nothing for NULL. */
+int bus_attachments_take(BusAttachments *a, StoreAttachment **ret, size_t *ret_n);
+BusAttachments *bus_attachments_free(BusAttachments *a); /* also while it is being read */
+
+void sends_free(ConversationFace *f);
 
 /* ---- handlers ---- */
 
@@ -110,6 +131,8 @@ int conversation_method_hide(sd_bus_message *m, void *userdata, sd_bus_error *er
 
 /* A reply began: all who follow its conversation get it. */
 void followers_reply_started(ConversationFace *f, Reply *r);
+/* Words for people, and the place in the engine's queue, while nothing has come yet. */
+void followers_reply_phase(ConversationFace *f, Reply *r);
 /* Those of one conversation, or all for 0. */
 void followers_free(ConversationFace *f, uint64_t conversation);
 

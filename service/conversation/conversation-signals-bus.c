@@ -250,7 +250,7 @@ static int fill_reply_finished(sd_bus_message *m, void *userdata)
         return fill_metadata(m, userdata);
 }
 
-/* Every reply ends with one ReplyFinished; a failed one says why before. */
+/* Every reply ends with one ReplyFinished; a failed one says why after it. */
 static void on_reply_ended(Reply *r, void *userdata)
 {
         ConversationFace *f = ASSERT_PTR(userdata);
@@ -259,9 +259,9 @@ static void on_reply_ended(Reply *r, void *userdata)
 
         reply_get_info(r, &info);
         progress_reply_ended(f, r);
+        emit_conversation(f, c, "ReplyFinished", fill_reply_finished, r);
         if (info.reason == REASON_FAILED)
                 emit_conversation(f, c, "ReplyFailed", fill_reply_failed, r);
-        emit_conversation(f, c, "ReplyFinished", fill_reply_finished, r);
         note_replies(f);
 }
 

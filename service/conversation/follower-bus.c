@@ -130,6 +130,36 @@ static int send_dropped(const BusFollower *b, uint64_t reply)
         return peer_send(b->peer, m);
 }
 
+static int send_phase(const BusFollower *b, uint64_t reply, const ReplyInfo *info)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = new_signal(b, "ReplyPhase", &m);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(m, "tsu", reply, strempty(info->phase), (uint32_t) info->place);
+        if (r < 0)
+                return r;
+        return peer_send(b->peer, m);
+}
+
+void followers_reply_phase(ConversationFace *f, Reply *reply)
+{
+        uint64_t number = conversation_number(reply_conversation(reply));
+        ReplyInfo info;
+        int r;
+
+        reply_get_info(reply, &info);
+        for (const BusFollower *b = f->followers; b; b = b->next) {
+                if (b->conversation != number)
+                        continue;
+                r = send_phase(b, reply_id(reply), &info);
+                if (r < 0)
+                        log_debug_errno(r, "Cannot tell a follower of a phase, ignoring: %m");
+        }
+}
+
 /* ---- the journal ---- */
 
 static void log_follower(
@@ -209,22 +239,19 @@ static int check_offsets(const Reply *reply, const FollowOptions *o, sd_bus_erro
         return 0;
 }
 
-static int check_limits(ConversationFace *f, uint64_t conversation, sd_bus_error *error)
+static int check_limits(const ConversationFace *f, uint64_t conversation, Failure *failure)
 {
-        _cleanup_failure_ Failure failure = FAILURE_NULL;
         unsigned n = 0;
 
         for (const BusFollower *b = f->followers; b; b = b->next)
                 n += b->conversation == conversation;
         if (n >= CONVERSATION_FOLLOWERS_MAX)
-                (void) failure_set(&failure, FAILURE_BUSY,
+                return failure_set(failure, FAILURE_BUSY,
                         "A conversation has at most %u followers.", CONVERSATION_FOLLOWERS_MAX);
-        else if (f->n_followers >= FOLLOWERS_MAX)
-                (void) failure_set(
-                        &failure, FAILURE_BUSY, "There are at most %u followers.", FOLLOWERS_MAX);
-        else
-                return 0;
-        return bus_error_from_failure(error, &failure);
+        if (f->n_followers >= FOLLOWERS_MAX)
+                return failure_set(
+                        failure, FAILURE_BUSY, "There are at most %u followers.", FOLLOWERS_MAX);
+        return 0;
 }
 
 static void on_peer_gone(Peer *peer, void *userdata)
@@ -319,6 +346,7 @@ int conversation_method_follow(sd_bus_message *m, void *userdata, sd_bus_error *
         Manager *manager = ASSERT_PTR(userdata);
         Conversation *c = ASSERT_PTR(conversation_at(manager, sd_bus_message_get_path(m)));
         ConversationFace *f = manager->conversation_face;
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
         FollowOptions o = { 0 };
         BusFollower *b, *before;
         const Reply *reply;
@@ -339,9 +367,9 @@ int conversation_method_follow(sd_bus_message *m, void *userdata, sd_bus_error *
                 return r;
         before = followers_find(f, peer, conversation_number(c));
         if (!before) {
-                r = check_limits(f, conversation_number(c), error);
+                r = check_limits(f, conversation_number(c), &failure);
                 if (r < 0)
-                        return r;
+                        return bus_error_from_failure(error, &failure);
         }
         r = bus_follower_new(f, c, peer, o.passive, &b);
         if (r < 0)
@@ -358,6 +386,25 @@ int conversation_method_follow(sd_bus_message *m, void *userdata, sd_bus_error *
         }
         bus_follower_start(b, c, &o);
         return 1;
+}
+
+int conversation_face_follow(ConversationFace *f, Peer *p, Conversation *c, Failure *failure)
+{
+        static const FollowOptions beginning = { 0 };
+        uint64_t number = conversation_number(c);
+        BusFollower *b;
+        int r;
+
+        if (followers_find(f, p, number))
+                return 0;
+        r = check_limits(f, number, failure);
+        if (r < 0)
+                return r;
+        r = bus_follower_new(f, c, p, /* passive= */ false, &b);
+        if (r < 0)
+                return failure_set_errno(failure, r, "The conversation cannot be followed");
+        bus_follower_start(b, c, &beginning);
+        return 0;
 }
 
 int conversation_method_unfollow(sd_bus_message *m, void *userdata, sd_bus_error *error)
