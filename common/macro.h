@@ -22,17 +22,22 @@
 #define _public_           __attribute__((visibility("default")))
 
 #define ELEMENTSOF(x) (sizeof(x) / sizeof((x)[0]))
-#define MIN(a, b) \
+/* Each use gets names of its own, so that they nest. */
+#define CONCAT_(a, b) a##b
+#define CONCAT(a, b)  CONCAT_(a, b)
+#define MIN(a, b)     MIN_UNIQUE(__COUNTER__, a, b)
+#define MAX(a, b)     MAX_UNIQUE(__COUNTER__, a, b)
+#define MIN_UNIQUE(n, a, b) \
         ({ \
-                __typeof__(a) _a = (a); \
-                __typeof__(b) _b = (b); \
-                _a < _b ? _a : _b; \
+                __typeof__(a) CONCAT(_a, n) = (a); \
+                __typeof__(b) CONCAT(_b, n) = (b); \
+                CONCAT(_a, n) < CONCAT(_b, n) ? CONCAT(_a, n) : CONCAT(_b, n); \
         })
-#define MAX(a, b) \
+#define MAX_UNIQUE(n, a, b) \
         ({ \
-                __typeof__(a) _a = (a); \
-                __typeof__(b) _b = (b); \
-                _a > _b ? _a : _b; \
+                __typeof__(a) CONCAT(_a, n) = (a); \
+                __typeof__(b) CONCAT(_b, n) = (b); \
+                CONCAT(_a, n) > CONCAT(_b, n) ? CONCAT(_a, n) : CONCAT(_b, n); \
         })
 
 /* The caller guarantees a non-NULL pointer (a callback's userdata): state it where it is used. */
