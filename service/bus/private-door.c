@@ -72,13 +72,9 @@ static int on_listen(sd_event_source *s, int fd, uint32_t revents, void *userdat
                 log_warning_errno(r, "Cannot accept private connections for now: %m");
                 (void) set_listening(d, d->n_connections == 0);
                 return 0;
-        case -EAGAIN:
-        case -ECONNABORTED:
-        case -EINTR:
-                return 0;
         default:
-                if (r < 0)
-                        log_warning_errno(r, "Cannot accept a private connection, ignoring: %m");
+                if (r < 0) /* it is gone again, or speaks no D-Bus */
+                        log_debug_errno(r, "A private connection came to nothing: %m");
                 return 0;
         }
 }
