@@ -112,6 +112,8 @@ int config_ollama_url(const char *host, char **ret)
 
         slash = memchr(text, '/', size);
         authority = slash ? (size_t) (slash - text) : size;
+        if (memchr(text, '@', authority))
+                return -EINVAL; /* what is before it would be taken for the host */
         r = split_host_port(text, authority, port, &hp);
         if (r < 0)
                 return r;

@@ -220,7 +220,7 @@ static int property_set_focus(sd_bus *bus, const char *path, const char *interfa
 {
         SurfaceFace *f = ASSERT_PTR(userdata);
         Manager *m = f->manager;
-        Conversation *c;
+        Conversation *c = NULL;
         const char *focus;
         Peer *peer;
         int r;

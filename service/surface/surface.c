@@ -121,7 +121,7 @@ int surface_new(Surfaces *all, const char *name, char *const *capabilities, bool
         Surface **ret, Failure *failure)
 {
         _cleanup_(surface_freep) Surface *s = NULL;
-        SurfaceCapability known;
+        SurfaceCapability known = 0;
         int r;
 
         r = check_name(name, failure);
