@@ -39,6 +39,7 @@ static void read_error(struct json_object *o, ErrorText *ret)
         }
 }
 
+/* A reply's "message" is an object; where it is a string, the server says what went wrong. */
 bool wire_is_error(struct json_object *o)
 {
         struct json_object *object;
@@ -50,7 +51,7 @@ bool wire_is_error(struct json_object *o)
                 return true;
         if (json_get_string(o, "type", &s, NULL) >= 0 && streq(s, "error"))
                 return true;
-        return json_get_string(o, "object", &s, NULL) >= 0 && streq(s, "error");
+        return json_get_string(o, "message", &s, NULL) >= 0;
 }
 
 /* ---- what it means ---- */
@@ -218,6 +219,6 @@ int wire_error(EngineType type, long status, const char *content_type, const cha
 
 bool wire_error_is_stream_options(long status, const char *body, size_t size)
 {
-        return (status == 400 || status == 422) &&
+        return (status == 400 || status == 422) && size > 0 &&
                 memmem(body, size, "stream_options", strlen("stream_options"));
 }
