@@ -124,14 +124,14 @@ const DoctorRule doctor_rules[] = {
                         "Does $2 explain anything else?" } },
 
         /* I … */
-        { 52, "* i am|was * sad|unhappy|depressed|tired|sick|afraid|lonely|angry|ill *",
+        { 57, "* i am|was * sad|unhappy|depressed|tired|sick|afraid|lonely|angry|ill *",
                 { "I am sorry to hear that. How long has it been so?",
                         "What would have to change, for that to pass?",
                         "What happened before it began?" } },
-        { 52, "* i'm * sad|unhappy|depressed|tired|sick|afraid|lonely|angry|ill *",
+        { 57, "* i'm * sad|unhappy|depressed|tired|sick|afraid|lonely|angry|ill *",
                 { "I am sorry to hear that. How long has it been so?",
                         "What would have to change, for that to pass?" } },
-        { 51, "* i am|was * happy|glad|better|well|fine *",
+        { 56, "* i am|was * happy|glad|better|well|fine *",
                 { "I am glad. What brought it about?", "What could make it last?" } },
         { 48, "* i need|want *",
                 { "What would it mean to you to have $2?", "Why do you want $2?",

@@ -59,10 +59,9 @@ static int reply_ask_show(EngineReply *r)
         char *body;
         int k;
 
-        if (asprintf(&url, "%s/api/show", r->engine->config.url) < 0) {
-                url = NULL;
-                return -ENOMEM;
-        }
+        k = engine_ollama_url(r->engine, "show", &url);
+        if (k < 0)
+                return k;
         k = build_show(r->model, &body);
         if (k < 0)
                 return k;

@@ -53,6 +53,24 @@ static void probe_end(EngineProbe *p, const Failure *failure)
         engine_waits_wake(&e->probe_waits);
 }
 
+int engine_ollama_url(const Engine *e, const char *what, char **ret)
+{
+        static const char tags[] = "tags";
+        _cleanup_free_ char *models = NULL;
+        size_t n;
+        int r;
+
+        /* Beside the list of models, whatever stands in front of it. */
+        r = wire_models_url(ENGINE_OLLAMA, e->config.url, &models);
+        if (r < 0)
+                return r;
+        n = strlen(models);
+        assert(n > strlen(tags) && streq(models + n - strlen(tags), tags));
+        if (asprintf(ret, "%.*s%s", (int) (n - strlen(tags)), models, what) < 0)
+                return -ENOMEM;
+        return 0;
+}
+
 static void on_loaded(const char *body, size_t size, const Failure *failure, void *userdata)
 {
         EngineProbe *p = ASSERT_PTR(userdata);
@@ -85,10 +103,10 @@ static void on_models(const char *body, size_t size, const Failure *failure, voi
         }
 
         p->fetch = engine_fetch_free(p->fetch);
-        if (asprintf(&url, "%s/api/ps", c->url) < 0) {
-                url = NULL;
-                r = failure_set_errno(&f, -ENOMEM, "Asking an engine");
-        } else
+        r = engine_ollama_url(p->engine, "ps", &url);
+        if (r < 0)
+                (void) failure_set_errno(&f, r, "Asking an engine");
+        else
                 r = engine_fetch_new(&p->fetch, p->engine, url, NULL, on_loaded, p, &f);
         if (r < 0)
                 probe_end(p, &f);

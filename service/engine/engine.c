@@ -367,19 +367,27 @@ void engine_describe(const Engine *e, RouteEngine *ret)
 
 void engine_name_failure(const Engine *e, const Failure *failure, Failure *ret)
 {
-        const char *text = failure_message(failure);
-        _cleanup_free_ char *name = NULL;
-        bool named;
+        const char *text = failure_message(failure), *name = e->config.name, *rest;
 
-        if (asprintf(&name, "'%s'", e->config.name) < 0)
-                name = NULL;
-        named = name && strstr(text, name);
-        (void) failure_set(ret, failure->code,
-                "%s%s%s%s%s%s%s 'conductor engine test %s' says more.", named ? "" : "Engine '",
-                named ? "" : e->config.name, named ? "" : "': ", text,
-                strstr(text, e->display) ? "" : " Its address is ",
-                strstr(text, e->display) ? "" : e->display, strstr(text, e->display) ? "" : ".",
-                e->config.name);
+        /* The wire formats begin "engine NAME refused: …" or "the engine reports: …"; HTTP's own
+         * sentences have the address in them. */
+        rest = startswith(text, "engine ");
+        if (rest)
+                rest = startswith(rest, name);
+        if (!rest || *rest != ' ')
+                rest = startswith(text, "the engine");
+
+        if (rest && *rest == ' ')
+                (void) failure_set(ret, failure->code,
+                        "Engine '%s' (%s)%s 'conductor engine test %s' says more.", name,
+                        e->display, rest, name);
+        else if (strstr(text, "://"))
+                (void) failure_set(ret, failure->code,
+                        "Engine '%s': %s 'conductor engine test %s' says more.", name, text, name);
+        else
+                (void) failure_set(ret, failure->code,
+                        "Engine '%s' (%s): %s 'conductor engine test %s' says more.", name,
+                        e->display, text, name);
 }
 
 /* ---- requests ---- */

@@ -146,6 +146,8 @@ DEFINE_CLEANUP(EngineFetch *, engine_fetch_free)
 /* Asks for the models (engine-probe.c); w is called when the answer is there, never at once. */
 int engine_probe(Engine *e, EngineWait *w);
 EngineProbe *engine_probe_free(EngineProbe *p);
+/* "…/api/WHAT" of an Ollama. */
+int engine_ollama_url(const Engine *e, const char *what, char **ret);
 
 /* ---- the queue in front of it (engine-queue.c) ---- */
 

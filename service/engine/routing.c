@@ -247,6 +247,7 @@ static bool route_declared(const RouteQuery *q, Route *ret)
 static int fail_no_default(const RouteQuery *q, Failure *failure)
 {
         const RouteEngine *empty = NULL, *broken = NULL;
+        FailureCode code;
 
         for (size_t i = 0; i < q->n_engines; i++) {
                 const RouteEngine *e = q->engines + i;
@@ -267,14 +268,16 @@ static int fail_no_default(const RouteQuery *q, Failure *failure)
                                 : " Load one there, or name one with Models=.");
         if (!broken)
                 return failure_set(failure, FAILURE_NO_SUCH_MODEL, "No engine is configured.");
-        return failure_set(failure,
-                broken->key_refused                        ? FAILURE_KEY_REFUSED
-                        : broken->state == ENGINE_REFUSING ? FAILURE_ENGINE_REFUSED
-                                                           : FAILURE_ENGINE_UNREACHABLE,
-                "No model to ask: engine '%s' (%s) %s. 'conductor engine test %s' says more.",
-                broken->config->name, broken->display,
-                isempty(broken->last_error) ? "does not answer" : broken->last_error,
-                broken->config->name);
+        code = FAILURE_ENGINE_UNREACHABLE;
+        if (broken->key_refused)
+                code = FAILURE_KEY_REFUSED;
+        else if (broken->state == ENGINE_REFUSING)
+                code = FAILURE_ENGINE_REFUSED;
+        if (!isempty(broken->last_error))
+                return failure_set(failure, code, "%s", broken->last_error);
+        return failure_set(failure, code,
+                "Engine '%s' (%s) does not answer. 'conductor engine test %s' says more.",
+                broken->config->name, broken->display, broken->config->name);
 }
 
 static int route_default(const RouteQuery *q, Route *ret, Failure *failure)
