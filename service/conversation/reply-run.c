@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A reply's way from its question to the engine, and its text's way back. */
+
+#include "common/log.h"
+#include "common/message-ids.h"
+#include "service/conversation/conversation-internal.h"
+
+/* ---- text ---- */
+
+static int on_filtered_text(const char *text, size_t size, void *userdata)
+{
+        return reply_append(ASSERT_PTR(userdata), CHANNEL_CONTENT, text, size);
+}
+
+static int on_filtered_command(const char *verb, char *const *arguments, void *userdata)
+{
+        Reply *r = ASSERT_PTR(userdata);
+        int error;
+
+        if (r->flags & REPLY_CLOSED)
+                return -ECANCELED;
+        error = avatar_apply(r->avatar, verb, arguments);
+        if (error < 0)
+                log_debug_errno(error, "Failed to carry out an avatar's command, ignoring: %m");
+        conversations_tell(
+                r->parent, avatar_command, r, r->text[CHANNEL_CONTENT].size, verb, arguments);
+        return 0;
+}
+
+static const AvatarFilterOps filter_ops = {
+        .text = on_filtered_text,
+        .command = on_filtered_command,
+};
+
+static int feed(Reply *r, Channel channel, const char *text, size_t size)
+{
+        if (channel == CHANNEL_CONTENT && r->avatar)
+                return avatar_filter_feed(&r->filter, text, size, &filter_ops, r);
+        return reply_append(r, channel, text, size);
+}
+
+/* What came before the question was durable: nobody may have seen it until now. */
+static int feed_held(Reply *r)
+{
+        int error = 0;
+
+        for (Channel channel = _CHANNEL_MAX; channel-- > 0;) {
+                Buffer *held = &r->held[channel];
+
+                if (error >= 0 && held->size > 0)
+                        error = feed(r, channel, held->data, held->size);
+                buffer_done(held);
+        }
+        return error;
+}
+
+/* Text could not be taken. */
+static void text_refused(Reply *r, int error)
+{
+        switch (error) {
+        case -ECANCELED: /* it ended while it was told of its text */
+                return;
+        case -EFBIG:
+                log_info("A reply reached the limit of %zu bytes: it ends here.", REPLY_TEXT_MAX);
+                reply_finish(r, REASON_LENGTH);
+                return;
+        default:
+                (void) failure_set_errno(&r->failure, error, "The reply's text could not be kept");
+                reply_finish(r, REASON_FAILED);
+        }
+}
+
+int reply_close_text(Reply *r)
+{
+        int error;
+
+        error = feed_held(r);
+        if (error >= 0 && r->avatar)
+                error = avatar_filter_flush(&r->filter, &filter_ops, r);
+        r->flags |= REPLY_CLOSED;
+        return error;
+}
+
+void reply_became_durable(Reply *r)
+{
+        _cleanup_(reply_unrefp) _unused_ Reply *pin = reply_ref(r);
+        int error;
+
+        r->flags |= REPLY_DURABLE;
+        reply_log(r, LOG_INFO, MESSAGE_REPLY_STARTED, "started");
+        conversations_tell(r->parent, reply_started, r);
+        conversation_update_state(r->conversation);
+        replies_update_avatar(r->parent, AVATAR_IDLE);
+
+        if (r->phase == REPLY_PHASE_FINISHING) {
+                reply_close(r);
+                return;
+        }
+        error = feed_held(r);
+        if (error < 0)
+                text_refused(r, error);
+}
+
+/* ---- the engine ---- */
+
+static void set_string(char **p, const char *value)
+{
+        if (free_and_strdup(p, value) < 0)
+                log_oom();
+}
+
+static void remember_model(Reply *r)
+{
+        Conversations *cs = r->parent;
+        _cleanup_free_ char *name = NULL;
+        int error;
+
+        /* Of a private conversation nothing is kept. */
+        if (conversation_private(r->conversation))
+                return;
+        if (asprintf(&name, "%s/%s", strempty(r->engine_name), strempty(r->model)) < 0) {
+                log_oom();
+                return;
+        }
+        if (streq_ptr(name, cs->last_model))
+                return;
+
+        error = store_set_setting(cs->store, "last_model", name, NULL, NULL, NULL);
+        if (error >= 0)
+                error = engines_set_last_model(cs->engines, name);
+        if (error < 0)
+                log_warning_errno(
+                        error, "Failed to remember the model that was used last, ignoring: %m");
+        free(cs->last_model);
+        cs->last_model = TAKE_PTR(name);
+}
+
+static void on_routed(const char *engine, const char *model, void *userdata)
+{
+        Reply *r = ASSERT_PTR(userdata);
+
+        set_string(&r->engine_name, engine);
+        set_string(&r->model, model);
+        remember_model(r);
+}
+
+static void on_place(unsigned place, void *userdata)
+{
+        Reply *r = ASSERT_PTR(userdata);
+
+        r->info.place = place;
+}
+
+static void on_phase(const char *phase, void *userdata)
+{
+        Reply *r = ASSERT_PTR(userdata);
+
+        set_string(&r->phase_text, phase);
+}
+
+static void on_text(Channel channel, const char *text, size_t size, void *userdata)
+{
+        _cleanup_(reply_unrefp) Reply *r = reply_ref(ASSERT_PTR(userdata));
+        int error;
+
+        if (r->info.first_token == 0)
+                r->info.first_token = usec_now(CLOCK_MONOTONIC) - r->started;
+        r->info.place = 0;
+        if (r->flags & REPLY_DURABLE)
+                error = feed(r, channel, text, size);
+        else
+                error = buffer_append(&r->held[channel], text, size);
+        if (error < 0)
+                text_refused(r, error);
+}
+
+static void on_ended(const EngineOutcome *outcome, void *userdata)
+{
+        _cleanup_(reply_unrefp) Reply *r = reply_ref(ASSERT_PTR(userdata));
+
+        if (outcome->engine)
+                set_string(&r->engine_name, outcome->engine);
+        if (outcome->model)
+                set_string(&r->model, outcome->model);
+        set_string(&r->note, outcome->note);
+        r->info.tokens_in = outcome->tokens_in;
+        r->info.tokens_out = outcome->tokens_out;
+        r->info.context_used = outcome->context_used;
+        r->info.context_size = outcome->context_size;
+        r->info.estimated = outcome->context_estimated;
+        r->info.tokens_per_second = outcome->tokens_per_second;
+        r->info.elapsed = outcome->elapsed;
+        r->info.first_token = outcome->first_token;
+        r->info.dropped_messages = outcome->dropped_messages;
+        if (outcome->reason == REASON_FAILED)
+                failure_copy(&r->failure, &outcome->failure);
+        reply_finish(r, outcome->reason);
+}
+
+static const EngineReplyOps engine_ops = {
+        .routed = on_routed,
+        .place = on_place,
+        .phase = on_phase,
+        .text = on_text,
+        .ended = on_ended,
+};
+
+void reply_disconnect(Reply *r)
+{
+        r->engine = engine_reply_free(r->engine);
+        r->slot = store_slot_free(r->slot);
+        r->question = mfree(r->question);
+}
+
+static int ask(Reply *r, StoreMessages *messages, const char *system)
+{
+        bool title = !(r->conversation->flags & CONVERSATION_TITLE_SET);
+        Prompt *prompt;
+        int error;
+
+        if (conversations_live(r->parent) >= REPLIES_LIVE_MAX)
+                return failure_set(&r->failure, FAILURE_BUSY,
+                        "%u replies are live, which is the limit. Try again when one has ended.",
+                        REPLIES_LIVE_MAX);
+        error = question_new_prompt(&prompt, messages, system, &r->question,
+                r->flags & REPLY_CONTINUES ? PROMPT_CONTINUES : 0, title ? &r->title : NULL);
+        r->question = mfree(r->question);
+        if (error < 0)
+                return failure_set_errno(
+                        &r->failure, error, "The question could not be put together");
+        r->phase = REPLY_PHASE_ASKING;
+        return engines_ask(r->parent->engines, strempty(r->asked_model), prompt, &engine_ops, r,
+                &r->engine, &r->failure);
+}
+
+/* ---- the context ---- */
+
+static void context_failed(Reply *r, const Failure *failure)
+{
+        if (failure)
+                failure_copy(&r->failure, failure);
+        reply_finish(r, REASON_FAILED);
+}
+
+static void on_context(const Failure *failure, StoreMessages *messages, void *userdata)
+{
+        _cleanup_(reply_unrefp) Reply *r = reply_ref(ASSERT_PTR(userdata));
+        int error = 0;
+
+        r->slot = store_slot_free(r->slot);
+        if (!failure) {
+                error = ask(r, messages, NULL);
+                store_messages_free(messages);
+        }
+        if (failure || error < 0)
+                context_failed(r, failure);
+}
+
+static void on_system(const Failure *failure, const char *system, void *userdata)
+{
+        _cleanup_(reply_unrefp) Reply *r = reply_ref(ASSERT_PTR(userdata));
+
+        r->slot = store_slot_free(r->slot);
+        if (failure || ask(r, NULL, system) < 0)
+                context_failed(r, failure);
+}
+
+static bool is_first(const Reply *r)
+{
+        for (const Reply *p = r->conversation->replies; p != r; p = p->next)
+                if (reply_is_live(p))
+                        return false;
+        return true;
+}
+
+int reply_begin(Reply *r, Failure *failure)
+{
+        Store *store = r->parent->store;
+        uint64_t number = r->conversation->number;
+        int error;
+
+        if (r->phase != REPLY_PHASE_QUEUED || !is_first(r))
+                return 0;
+        r->phase = REPLY_PHASE_LOADING;
+        if (r->context > 0)
+                error = store_get_context(store, number, r->context, on_context, r, &r->slot);
+        else
+                error = store_get_system(store, number, on_system, r, &r->slot);
+        if (error < 0)
+                return failure_set_errno(failure, error, "The conversation could not be read");
+        return 0;
+}
+
+void conversation_begin_next(Conversation *c)
+{
+        for (Reply *r = c->replies; r; r = r->next) {
+                if (!reply_is_live(r))
+                        continue;
+                if (reply_begin(r, &r->failure) < 0)
+                        reply_finish(r, REASON_FAILED);
+                return;
+        }
+}
