@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The scripted engine: starting it, and asking it what it saw. */
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "common/buffer.h"
+#include "tests/bus/harness.h"
+#include "tests/bus/process.h"
+
+#define ARGUMENTS_MAX 32
+
+static int read_port(int fd)
+{
+        char line[64] = "";
+        const char *port;
+        ssize_t n = read(fd, line, sizeof line - 1);
+
+        assert_true(n > 0);
+        port = startswith(line, "port ");
+        assert_non_null(port);
+        return (int) strtol(port, NULL, 10);
+}
+
+void harness_start_engine(
+        Harness *h, const char *type, const char *extra, const char *const *arguments)
+{
+        const char *argv[ARGUMENTS_MAX] = { getenv("TEST_ENGINE"), "--port", "0" };
+        size_t n = 3;
+        int out[2];
+
+        assert_non_null(argv[0]);
+        for (; arguments && *arguments; arguments++) {
+                assert_true(n < ARGUMENTS_MAX - 1);
+                argv[n++] = *arguments;
+        }
+        assert_return_code(pipe2(out, O_CLOEXEC), errno);
+        assert_return_code(process_spawn(&(Spawn){ .arguments = argv,
+                                                 .environment = (const char *const[]){ NULL },
+                                                 .output = out[1],
+                                                 .errors = -EBADF,
+                                                 .pass = -EBADF },
+                                   &h->engine),
+                0);
+        safe_close(out[1]);
+        h->engine_port = read_port(out[0]);
+        safe_close(out[0]);
+        harness_write_config(h, "engines.d/test.conf",
+                "[Engine]\nType=%s\nUrl=http://127.0.0.1:%d\n%s\n", type, h->engine_port, extra);
+        harness_remove_config(h, "engines.d/builtin.conf");
+}
+
+void harness_stop_engine(Harness *h)
+{
+        process_end(&h->engine);
+}
+
+/* ---- its pages: one blocking request each, from a process that has nothing else to do ---- */
+
+static int engine_connect(const Harness *h)
+{
+        struct sockaddr_in address = { .sin_family = AF_INET,
+                .sin_port = htons((uint16_t) h->engine_port),
+                .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        struct timeval patience = { .tv_sec = (time_t) (HARNESS_PATIENCE / USEC_PER_SEC) };
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_return_code(fd, errno);
+        assert_return_code(
+                setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), errno);
+        assert_return_code(connect(fd, (struct sockaddr *) &address, sizeof address), errno);
+        return fd;
+}
+
+char *harness_engine_page(Harness *h, const char *path, const char *body)
+{
+        _cleanup_buffer_ Buffer answer = BUFFER_INIT(MIB(256));
+        _cleanup_close_ int fd = engine_connect(h);
+        char *page, *place;
+        ssize_t n;
+
+        assert_true(
+                dprintf(fd, "%s %s HTTP/1.1\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
+                        body ? "POST" : "GET", path, strlen(strempty(body)), strempty(body)) > 0);
+        for (;;) {
+                assert_return_code(buffer_reserve(&answer, KIB(64), &place), 0);
+                n = read(fd, place, KIB(64));
+                assert_return_code(n, errno); /* waited too long for what was asked */
+                if (n == 0)
+                        break;
+                buffer_advance(&answer, (size_t) n);
+        }
+        assert_non_null(startswith(buffer_text(&answer), "HTTP/1.1 200 "));
+        page = strstr(answer.data, "\r\n\r\n");
+        assert_non_null(page);
+        page = strdup(page + 4);
+        assert_non_null(page);
+        return page;
+}
+
+void harness_engine_wait(Harness *h, const char *what)
+{
+        _cleanup_free_ char *path = NULL, *page = NULL;
+
+        assert_true(asprintf(&path, "/wait?%s", what) > 0);
+        page = harness_engine_page(h, path, NULL);
+}
+
+uint64_t harness_engine_count(Harness *h, const char *counter)
+{
+        _cleanup_free_ char *page = harness_engine_page(h, "/stats", NULL), *key = NULL;
+        const char *found;
+
+        assert_true(asprintf(&key, "\"%s\":", counter) > 0);
+        found = strstr(page, key);
+        assert_non_null(found);
+        return strtoull(found + strlen(key), NULL, 10);
+}

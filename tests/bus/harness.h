@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The real service on a private bus, in private folders, with a scripted engine: what every bus
+ * test stands on. Nothing of the caller's is touched or inherited. A function that cannot do its
+ * work fails the test. Waiting ends when what is waited for happens, never after a time; who waits
+ * longer than HARNESS_PATIENCE has failed.
+ *
+ * Environment, set by meson: CONDUCTORD, TEST_ENGINE (programs), CONDUCTOR_TEST_BUS (daemon or
+ * broker). CONDUCTOR_TEST_KEEP=1 keeps the folder and says where it is. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "common/macro.h"
+#include "common/names.h"
+
+#define HARNESS_PATIENCE (30 * USEC_PER_SEC)
+
+typedef enum Via {
+        VIA_SESSION,
+        VIA_PRIVATE,
+} Via;
+
+typedef struct Harness {
+        sd_event *event;
+        char *folder; /* all of the others are below it */
+        char *home, *runtime, *config, *state;
+        char *address;  /* of the bus */
+        char *socket;   /* the private door */
+        char *database; /* conversations.db */
+        char *log;      /* what the service said on stderr, of all its lives */
+        pid_t bus, service, engine;
+        int notify;           /* the service's NOTIFY_SOCKET */
+        bool ready, stopping; /* what it said there */
+        char *status;
+        int engine_port;
+        int bus_control; /* the broker's controller end */
+} Harness;
+
+/* For cmocka: *state is the Harness. The bus runs; the service and the engine do not yet. Each
+ * test's engines are files; one of Type=builtin is written, so that nothing is looked for at the
+ * places where a person's engines are. */
+int harness_setup(void **state);
+int harness_teardown(void **state);
+/* Ends the program with 77 (skipped) where the wanted bus daemon is not installed. */
+void harness_require_bus(void);
+
+/* ---- waiting ---- */
+
+usec_t harness_now(void); /* CLOCK_MONOTONIC */
+/* Turns the loop once, at most until the deadline, past which the test fails, naming what. */
+void harness_turn(Harness *h, usec_t deadline, const char *what);
+
+#define harness_run_until(h, condition) \
+        do { \
+                usec_t _deadline = harness_now() + HARNESS_PATIENCE; \
+                while (!(condition)) \
+                        harness_turn(h, _deadline, #condition); \
+        } while (0)
+
+/* ---- the service ---- */
+
+/* Starts it and waits for READY=1. */
+void harness_start(Harness *h);
+/* Starts it; returns its exit status when it ends before READY=1, else -EISCONN. */
+int harness_try_start(Harness *h);
+/* SIGTERM; returns its exit status. */
+int harness_stop(Harness *h);
+void harness_kill(Harness *h, int signal); /* and waits for its end */
+int harness_wait_exit(Harness *h);         /* it ends by itself */
+
+/* A file below the configuration folder, e.g. "conductor.conf", made 0600. */
+void harness_write_config(Harness *h, const char *name, const char *format, ...) _printf_(3, 4);
+void harness_remove_config(Harness *h, const char *name);
+
+typedef struct Memory {
+        size_t rss, pss, private_dirty; /* bytes */
+} Memory;
+void harness_memory(const Harness *h, Memory *ret);
+/* Whether the service's log has this text. */
+bool harness_logged(const Harness *h, const char *text);
+
+/* ---- the scripted engine ---- */
+
+/* Starts it with these more arguments (NULL-ended, or NULL) and writes engines.d/test.conf of this
+ * type ("ollama", "openai", "anthropic"), which then is the only engine. extra: more lines of
+ * [Engine], or "". */
+void harness_start_engine(
+        Harness *h, const char *type, const char *extra, const char *const *arguments);
+void harness_stop_engine(Harness *h);
+/* Waits until the engine counted so many: "cancelled=1", "held=2". */
+void harness_engine_wait(Harness *h, const char *what);
+/* GET or POST (with a body) of one of its pages; the answer's body, freed by the caller. */
+char *harness_engine_page(Harness *h, const char *path, const char *body);
+uint64_t harness_engine_count(Harness *h, const char *counter);
+
+/* ---- calls ---- */
+
+/* Attached to the harness's loop. */
+sd_bus *harness_connect(Harness *h, Via via);
+static inline void harness_disconnectp(sd_bus **bus)
+{
+        sd_bus_flush_close_unref(*bus);
+}
+#define _cleanup_connection_ _cleanup_(harness_disconnectp)
+
+/* Calls and waits with the loop turning. The answer; fails the test when it is an error. */
+sd_bus_message *harness_call(Harness *h, sd_bus *bus, const char *path, const char *interface,
+        const char *member, const char *types, ...);
+/* The same for a message that was built. */
+sd_bus_message *harness_call_message(Harness *h, sd_bus *bus, sd_bus_message *m);
+/* Expects an error: its name without "org.aiway.Conductor1.Error." when it is one of ours, else
+ * whole. The caller frees. *ret_sentence (may be NULL) too. */
+char *harness_call_error(Harness *h, sd_bus *bus, char **ret_sentence, const char *path,
+        const char *interface, const char *member, const char *types, ...);
+char *harness_call_error_message(Harness *h, sd_bus *bus, sd_bus_message *m, char **ret_sentence);
+/* A message to the service, for arguments that need containers. */
+sd_bus_message *harness_message(
+        sd_bus *bus, const char *path, const char *interface, const char *member);
+
+/* Short forms; the caller frees what comes back. */
+char *harness_create(Harness *h, sd_bus *bus, const char *model);
+uint64_t harness_send(Harness *h, sd_bus *bus, const char *conversation, const char *text);
+/* Pages through GetReply; *ret_state (may be NULL) is freed by the caller. */
+char *harness_get_reply(Harness *h, sd_bus *bus, const char *conversation, uint64_t reply,
+        const char *channel, char **ret_state);
+
+/* ---- signals ---- */
+
+typedef struct Watch {
+        sd_bus_slot *slot;
+        unsigned n;           /* so many came */
+        sd_bus_message *last; /* rewound before each look by sd_bus_message_rewind() */
+} Watch;
+
+/* Counts the service's signals of this name on this connection; path NULL: of all objects. */
+Watch *harness_watch(
+        Harness *h, sd_bus *bus, const char *path, const char *interface, const char *member);
+Watch *watch_free(Watch *w);
+DEFINE_CLEANUP(Watch *, watch_free)
