@@ -144,9 +144,7 @@ void pipes_free(ConversationFace *f);
 
 /* ---- progress (progress-bus.c) ---- */
 
-void progress_reply_started(ConversationFace *f, Reply *r);
-void progress_reply_text(ConversationFace *f, Reply *r);
-void progress_reply_ended(ConversationFace *f, Reply *r); /* what waits is sent */
+void progress_reply_started(ConversationFace *f, Reply *r); /* until it ends */
 void progress_free(ConversationFace *f);
 
 /* ---- imports (import-bus.c) ---- */

@@ -164,7 +164,7 @@ DEFINE_CLEANUP(Conversation *, conversation_unref)
 
 /* A new one that is listed nowhere. */
 int conversation_new(Conversation **ret, sd_id128_t id, uint64_t number);
-/* Lists it as the newest. -ENOMEM. */
+/* Lists it, by the time when it was modified. -ENOMEM. */
 int conversations_add(Conversations *cs, Conversation *c);
 /* Unlists it; what is under way for it fails. */
 void conversations_remove(Conversations *cs, Conversation *c);

@@ -142,7 +142,9 @@ static void on_removed(Conversation *c, void *userdata)
         ConversationFace *f = ASSERT_PTR(userdata);
 
         emit(f, PATH_ROOT, INTERFACE_MANAGER, "ConversationRemoved", fill_removed, c);
-        followers_free(f, conversation_number(c));
+        /* They are told how what was live has ended. */
+        if (!conversation_live_reply(c))
+                followers_free(f, conversation_number(c));
 }
 
 static void on_changed(Conversation *c, ConversationChange what, void *userdata)
@@ -222,9 +224,9 @@ static void on_reply_started(Reply *r, void *userdata)
         note_replies(f);
 }
 
-static void on_reply_text(Reply *r, void *userdata)
+static void on_reply_phase(Reply *r, void *userdata)
 {
-        progress_reply_text(ASSERT_PTR(userdata), r);
+        followers_reply_phase(ASSERT_PTR(userdata), r);
 }
 
 static int fill_reply_failed(sd_bus_message *m, void *userdata)
@@ -258,8 +260,9 @@ static void on_reply_ended(Reply *r, void *userdata)
         ReplyInfo info;
 
         reply_get_info(r, &info);
-        progress_reply_ended(f, r);
         emit_conversation(f, c, "ReplyFinished", fill_reply_finished, r);
+        if (conversation_deleted(c) > 0 && !conversation_live_reply(c))
+                followers_free(f, conversation_number(c));
         if (info.reason == REASON_FAILED)
                 emit_conversation(f, c, "ReplyFailed", fill_reply_failed, r);
         note_replies(f);
@@ -306,7 +309,7 @@ void conversation_signals_install(ConversationFace *f)
                 .changed = on_changed,
                 .message_added = on_message_added,
                 .reply_started = on_reply_started,
-                .reply_text = on_reply_text,
+                .reply_phase = on_reply_phase,
                 .reply_ended = on_reply_ended,
                 .avatar_command = on_avatar_command,
                 .notice = on_notice,

@@ -162,6 +162,27 @@ static void unlink_time(Conversations *cs, Conversation *c)
                 cs->oldest = c->newer;
 }
 
+/* An imported one is seldom the newest. */
+static void link_by_time(Conversations *cs, Conversation *c)
+{
+        Conversation *newer = NULL;
+
+        for (Conversation *p = cs->newest; p && p->modified > c->modified; p = p->older)
+                newer = p;
+        if (!newer) {
+                link_newest(cs, c);
+                return;
+        }
+        if (!newer->older) {
+                link_oldest(cs, c);
+                return;
+        }
+        c->newer = newer;
+        c->older = newer->older;
+        c->older->newer = c;
+        newer->older = c;
+}
+
 void conversation_touch(Conversation *c, usec_t modified)
 {
         c->modified = modified;
@@ -192,7 +213,7 @@ int conversations_add(Conversations *cs, Conversation *c)
                 return r;
         c->parent = cs;
         link_buckets(cs, c);
-        link_newest(cs, conversation_ref(c));
+        link_by_time(cs, conversation_ref(c));
         cs->count++;
         return 0;
 }

@@ -44,6 +44,8 @@ typedef struct ConversationsObserver {
         void (*message_added)(Conversation *c, uint64_t id, uint64_t parent, Role role,
                 const char *text, size_t size, void *userdata);
         void (*reply_started)(Reply *r, void *userdata);
+        /* What it does (ReplyInfo: phase, place) changed, while nothing has come yet. */
+        void (*reply_phase)(Reply *r, void *userdata);
         void (*reply_text)(Reply *r, void *userdata); /* once a dispatch, as for watches */
         void (*reply_ended)(Reply *r, void *userdata);
         void (*avatar_command)(Reply *r, uint64_t offset, const char *verb, char *const *arguments,

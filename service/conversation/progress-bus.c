@@ -17,19 +17,12 @@
 struct Progress {
         ConversationFace *face;
         Progress *next;
-        Reply *reply;
+        Reply *reply; /* held by the watch */
+        ReplyWatch *watch;
         size_t offsets[_CHANNEL_MAX]; /* told up to here */
         usec_t due[_CHANNEL_MAX];     /* CLOCK_MONOTONIC: not before */
         sd_event_source *timer;       /* on while text waits for its time */
 };
-
-static Progress *progress_find(const ConversationFace *f, const Reply *r)
-{
-        for (Progress *p = f->progress; p; p = p->next)
-                if (p->reply == r)
-                        return p;
-        return NULL;
-}
 
 static void progress_free_one(Progress *p)
 {
@@ -39,6 +32,7 @@ static void progress_free_one(Progress *p)
                         break;
                 }
         sd_event_source_disable_unref(p->timer);
+        reply_watch_free(p->watch);
         free(p);
 }
 
@@ -158,41 +152,42 @@ static int progress_arm(Progress *p, usec_t due)
 
 /* ---- what happens to a reply ---- */
 
-void progress_reply_started(ConversationFace *f, Reply *r)
+static void on_text(Reply *r, void *userdata)
 {
-        Progress *p = progress_find(f, r);
-
-        if (!p) {
-                p = calloc(1, sizeof *p);
-                if (!p) {
-                        (void) log_oom();
-                        return;
-                }
-                p->face = f;
-                p->reply = r;
-                p->next = f->progress;
-                f->progress = p;
-        }
-        /* A continued reply begins where it was. */
-        for (Channel c = 0; c < _CHANNEL_MAX; c++)
-                (void) reply_text(r, c, &p->offsets[c]);
+        progress_pump(ASSERT_PTR(userdata));
 }
 
-void progress_reply_text(ConversationFace *f, Reply *r)
+/* The last of it does not wait. */
+static void on_ended(Reply *r, void *userdata)
 {
-        Progress *p = progress_find(f, r);
+        Progress *p = ASSERT_PTR(userdata);
 
-        if (p)
-                progress_pump(p);
-}
-
-void progress_reply_ended(ConversationFace *f, Reply *r)
-{
-        Progress *p = progress_find(f, r);
-
-        if (!p)
-                return;
         for (Channel c = 0; c < _CHANNEL_MAX; c++)
                 progress_send(p, c, 0);
         progress_free_one(p);
+}
+
+void progress_reply_started(ConversationFace *f, Reply *r)
+{
+        static const ReplyWatchOps ops = { .text = on_text, .ended = on_ended };
+        Progress *p;
+        int error;
+
+        p = calloc(1, sizeof *p);
+        if (!p) {
+                (void) log_oom();
+                return;
+        }
+        p->face = f;
+        p->reply = r;
+        p->next = f->progress;
+        f->progress = p;
+        /* A continued reply begins where it was. */
+        for (Channel c = 0; c < _CHANNEL_MAX; c++)
+                (void) reply_text(r, c, &p->offsets[c]);
+        error = reply_watch(r, &ops, p, &p->watch);
+        if (error < 0) {
+                log_warning_errno(error, "Cannot tell a reply's progress, ignoring: %m");
+                progress_free_one(p);
+        }
 }

@@ -82,6 +82,15 @@ int reply_close_text(Reply *r)
         return error;
 }
 
+static void tell_phase(Reply *r)
+{
+        if (!(r->flags & REPLY_DURABLE) || r->phase != REPLY_PHASE_ASKING ||
+                r->info.first_token > 0)
+                return;
+        if (!isempty(r->phase_text) || r->info.place > 0)
+                conversations_tell(r->parent, reply_phase, r);
+}
+
 void reply_became_durable(Reply *r)
 {
         _cleanup_(reply_unrefp) _unused_ Reply *pin = reply_ref(r);
@@ -90,6 +99,7 @@ void reply_became_durable(Reply *r)
         r->flags |= REPLY_DURABLE;
         reply_log(r, LOG_INFO, MESSAGE_REPLY_STARTED, "started");
         conversations_tell(r->parent, reply_started, r);
+        tell_phase(r);
         conversation_update_state(r->conversation);
         replies_update_avatar(r->parent, AVATAR_IDLE);
 
@@ -150,6 +160,7 @@ static void on_place(unsigned place, void *userdata)
         Reply *r = ASSERT_PTR(userdata);
 
         r->info.place = place;
+        tell_phase(r);
 }
 
 static void on_phase(const char *phase, void *userdata)
@@ -157,6 +168,7 @@ static void on_phase(const char *phase, void *userdata)
         Reply *r = ASSERT_PTR(userdata);
 
         set_string(&r->phase_text, phase);
+        tell_phase(r);
 }
 
 static void on_text(Channel channel, const char *text, size_t size, void *userdata)
