@@ -57,6 +57,7 @@ typedef struct StoreIndex {
 } StoreIndex;
 
 void store_index_free(StoreIndex *i);
+DEFINE_CLEANUP(StoreIndex *, store_index_free)
 
 /* failure is NULL on success; index belongs to the callee then. */
 typedef void (*store_opened_t)(const Failure *failure, StoreIndex *index, void *userdata);
@@ -144,9 +145,10 @@ typedef struct StoreMessage {
 void store_message_done(StoreMessage *m);
 
 /* One transaction: the messages in order (a question and its live reply; or a reply alone; or an
- * imported history), the conversation's head, modified and count. token: the client's own word,
- * kept with the first two ids ("" or NULL: none). The messages' attachments' data is consumed: the
- * store takes the array over and frees it, also on failure. */
+ * imported history), the conversation's head, modified and count. A parent is a message of this
+ * conversation, older than its child. token: the client's own word, kept with the first two ids
+ * ("" or NULL: none); FAILURE_BUSY when it is kept already. The messages' attachments are consumed:
+ * the store takes each array over and frees it, also on failure. */
 int store_add_messages(Store *s, uint64_t number, StoreMessage *messages, size_t n_messages,
         uint64_t head, usec_t modified, const char *token, store_done_t done, void *userdata,
         StoreSlot **ret_slot);
@@ -162,9 +164,9 @@ int store_find_token(Store *s, uint64_t number, const char *token, store_token_d
 int store_append_reply(Store *s, uint64_t number, uint64_t reply, Channel channel, uint64_t offset,
         const char *text, size_t size);
 
-/* The reply's whole text and how it ended; replaces what was appended. Strings are copied unless
- * take is set: then content and reasoning are malloc'ed and become the store's. */
-int store_end_reply(Store *s, uint64_t number, StoreMessage *reply, store_done_t done,
+/* The reply's whole text and how it ended (id, reason, metadata, content, reasoning); replaces what
+ * was appended. */
+int store_end_reply(Store *s, uint64_t number, const StoreMessage *reply, store_done_t done,
         void *userdata, StoreSlot **ret_slot);
 
 /* Makes an ended reply live again, its text kept (Continue). */
@@ -186,13 +188,15 @@ typedef struct StoreMessages {
 } StoreMessages;
 
 void store_messages_free(StoreMessages *m);
+DEFINE_CLEANUP(StoreMessages *, store_messages_free)
 
-/* messages belong to the callee on success. */
+/* messages belong to the callee on success (store_messages_free() frees the struct too). */
 typedef void (*store_messages_done_t)(
         const Failure *failure, StoreMessages *messages, void *userdata);
 
 /* The branch that ends at id, upwards, at most limit messages and max_bytes of text (the newest one
- * always comes, whatever its size). FAILURE_NO_SUCH_MESSAGE when id is not in this conversation. */
+ * always comes, whatever its size). id 0: none. FAILURE_NO_SUCH_MESSAGE when id is not in this
+ * conversation. */
 int store_get_page(Store *s, uint64_t number, uint64_t id, uint32_t limit, size_t max_bytes,
         store_messages_done_t done, void *userdata, StoreSlot **ret_slot);
 
@@ -223,7 +227,8 @@ typedef void (*store_text_done_t)(const Failure *failure, const StoreText *text,
 int store_get_text(Store *s, uint64_t number, uint64_t reply, Channel channel, uint64_t offset,
         size_t maximum, store_text_done_t done, void *userdata, StoreSlot **ret_slot);
 
-/* The heads (newest messages) of all branches, oldest first; and the newest message below one. */
+/* The messages with the same parent as id, itself included, oldest first (id 0: the conversation's
+ * first messages); and the newest message below one, itself when it is the last. */
 typedef void (*store_ids_done_t)(
         const Failure *failure, const uint64_t *ids, size_t n, void *userdata);
 int store_list_siblings(Store *s, uint64_t number, uint64_t id, store_ids_done_t done,

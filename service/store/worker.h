@@ -23,18 +23,20 @@ typedef struct WorkerJob {
 
 /* Around all jobs that wait when the thread wakes up (group commit). Optional; on the thread. */
 typedef struct WorkerBatch {
-        void (*begin)(void *userdata);
-        void (*end)(void *userdata);
+        void (*end)(void *userdata);   /* before their completions go to the loop */
+        void (*after)(void *userdata); /* when they are on their way: for what nobody waits for */
         void *userdata;
 } WorkerBatch;
 
 /* The thread starts with the first job. All signals are blocked in it. batch may be NULL. */
 int worker_new(Worker **ret, sd_event *event, const char *name, const WorkerBatch *batch);
 
-/* Runs what was submitted, joins the thread, calls discard for what has not been delivered. */
+/* Runs what was submitted, joins the thread, calls discard for what has not been delivered. Not
+ * from a callback of a job. */
 Worker *worker_free(Worker *w);
 DEFINE_CLEANUP(Worker *, worker_free)
 
+/* On failure nothing of the job was or will be called. */
 int worker_submit(Worker *w, const WorkerJob *job);
 
 /* Jobs submitted whose done has not been called. */

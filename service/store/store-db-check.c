@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "service/store/store-db-internal.h"
+
+static StoreCheckResult result_of(const Database *d)
+{
+        return d->damaged ? STORE_CHECK_DAMAGED : STORE_CHECK_STOPPED;
+}
+
+static StoreCheckResult check_table(Database *d, const char *name)
+{
+        _cleanup_statement_ sqlite3_stmt *stmt = NULL;
+        const char *said;
+
+        if (database_query(d, &stmt, NULL, "SELECT quick_check FROM pragma_quick_check(?1)", "s",
+                    name) < 0)
+                return result_of(d);
+        if (database_step(d, stmt, NULL) <= 0)
+                return result_of(d);
+        said = (const char *) sqlite3_column_text(stmt, 0);
+        return streq_ptr(said, "ok") ? STORE_CHECK_WHOLE : STORE_CHECK_DAMAGED;
+}
+
+/* 1 = *name is the next table's. */
+static int next_table(Database *d, char **name)
+{
+        _cleanup_statement_ sqlite3_stmt *stmt = NULL;
+        int r;
+
+        r = database_query(d, &stmt, NULL,
+                "SELECT name FROM sqlite_schema"
+                " WHERE type = 'table' AND rootpage > 0 AND name > ?1 ORDER BY name LIMIT 1",
+                "s", *name);
+        if (r < 0)
+                return r;
+        r = database_step(d, stmt, NULL);
+        if (r <= 0)
+                return r;
+        r = free_and_strdup(name, (const char *) sqlite3_column_text(stmt, 0));
+        return r < 0 ? r : 1;
+}
+
+/* A table at a time: a transaction that lasts keeps the log from being copied. */
+static StoreCheckResult check_tables(Database *d, const _Atomic bool *stop)
+{
+        _cleanup_free_ char *name = NULL;
+        StoreCheckResult result;
+        int r;
+
+        result = check_table(d, "sqlite_schema");
+        while (result == STORE_CHECK_WHOLE && (r = next_table(d, &name)) != 0) {
+                if (r < 0)
+                        return result_of(d);
+                if (*stop)
+                        return STORE_CHECK_STOPPED;
+                result = check_table(d, name);
+        }
+        return result;
+}
+
+StoreCheckResult store_db_check(const char *path, const _Atomic bool *stop)
+{
+        Database d = { 0 };
+        StoreCheckResult result;
+
+        if (database_open(&d, path, DATABASE_READ, NULL) < 0)
+                return result_of(&d);
+        result = check_tables(&d, stop);
+        database_close(&d);
+        return result;
+}
+
+int store_db_checked(StoreDb *db, Failure *failure)
+{
+        int r = database_set_meta(&db->disk, META_CHECK_OWED, 0, failure);
+
+        return r < 0 ? r : 0;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The databases, as the worker thread sees them: the one on disk and, for private conversations,
+ * one in memory. One thread at a time. Functions return a negative errno with the failure set. */
+
+#include "service/store/store.h"
+
+typedef struct StoreDb StoreDb;
+
+#define STORE_SNIPPET_MAX 200U /* bytes */
+#define STORE_RANKED_HITS 2000U
+#define STORE_SEARCH_MAX  1000U /* hits in one answer */
+#define STORE_QUERY_MAX   KIB(4)
+#define STORE_TEXT_MAX    MIB(1) /* of store_get_text() */
+#define STORE_TOKEN_KEEP  (7 * 24 * 3600 * USEC_PER_SEC)
+
+/* ---- opening (store-db.c, store-db-open.c) ---- */
+
+typedef struct StoreDbOpened {
+        StoreIndex *index;
+        uint64_t last_id, last_number; /* the highest that were ever given out */
+        char *salvaged;                /* the damaged database, set aside; NULL = none was */
+        bool check;                    /* the last run did not end well: store_db_check() it */
+        bool purge;                    /* bytes of purged conversations may be left */
+} StoreDbOpened;
+
+void store_db_opened_done(StoreDbOpened *o);
+
+int store_db_open(StoreDb **ret, const char *path, StoreDbOpened *ret_opened, Failure *failure);
+StoreDb *store_db_free(StoreDb *db);
+DEFINE_CLEANUP(StoreDb *, store_db_free)
+
+/* Kept for the next run: ids that were given out are not given out again. */
+void store_db_remember(StoreDb *db, uint64_t last_id, uint64_t last_number);
+
+/* ---- transactions (store-db.c) ---- */
+
+/* A savepoint around one request; on disk all of them are in one transaction until
+ * store_db_commit(). end: rolls back when the request failed. store_db_in_transaction() is false
+ * after it when SQLite gave up the whole transaction with it. */
+int store_db_savepoint(StoreDb *db, uint64_t number, Failure *failure);
+int store_db_savepoint_end(StoreDb *db, uint64_t number, bool failed, Failure *failure);
+bool store_db_in_transaction(const StoreDb *db);
+int store_db_commit(StoreDb *db, Failure *failure);
+
+/* Copies the log into the database when it has grown; when nobody waits. */
+void store_db_checkpoint(StoreDb *db);
+
+/* SQLite said that the database on disk is damaged. */
+bool store_db_is_damaged(const StoreDb *db);
+
+/* ---- writing (store-db-write.c) ---- */
+
+int store_db_create_conversation(
+        StoreDb *db, const StoreConversation *c, const char *system, Failure *failure);
+int store_db_update_conversation(
+        StoreDb *db, const StoreConversation *c, StoreField fields, Failure *failure);
+int store_db_set_system(StoreDb *db, uint64_t number, const char *system, Failure *failure);
+int store_db_set_setting(StoreDb *db, const char *key, const char *value, Failure *failure);
+int store_db_add_messages(StoreDb *db, uint64_t number, const StoreMessage *messages, size_t n,
+        uint64_t head, usec_t modified, const char *token, Failure *failure);
+int store_db_append_reply(StoreDb *db, uint64_t number, uint64_t reply, Channel channel,
+        uint64_t offset, const char *text, size_t size, Failure *failure);
+int store_db_end_reply(StoreDb *db, uint64_t number, const StoreMessage *reply, Failure *failure);
+int store_db_reopen_reply(StoreDb *db, uint64_t number, uint64_t reply, Failure *failure);
+
+/* ---- purging, in steps between which others have their turn (store-db-purge.c) ---- */
+
+/* One conversation. Returns 1 when there may be more, 0 when none is left. */
+int store_db_purge_next(StoreDb *db, usec_t before, Failure *failure);
+int store_db_purge_one(StoreDb *db, uint64_t number, Failure *failure);
+/* A part of the search index' cleaning; first = begin anew. Returns 1 until it is clean. */
+int store_db_purge_index(StoreDb *db, bool first, Failure *failure);
+/* Outside a transaction. */
+int store_db_purge_log(StoreDb *db, Failure *failure);
+
+/* ---- reading (store-db-read.c, store-db-search.c) ---- */
+
+int store_db_find_token(StoreDb *db, uint64_t number, const char *token, uint64_t *ret_user,
+        uint64_t *ret_reply, Failure *failure);
+
+typedef enum StoreDbRead {
+        STORE_DB_SYSTEM = 1 << 0,      /* the system prompt too */
+        STORE_DB_ATTACHMENTS = 1 << 1, /* the attachments' data too */
+} StoreDbRead;
+
+/* The branch that ends at id. */
+int store_db_get_branch(StoreDb *db, uint64_t number, uint64_t id, uint32_t limit, size_t max_bytes,
+        StoreDbRead what, StoreMessages **ret, Failure *failure);
+int store_db_get_all(StoreDb *db, uint64_t number, uint64_t after, uint32_t limit, size_t max_bytes,
+        StoreMessages **ret, Failure *failure);
+int store_db_get_text(StoreDb *db, uint64_t number, uint64_t reply, Channel channel,
+        uint64_t offset, size_t maximum, StoreText *ret, Failure *failure);
+int store_db_list_siblings(
+        StoreDb *db, uint64_t number, uint64_t id, uint64_t **ret, size_t *ret_n, Failure *failure);
+int store_db_find_head_below(
+        StoreDb *db, uint64_t number, uint64_t id, uint64_t *ret, Failure *failure);
+int store_db_get_system(StoreDb *db, uint64_t number, char **ret, Failure *failure);
+int store_db_search(StoreDb *db, const char *query, StoreSearchFlags flags, uint64_t before,
+        uint32_t limit, StoreHit **ret, size_t *ret_n, Failure *failure);
+void store_hits_free(StoreHit *hits, size_t n);
+
+/* ---- damage (store-db-check.c, store-db-salvage.c) ---- */
+
+typedef enum StoreCheckResult {
+        STORE_CHECK_WHOLE,
+        STORE_CHECK_DAMAGED,
+        STORE_CHECK_STOPPED, /* or could not be done */
+} StoreCheckResult;
+
+/* With a connection of its own, so that it may run beside the thread that owns the StoreDb: nobody
+ * waits for it. Ends early, between two tables, when *stop becomes true. */
+StoreCheckResult store_db_check(const char *path, const _Atomic bool *stop);
+/* The check that StoreDbOpened asked for found the database whole. */
+int store_db_checked(StoreDb *db, Failure *failure);
+
+/* Sets the damaged database aside and goes on with what can be read of it. Outside a transaction.
+ * ret_aside: where it is. */
+int store_db_salvage(StoreDb *db, char **ret_aside, Failure *failure);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "service/store/store-internal.h"
+
+/* Group commit: all requests that wait when the thread wakes up are one transaction, each within a
+ * savepoint. Their completions leave after the commit. */
+
+static void clear_results(StoreRequest *r)
+{
+        store_messages_free(r->page);
+        r->page = NULL;
+        free(r->part.text);
+        free(r->part.metadata);
+        r->part = (StoreText){ 0 };
+        r->ids = mfree(r->ids);
+        r->n_ids = 0;
+        store_hits_free(r->hits, r->n_hits);
+        r->hits = NULL;
+        r->n_hits = 0;
+        r->string = mfree(r->string);
+        r->more = false;
+}
+
+static int request_call(StoreRequest *r, StoreThread *t)
+{
+        int error = r->run(r, t->db, &r->failure);
+
+        if (error < 0 && !failure_is_set(&r->failure))
+                (void) failure_set_errno(&r->failure, error, "Using the database");
+        return error;
+}
+
+static void group_add(StoreThread *t, StoreRequest *r)
+{
+        r->next = NULL;
+        if (t->last)
+                t->last->next = r;
+        else
+                t->first = r;
+        t->last = r;
+}
+
+/* Nothing of the transaction is on the disk: what was to be written has failed, what was read from
+ * it is read again. */
+static void group_fail(StoreThread *t, const Failure *failure)
+{
+        StoreRequest *r = t->first;
+
+        t->first = t->last = NULL;
+        for (StoreRequest *next; r; r = next) {
+                next = r->next;
+                r->next = NULL;
+                clear_results(r);
+                failure_done(&r->failure);
+                if (r->kind == STORE_REQUEST_READ)
+                        (void) request_call(r, t);
+                else
+                        failure_copy(&r->failure, failure);
+        }
+}
+
+static void group_commit(StoreThread *t)
+{
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+
+        if (t->db && store_db_in_transaction(t->db) && store_db_commit(t->db, &failure) < 0) {
+                group_fail(t, &failure);
+                return;
+        }
+        t->first = t->last = NULL;
+}
+
+static void run_write(StoreRequest *r, StoreThread *t)
+{
+        bool private = r->number & STORE_PRIVATE;
+        int error, end;
+
+        error = store_db_savepoint(t->db, r->number, &r->failure);
+        if (error < 0)
+                return;
+        error = request_call(r, t);
+        end = store_db_savepoint_end(t->db, r->number, error < 0, &r->failure);
+        if (private)
+                return;
+        /* With a full disk or memory SQLite may have given up the others' work, too. */
+        if ((error < 0 || end < 0) && !store_db_in_transaction(t->db))
+                group_fail(t, &r->failure);
+        else if (error >= 0 && end >= 0)
+                group_add(t, r);
+}
+
+static void run_read(StoreRequest *r, StoreThread *t)
+{
+        (void) request_call(r, t);
+        if (store_db_in_transaction(t->db))
+                group_add(t, r);
+}
+
+void store_thread_run(void *request)
+{
+        StoreRequest *r = ASSERT_PTR(request);
+        StoreThread *t = &r->store->thread;
+
+        if (!t->db && failure_is_set(&t->failure)) {
+                failure_copy(&r->failure, &t->failure);
+                return;
+        }
+
+        switch (r->kind) {
+        case STORE_REQUEST_READ:
+                run_read(r, t);
+                break;
+        case STORE_REQUEST_WRITE:
+                run_write(r, t);
+                break;
+        case STORE_REQUEST_ALONE:
+                group_commit(t);
+                (void) request_call(r, t);
+                break;
+        }
+        r->damaged = t->db && store_db_is_damaged(t->db);
+}
+
+void store_thread_end(void *store)
+{
+        Store *s = ASSERT_PTR(store);
+
+        group_commit(&s->thread);
+}
+
+void store_thread_after(void *store)
+{
+        Store *s = ASSERT_PTR(store);
+
+        if (s->thread.db)
+                store_db_checkpoint(s->thread.db);
+}
