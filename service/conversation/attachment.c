@@ -59,7 +59,7 @@ int attachment_read(
 {
         _cleanup_free_ char *data = NULL, *copy = NULL, *type = NULL;
         struct stat st;
-        size_t size;
+        size_t size = 0;
         int r;
 
         if (fstat(fd, &st) < 0)

@@ -19,7 +19,8 @@ static void answer_nothing(const Failure *failure, Conversation *c, void *userda
                 (void) call_reply(call, NULL);
 }
 
-static void answer_ids(const Failure *failure, uint64_t message, uint64_t reply, void *userdata)
+void conversation_answer_ids(
+        const Failure *failure, uint64_t message, uint64_t reply, void *userdata)
 {
         Call *call = ASSERT_PTR(userdata);
 
@@ -176,7 +177,7 @@ int conversation_method_edit(sd_bus_message *m, void *userdata, sd_bus_error *er
         r = call_new(manager->doors, m, &call, error);
         if (r < 0)
                 return r;
-        r = conversation_edit(c, message, text, answer_ids, call, &failure);
+        r = conversation_edit(c, message, text, conversation_answer_ids, call, &failure);
         return conversation_handed_over(r, call, &failure);
 }
 

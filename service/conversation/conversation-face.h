@@ -59,6 +59,10 @@ int conversation_face_files(ConversationFace *f, Worker **ret);
 /* For a handler that handed its call over: answers it when the work was refused at once. */
 int conversation_handed_over(int r, Call *call, const Failure *failure);
 
+/* A send_done_t whose userdata is the call: answers it with both ids. */
+void conversation_answer_ids(
+        const Failure *failure, uint64_t message, uint64_t reply, void *userdata);
+
 /* ---- reading from the store for a call (read-bus.c) ---- */
 
 struct BusRead {

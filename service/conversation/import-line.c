@@ -288,7 +288,7 @@ static int reserve_message(ImportState *s)
 static int line_message(ImportState *s, struct json_object *o, Failure *failure)
 {
         Imported *c = s->imported;
-        uint64_t id, parent;
+        uint64_t id = 0, parent = 0;
         StoreMessage *m;
         int r;
 

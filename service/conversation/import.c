@@ -138,8 +138,8 @@ static int import_read_line(Import *i, const char **ret, size_t *ret_size, Failu
 static int import_lines(Import *i, Imported *c, Failure *failure)
 {
         ImportState state = { .imported = c };
-        const char *line;
-        size_t size;
+        const char *line = NULL;
+        size_t size = 0;
         int r;
 
         for (;;) {

@@ -39,16 +39,6 @@ void sends_free(ConversationFace *f)
                 bus_send_free(f->sends);
 }
 
-static void answer_ids(const Failure *failure, uint64_t message, uint64_t reply, void *userdata)
-{
-        Call *call = ASSERT_PTR(userdata);
-
-        if (failure)
-                (void) call_fail(call, failure);
-        else
-                (void) call_reply(call, "tt", message, reply);
-}
-
 static int send_loaded(BusSend *s, Failure *failure)
 {
         Conversation *c;
@@ -61,7 +51,8 @@ static int send_loaded(BusSend *s, Failure *failure)
                 s->attachments, &s->options.attachments, &s->options.n_attachments);
         if (r < 0)
                 return failure_set(failure, FAILURE_NO_MEMORY, NULL);
-        return conversation_send(c, s->text, &s->options, answer_ids, s->call, failure);
+        return conversation_send(
+                c, s->text, &s->options, conversation_answer_ids, s->call, failure);
 }
 
 static void on_loaded(const Failure *failure, void *userdata)
@@ -129,7 +120,8 @@ int conversation_method_send(sd_bus_message *m, void *userdata, sd_bus_error *er
                 return r;
 
         if (!s->attachments) {
-                r = conversation_send(c, s->text, &s->options, answer_ids, s->call, &failure);
+                r = conversation_send(
+                        c, s->text, &s->options, conversation_answer_ids, s->call, &failure);
                 return conversation_handed_over(r, s->call, &failure);
         }
         r = bus_attachments_load(s->attachments, manager->conversation_face, on_loaded, s);
