@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/line-splitter.h"
 #include "common/utf8.h"
+#include "service/engine/repeat.h"
 #include "service/engine/sse.h"
 #include "service/engine/think.h"
 #include "service/engine/wire-private.h"
@@ -30,6 +31,14 @@ struct WireDecoder {
         Sse events;
         Buffer whole;
         struct json_tokener *tokener;
+
+        Repeat repeat;
+        Channel repeat_channel;
+        /* What the present piece told: of the last member, borrowed from its JSON. */
+        unsigned n_told;
+        const char *told_key, *told_text;
+        size_t told_size;
+        Channel told_channel;
 
         Think think;
         Utf8Repair repair[_CHANNEL_MAX];
@@ -162,6 +171,11 @@ int wire_tell_member(WireDecoder *d, Channel channel, struct json_object *o, con
 
         if (json_get_string(o, key, &text, &size) < 0 || size == 0)
                 return 0;
+        d->n_told++;
+        d->told_key = key;
+        d->told_text = text;
+        d->told_size = size;
+        d->told_channel = channel;
         r = wire_tell(d, channel, text, size);
         return r < 0 ? r : 1;
 }
@@ -222,7 +236,17 @@ static int decode(WireDecoder *d, const char *data, size_t size, bool whole)
         if (!json_object_is_type(o, json_type_object))
                 return -EBADMSG;
         d->began = true;
-        return whole ? d->format->whole(d, o) : d->format->event(d, o);
+        if (whole)
+                return d->format->whole(d, o);
+
+        d->n_told = 0;
+        r = d->format->event(d, o);
+        /* All else that the line said would be said once more: that changes nothing. */
+        if (r >= 0 && d->n_told == 1 && !d->complete) {
+                repeat_learn(&d->repeat, data, size, d->told_key, d->told_text, d->told_size);
+                d->repeat_channel = d->told_channel;
+        }
+        return r;
 }
 
 static bool is_blank(const char *data, size_t size)
@@ -237,9 +261,15 @@ static bool is_blank(const char *data, size_t size)
 static int on_piece(const char *data, size_t size, void *userdata)
 {
         WireDecoder *d = ASSERT_PTR(userdata);
+        const char *text;
+        size_t n;
         int r;
 
-        if (d->complete || is_blank(data, size))
+        if (d->complete)
+                return 0;
+        if (repeat_match(&d->repeat, data, size, &text, &n))
+                return wire_tell(d, d->repeat_channel, text, n);
+        if (is_blank(data, size))
                 return 0;
         if (size >= 6 && memcmp(data, "[DONE]", 6) == 0 && is_blank(data + 6, size - 6)) {
                 d->complete = true;
