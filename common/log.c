@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
@@ -25,6 +26,7 @@ static struct {
         int journal_fd; /* -EBADF: lines go to stderr */
         int stderr_fd;
         bool stderr_is_socket;
+        bool stderr_may_wait; /* it is a pipe or terminal that could not be opened again */
 } target = { .journal_fd = -EBADF, .stderr_fd = STDERR_FILENO };
 
 static atomic_int max_level = LOG_INFO;
@@ -102,7 +104,9 @@ static int connect_journal(const char *path)
 /* A pipe or terminal that nobody drains must not stop us, and O_NONBLOCK on descriptor 2 itself
  * would be shared with whoever gave it to us: so the same pipe or terminal is opened again, which
  * makes a description of our own. Sockets cannot be opened again, they have MSG_DONTWAIT; regular
- * files do not wait for a reader, and opened again they would lose their position. */
+ * files do not wait for a reader, and opened again they would lose their position. What cannot be
+ * opened again (another user's, after su) is asked before each line whether it has room: another
+ * writer may take that room meanwhile, but nothing better is left. */
 static void open_stderr(const struct stat *st)
 {
         int fd;
@@ -113,6 +117,8 @@ static void open_stderr(const struct stat *st)
         fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (fd >= 0)
                 target.stderr_fd = fd;
+        else
+                target.stderr_may_wait = true;
 }
 
 void log_open_at(const char *ident, const char *journal_socket)
@@ -128,7 +134,7 @@ void log_open_at(const char *ident, const char *journal_socket)
         if (target.stderr_fd != STDERR_FILENO)
                 (void) safe_close(target.stderr_fd);
         target.stderr_fd = STDERR_FILENO;
-        target.stderr_is_socket = false;
+        target.stderr_is_socket = target.stderr_may_wait = false;
 
         if (fstat(STDERR_FILENO, &st) >= 0) {
                 if (stderr_is_journal(&st))
@@ -214,6 +220,9 @@ static bool send_stderr(const char *text)
         size_t size = strlen(text), n;
         _cleanup_free_ char *clean = NULL;
 
+        if (target.stderr_may_wait &&
+                poll(&(struct pollfd){ target.stderr_fd, POLLOUT, 0 }, 1, 0) < 1)
+                return false;
         n = strlen(ident);
         if (utf8_sanitize_line(text, size, PIPE_BUF - MIN(n, 64U) - 4, &clean) < 0)
                 return false;

@@ -39,15 +39,6 @@ static const Unit time_units[] = {
         { "weeks", 7 * DAY },
 };
 
-static const Unit size_units[] = {
-        { "", 1 },
-        { "B", 1 },
-        { "K", UINT64_C(1) << 10 },
-        { "M", UINT64_C(1) << 20 },
-        { "G", UINT64_C(1) << 30 },
-        { "T", UINT64_C(1) << 40 },
-};
-
 static bool is_digit(char c)
 {
         return c >= '0' && c <= '9';
@@ -97,7 +88,7 @@ int parse_bool(const char *s, bool *ret)
 
 /* One "12.5min": digits, perhaps a fraction of at most six digits that count, perhaps space, unit.
  */
-static int read_with_unit(const char **s, const Unit *units, size_t n_units, uint64_t *ret)
+static int read_with_unit(const char **s, uint64_t *ret)
 {
         uint64_t whole, part = 0, scale = 1, n;
         size_t size;
@@ -122,12 +113,14 @@ static int read_with_unit(const char **s, const Unit *units, size_t n_units, uin
         size = 0;
         while ((*s)[size] && (*s)[size] != ' ' && !is_digit((*s)[size]))
                 size++;
-        for (size_t i = 0; i < n_units; i++)
-                if (strlen(units[i].name) == size && memcmp(units[i].name, *s, size) == 0) {
+        for (size_t i = 0; i < ELEMENTSOF(time_units); i++)
+                if (strlen(time_units[i].name) == size &&
+                        memcmp(time_units[i].name, *s, size) == 0) {
                         *s += size;
-                        if (__builtin_mul_overflow(whole, units[i].factor, &n) ||
+                        if (__builtin_mul_overflow(whole, time_units[i].factor, &n) ||
                                 __builtin_add_overflow(n,
-                                        (uint64_t) ((__uint128_t) units[i].factor * part / scale),
+                                        (uint64_t) ((__uint128_t) time_units[i].factor * part /
+                                                scale),
                                         &n))
                                 return -ERANGE;
                         *ret = n;
@@ -146,7 +139,7 @@ int parse_usec(const char *s, usec_t *ret)
                 return 0;
         }
         do {
-                r = read_with_unit(&s, time_units, ELEMENTSOF(time_units), &n);
+                r = read_with_unit(&s, &n);
                 if (r < 0)
                         return r;
                 if (__builtin_add_overflow(sum, n, &sum) || sum == USEC_INFINITY)
@@ -155,19 +148,5 @@ int parse_usec(const char *s, usec_t *ret)
                         s++;
         } while (*s);
         *ret = sum;
-        return 0;
-}
-
-int parse_size(const char *s, uint64_t *ret)
-{
-        uint64_t n;
-        int r;
-
-        r = read_with_unit(&s, size_units, ELEMENTSOF(size_units), &n);
-        if (r < 0)
-                return r;
-        if (*s)
-                return -EINVAL;
-        *ret = n;
         return 0;
 }

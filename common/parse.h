@@ -12,6 +12,3 @@ int parse_bool(const char *s, bool *ret);    /* yes, true, on, 1; no, false, off
 /* "5min", "1h 30min", "500ms", "2.5s"; a plain number is seconds; "infinity" is USEC_INFINITY.
  * Units as in systemd.time(7): us, ms, s, min, h, d, w and their long forms. */
 int parse_usec(const char *s, usec_t *ret);
-
-/* "100", "64K", "1.5M", "2G", "1T": to the base 1024. */
-int parse_size(const char *s, uint64_t *ret);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -128,15 +129,14 @@ static void test_stderr_line(void **state)
         assert_string_equal(received(NULL), "test: two lines [31m\n");
 }
 
-static void test_full_pipe_drops_and_counts(void **state)
+/* Writes until the pipe is full, which must not be waited for, and then reads again. */
+static void fill_and_read(void)
 {
         unsigned written = 0, lines = 0;
         const char *text;
         size_t n;
 
-        stderr_to_pipe();
         assert_int_equal(fcntl(fixture.end, F_SETPIPE_SZ, 4096), 4096);
-        log_open("test");
         assert_false(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK);
         for (; written < 1000; written++)
                 log_info("line %04u of many that nobody reads", written);
@@ -158,6 +158,27 @@ static void test_full_pipe_drops_and_counts(void **state)
         }
         log_info("and now");
         assert_string_equal(received(NULL), "test: and now\n");
+}
+
+static void test_full_pipe_drops_and_counts(void **state)
+{
+        stderr_to_pipe();
+        log_open("test");
+        fill_and_read();
+}
+
+/* The same when stderr cannot be opened again: here for want of descriptors. */
+static void test_full_pipe_that_cannot_be_opened_again(void **state)
+{
+        struct rlimit saved, none;
+
+        stderr_to_pipe();
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &saved), 0);
+        none = (struct rlimit){ .rlim_cur = 3, .rlim_max = saved.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        log_open("test");
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &saved), 0);
+        fill_and_read();
 }
 
 static void test_long_line_is_cut(void **state)
@@ -253,6 +274,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_level_from_environment, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_stderr_line, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_full_pipe_drops_and_counts, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_full_pipe_that_cannot_be_opened_again, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_long_line_is_cut, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_journal_fields, setup, teardown),
                 cmocka_unit_test_setup_teardown(

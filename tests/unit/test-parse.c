@@ -88,29 +88,6 @@ static void test_usec(void **state)
         check(parse_usec, cases, ELEMENTSOF(cases));
 }
 
-static void test_size(void **state)
-{
-        static const Case cases[] = {
-                { "0", 0, 0 },
-                { "100", 0, 100 },
-                { "100B", 0, 100 },
-                { "64K", 0, 65536 },
-                { "1.5M", 0, 1572864 },
-                { "2 G", 0, UINT64_C(2147483648) },
-                { "1T", 0, UINT64_C(1099511627776) },
-                { "16777215T", 0, UINT64_C(16777215) << 40 },
-                { "16777216T", -ERANGE },
-                { "", -EINVAL },
-                { "K", -EINVAL },
-                { "1k", -EINVAL },
-                { "1KB", -EINVAL },
-                { "1K 1", -EINVAL },
-                { "-1", -EINVAL },
-        };
-
-        check(parse_size, cases, ELEMENTSOF(cases));
-}
-
 static void test_bool(void **state)
 {
         static const char *const yes[] = { "yes", "Yes", "TRUE", "on", "1", "y", "t" };
@@ -137,7 +114,6 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_u64),
                 cmocka_unit_test(test_usec),
-                cmocka_unit_test(test_size),
                 cmocka_unit_test(test_bool),
         };
 
