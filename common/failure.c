@@ -75,7 +75,8 @@ const char *failure_message(const Failure *f)
         return f->message ? f->message : failure_table[f->code].sentence;
 }
 
-static void failure_setv(Failure *f, FailureCode code, const char *format, va_list ap)
+static _printf_(3, 0) void failure_setv(
+        Failure *f, FailureCode code, const char *format, va_list ap)
 {
         if (!f || f->code != FAILURE_NONE)
                 return;
