@@ -243,7 +243,7 @@ int manager_method_search(sd_bus_message *m, void *userdata, sd_bus_error *error
         SearchOptions o = {
                 .limit = SEARCH_DEFAULT, .order = "newest", .archived = true, .hidden = true
         };
-        StoreSearchFlags flags;
+        StoreSearchFlags flags = 0;
         const char *query;
         int r;
 

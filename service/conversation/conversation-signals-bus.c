@@ -253,6 +253,15 @@ static int fill_reply_finished(sd_bus_message *m, void *userdata)
 }
 
 /* Every reply ends with one ReplyFinished; a failed one says why after it. */
+/* Somebody looks at it while it ends. */
+static void mark_read(Conversation *c)
+{
+        int r = conversation_mark_read(c);
+
+        if (r < 0)
+                log_warning_errno(r, "Cannot mark a conversation as read, ignoring: %m");
+}
+
 static void on_reply_ended(Reply *r, void *userdata)
 {
         ConversationFace *f = ASSERT_PTR(userdata);
@@ -266,6 +275,8 @@ static void on_reply_ended(Reply *r, void *userdata)
         if (info.reason == REASON_FAILED)
                 emit_conversation(f, c, "ReplyFailed", fill_reply_failed, r);
         note_replies(f);
+        if (surfaces_any_focus(f->manager->surfaces, conversation_path(c)))
+                mark_read(c);
 }
 
 typedef struct AvatarCommand {

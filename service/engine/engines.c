@@ -259,6 +259,7 @@ void engines_get(const Engines *e, size_t i, EngineInfo *ret)
                 .url = engine->display,
                 .state = engine->state,
                 .last_error = engine->last_error,
+                .found = engine->config.found,
                 .live = engine->live,
                 .waiting = engine->n_queued,
                 .key_source = key_source_to_string(engine->key_known
