@@ -62,11 +62,37 @@ static void transfer_fail_certificate(HttpTransfer *t)
                 "cannot trust %s: its %s. %s", t->origin, what, next);
 }
 
+/* libcurl names the host to which it wanted to connect; where that is not the address's own, it was
+ * a proxy, perhaps one that only the environment names. */
+static bool was_proxy(const HttpTransfer *t)
+{
+        _cleanup_free_ char *host = NULL;
+        const char *name = strstr(t->error, "connect to ");
+
+        if (!name)
+                return false;
+        name += strlen("connect to ");
+        host = strndup(name, strcspn(name, " "));
+        return !isempty(host) && !strcasestr(t->origin, host);
+}
+
+static void transfer_fail_proxy(HttpTransfer *t, const char *what)
+{
+        (void) failure_set(&t->result.failure, FAILURE_ENGINE_UNREACHABLE,
+                "cannot reach %s: its proxy does not answer (%s). Check Proxy=, or http_proxy and "
+                "no_proxy in the environment.",
+                t->origin, what);
+}
+
 static void transfer_fail_connect(HttpTransfer *t)
 {
         const char *what, *next;
         long error = 0;
 
+        if (was_proxy(t)) {
+                transfer_fail_proxy(t, transfer_reason(t));
+                return;
+        }
         (void) curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &error);
 
         switch (error) {
@@ -117,10 +143,7 @@ void transfer_fail(HttpTransfer *t, CURLcode code)
                 return;
         case CURLE_COULDNT_RESOLVE_PROXY:
         case CURLE_PROXY:
-                (void) failure_set(f, FAILURE_ENGINE_UNREACHABLE,
-                        "cannot reach %s: its proxy does not answer (%s). Check Proxy=, or http_proxy "
-                        "and no_proxy in the environment.",
-                        t->origin, transfer_reason(t));
+                transfer_fail_proxy(t, transfer_reason(t));
                 return;
         case CURLE_OPERATION_TIMEDOUT:
                 (void) failure_set(f, FAILURE_ENGINE_UNREACHABLE,

@@ -589,6 +589,56 @@ static void test_unknown_host(void **state)
         client_close(&c);
 }
 
+/* What is not on this machine goes to the proxy: the engine's own, or the environment's. */
+static void test_proxy(void **state)
+{
+        static const struct {
+                const char *own;
+                bool environment;
+                bool proxied;
+        } table[] = {
+                { "server", false, true },
+                { "", true, true },
+                { "", false, false },
+                { "off", true, false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                HttpRequest request = request_to("http://nowhere.example/v1");
+                Client c;
+                Server s;
+
+                server_start(&s, script_hello);
+                request.proxy = streq(table[i].own, "server") ? s.url : table[i].own;
+                if (table[i].environment)
+                        assert_int_equal(setenv("http_proxy", s.url, 1), 0);
+                client_get(&c, &s, &request);
+                assert_int_equal(unsetenv("http_proxy"), 0);
+                assert_int_equal(c.failure.code,
+                        table[i].proxied ? FAILURE_NONE : FAILURE_ENGINE_UNREACHABLE);
+                if (table[i].proxied)
+                        assert_non_null(startswith(
+                                s.request.data, "GET http://nowhere.example/v1 HTTP/1.1\r\n"));
+                client_close(&c);
+                server_stop(&s);
+        }
+}
+
+static void test_proxy_refuses(void **state)
+{
+        HttpRequest request = request_to("http://nowhere.example/");
+        Client c;
+        Server s;
+
+        server_listen(&s, 1);
+        server_stop(&s);
+        request.proxy = s.url;
+        client_get(&c, &s, &request);
+        assert_int_equal(c.failure.code, FAILURE_ENGINE_UNREACHABLE);
+        assert_non_null(strstr(failure_message(&c.failure), "proxy"));
+        client_close(&c);
+}
+
 static void test_bad_requests(void **state)
 {
         const char *injected[] = { "X-Api-Key: secret\r\nX-Other: 1", NULL };
@@ -1092,6 +1142,8 @@ int main(void)
                 cmocka_unit_test(test_body_refused_by_caller),
                 cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_unknown_host),
+                cmocka_unit_test(test_proxy),
+                cmocka_unit_test(test_proxy_refuses),
                 cmocka_unit_test(test_bad_requests),
                 cmocka_unit_test(test_connect_limit),
                 cmocka_unit_test(test_limits),
