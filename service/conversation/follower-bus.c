@@ -169,6 +169,9 @@ static void log_follower(
         const char *id = strrchr(b->path, '/') + 1;
         const char *const fields[] = { conversation_field, reply_field, peer_field, NULL };
 
+        /* Of what is private not even the name is written. */
+        if (b->conversation & STORE_PRIVATE)
+                return;
         (void) snprintf(
                 conversation_field, sizeof conversation_field, "CONDUCTOR_CONVERSATION=%s", id);
         (void) snprintf(reply_field, sizeof reply_field, "CONDUCTOR_REPLY=%" PRIu64, reply);

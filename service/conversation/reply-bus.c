@@ -161,8 +161,8 @@ int conversation_method_get_reply(sd_bus_message *m, void *userdata, sd_bus_erro
                 return bus_error_invalid(
                         error, "The channel must be \"content\" or \"reasoning\".");
         if (maximum > 0 && maximum < 4)
-                return bus_error_invalid(
-                        error, "At most so many bytes: 0, or 4 and more, as a character has.");
+                return bus_error_invalid(error,
+                        "The maximum must be 0 or at least 4 bytes: a character may need so many.");
         if (maximum > GET_REPLY_MAX) {
                 (void) failure_set(&failure, FAILURE_TOO_LARGE,
                         "At most %zu bytes are answered at once; ask again from the end offset.",
