@@ -115,6 +115,40 @@ char *harness_call_error(Harness *h, sd_bus *bus, char **ret_sentence, const cha
         return harness_call_error_message(h, bus, m, ret_sentence);
 }
 
+/* ---- the name ---- */
+
+static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        bool *owned = userdata;
+        const char *name, *before, *after;
+
+        assert_return_code(sd_bus_message_read(m, "sss", &name, &before, &after), 0);
+        *owned = *after;
+        return 0;
+}
+
+void harness_wait_name(Harness *h, bool owned)
+{
+        _cleanup_connection_ sd_bus *bus = harness_connect(h, VIA_SESSION);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *answer = NULL;
+        bool now = false;
+        int has;
+
+        assert_return_code(sd_bus_add_match(bus, NULL,
+                                   "type='signal',sender='org.freedesktop.DBus',"
+                                   "member='NameOwnerChanged',arg0='" BUS_NAME "'",
+                                   on_owner, &now),
+                0);
+        assert_return_code(sd_bus_message_new_method_call(bus, &m, "org.freedesktop.DBus",
+                                   "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner"),
+                0);
+        assert_return_code(sd_bus_message_append(m, "s", BUS_NAME), 0);
+        answer = harness_call_message(h, bus, m);
+        assert_return_code(sd_bus_message_read(answer, "b", &has), 0);
+        now = has;
+        harness_run_until(h, now == owned);
+}
+
 /* ---- short forms ---- */
 
 char *harness_create(Harness *h, sd_bus *bus, const char *model)
@@ -142,8 +176,29 @@ uint64_t harness_send(Harness *h, sd_bus *bus, const char *conversation, const c
         return reply;
 }
 
+char *harness_read_string(sd_bus_message *m, const char *key)
+{
+        const char *found = "", *name, *value;
+        char *copy;
+
+        assert_true(sd_bus_message_enter_container(m, 'a', "{sv}") > 0);
+        while (sd_bus_message_enter_container(m, 'e', "sv") > 0) {
+                assert_return_code(sd_bus_message_read(m, "s", &name), 0);
+                if (streq(name, key)) {
+                        assert_return_code(sd_bus_message_read(m, "v", "s", &value), 0);
+                        found = value;
+                } else
+                        assert_return_code(sd_bus_message_skip(m, "v"), 0);
+                assert_return_code(sd_bus_message_exit_container(m), 0);
+        }
+        assert_return_code(sd_bus_message_exit_container(m), 0);
+        copy = strdup(found);
+        assert_non_null(copy);
+        return copy;
+}
+
 char *harness_get_reply(Harness *h, sd_bus *bus, const char *conversation, uint64_t reply,
-        const char *channel, char **ret_state)
+        const char *channel, char **ret_reason)
 {
         _cleanup_buffer_ Buffer text = BUFFER_INIT(MIB(128));
         size_t size;
@@ -161,10 +216,8 @@ char *harness_get_reply(Harness *h, sd_bus *bus, const char *conversation, uint6
                         sd_bus_message_read(answer, "sstb", &state, &piece, &end, &more), 0);
                 assert_return_code(buffer_append_string(&text, piece), 0);
                 assert_int_equal(end, text.size);
-                if (!more && ret_state) {
-                        *ret_state = strdup(state);
-                        assert_non_null(*ret_state);
-                }
+                if (!more && ret_reason)
+                        *ret_reason = harness_read_string(answer, "reason");
         } while (more);
         assert_return_code(buffer_steal(&text, &copy, &size), 0);
         return copy;

@@ -208,6 +208,8 @@ void harness_start(Harness *h)
                 (void) harness_logged(h, NULL);
                 fail();
         }
+        if (h->bus > 0)
+                harness_wait_name(h, /* owned= */ true);
 }
 
 int harness_wait_exit(Harness *h)

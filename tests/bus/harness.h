@@ -67,7 +67,8 @@ void harness_turn(Harness *h, usec_t deadline, const char *what);
 
 /* ---- the service ---- */
 
-/* Starts it and waits for READY=1. */
+/* Starts it and waits for READY=1 and, while the bus runs, for its name there: it asks for the name
+ * before it is ready, and does not wait for it. */
 void harness_start(Harness *h);
 /* Starts it; returns its exit status when it ends before READY=1, else -EISCONN. */
 int harness_try_start(Harness *h);
@@ -103,6 +104,8 @@ uint64_t harness_engine_count(Harness *h, const char *counter);
 
 /* ---- calls ---- */
 
+/* Waits until the service has its name on the bus, or (owned false) has it no more. */
+void harness_wait_name(Harness *h, bool owned);
 /* Attached to the harness's loop. */
 sd_bus *harness_connect(Harness *h, Via via);
 static inline void harness_disconnectp(sd_bus **bus)
@@ -128,9 +131,12 @@ sd_bus_message *harness_message(
 /* Short forms; the caller frees what comes back. */
 char *harness_create(Harness *h, sd_bus *bus, const char *model);
 uint64_t harness_send(Harness *h, sd_bus *bus, const char *conversation, const char *text);
-/* Pages through GetReply; *ret_state (may be NULL) is freed by the caller. */
+/* Pages through GetReply. ret_reason (may be NULL; the caller frees): how it ended, "" while it
+ * lives. */
 char *harness_get_reply(Harness *h, sd_bus *bus, const char *conversation, uint64_t reply,
-        const char *channel, char **ret_state);
+        const char *channel, char **ret_reason);
+/* Enters an a{sv} and returns the string of this key, "" when it has none. The caller frees. */
+char *harness_read_string(sd_bus_message *m, const char *key);
 
 /* ---- signals ---- */
 

@@ -54,24 +54,27 @@ bool private_bus_installed(void)
 
 static int start_daemon(const char *folder, const char *socket, pid_t *ret_pid)
 {
-        _cleanup_free_ char *config = NULL, *option = NULL;
+        _cleanup_free_ char *config = NULL, *option = NULL, *log = NULL;
+        _cleanup_close_ int errors = -EBADF;
         _cleanup_fclose_ FILE *f = NULL;
         int address[2], r;
         char line[256];
 
         if (asprintf(&config, "%s/bus.conf", folder) < 0 ||
+                asprintf(&log, "%s/bus.log", folder) < 0 ||
                 asprintf(&option, "--config-file=%s", config) < 0)
                 return -ENOMEM;
         f = fopen(config, "we");
         if (!f || fprintf(f, DAEMON_CONFIG, socket) < 0 || fflush(f) != 0)
                 return -EIO;
-        if (pipe2(address, O_CLOEXEC) < 0)
+        errors = open(log, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (errors < 0 || pipe2(address, O_CLOEXEC) < 0)
                 return -errno;
         r = process_spawn(&(Spawn){ .arguments = (const char *const[]){ "dbus-daemon", option,
                                             "--nofork", "--nopidfile", "--print-address=1", NULL },
                                   .environment = (const char *const[]){ NULL },
                                   .output = address[1],
-                                  .errors = -EBADF,
+                                  .errors = errors,
                                   .pass = -EBADF },
                 ret_pid);
         safe_close(address[1]);
