@@ -6,9 +6,10 @@
 #include "service/engine/think.h"
 #include "service/engine/wire-private.h"
 
-#define OUT_FLUSH     KIB(64) /* text that is told at once */
-#define OUT_MAX       (4 * OUT_FLUSH)
-#define EXCERPT_BYTES 80
+#define OUT_FLUSH        KIB(64) /* text that is told at once */
+#define OUT_MAX          (4 * OUT_FLUSH)
+#define EXCERPT_BYTES    80
+#define CONTENT_TYPE_MAX 64
 
 /* How the answer is written: decided by its first byte, because servers are careless about the
  * content type. */
@@ -74,6 +75,7 @@ int wire_decoder_new(WireDecoder **ret, EngineType type, const char *content_typ
         const WireOps *ops, void *userdata)
 {
         _cleanup_(wire_decoder_freep) WireDecoder *d = NULL;
+        int r;
 
         assert(wire_format_of(type));
 
@@ -90,9 +92,12 @@ int wire_decoder_new(WireDecoder **ret, EngineType type, const char *content_typ
                 .out = BUFFER_INIT(OUT_MAX),
         };
         sse_init(&d->events, WIRE_LINE_MAX);
-        d->content_type = strdup(strempty(content_type));
+        r = utf8_sanitize_line(strempty(content_type), strlen(strempty(content_type)),
+                CONTENT_TYPE_MAX, &d->content_type);
+        if (r < 0)
+                return r;
         d->tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
-        if (!d->content_type || !d->tokener)
+        if (!d->tokener)
                 return -ENOMEM;
 
         *ret = TAKE_PTR(d);
@@ -370,6 +375,12 @@ static int finish_framed(WireDecoder *d)
                 break;
         case FRAMING_EVENTS:
                 r = sse_finish(&d->events, on_piece, d);
+                if (r >= 0 && !d->began && !d->complete &&
+                        !streq(d->content_type, "text/event-stream"))
+                        return failure_set(d->failure, FAILURE_ENGINE_FAILED,
+                                "the engine's answer (%s) is no stream of events. Check the engine's "
+                                "Type= and Url=.",
+                                *d->content_type ? d->content_type : "of no type");
                 break;
         case FRAMING_WHOLE:
                 r = decode(d, buffer_text(&d->whole), d->whole.size, true);

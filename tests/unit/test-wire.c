@@ -387,6 +387,7 @@ static const struct {
                 "data: {\"error\":{\"code\":\"context_length_exceeded\",\"message\":\"too long\"}}\n\n",
                 FAILURE_CONTEXT_TOO_LONG, "too long", "" },
         { ENGINE_OPENAI, "data: not json\n\n", FAILURE_ENGINE_FAILED, "not json", "" },
+        { ENGINE_OPENAI, "Welcome.\n", FAILURE_ENGINE_FAILED, "(x/y) is no stream", "" },
         { ENGINE_OPENAI, "{\"object\":\"list\",\"data\":[]}", FAILURE_ENGINE_FAILED, "no reply",
                 "" },
         { ENGINE_OPENAI, "{\"choices\":[{\"message\":{\"content\":\"cut in ha",
