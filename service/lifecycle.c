@@ -13,6 +13,9 @@
 /* While it leaves, systemd is asked for this much more, each third of it. */
 #define EXTEND_USEC (30 * USEC_PER_SEC)
 
+/* One-shot timers have no others to be merged with: 0 would mean a quarter of a second. */
+#define TIMER_ACCURACY_USEC USEC_PER_MSEC
+
 typedef enum LifecycleState {
         LIFECYCLE_STARTING,
         LIFECYCLE_RUNNING,
@@ -97,11 +100,31 @@ static unsigned reasons_to_stay(const Manager *m)
                 surfaces_active(m->surfaces);
 }
 
+/* Called whenever something that it waits for has ended: there may be no further turn. */
+static int end_when_done(Lifecycle *l)
+{
+        bool done = false;
+
+        switch (l->state) {
+        case LIFECYCLE_STARTING:
+        case LIFECYCLE_RUNNING:
+                return 0;
+        case LIFECYCLE_LEAVING:
+                done = l->flags & LIFECYCLE_LEFT && work_under_way(l->manager) == 0;
+                break;
+        case LIFECYCLE_STOPPING:
+                done = l->flags & LIFECYCLE_LEFT && l->flags & LIFECYCLE_STOPPED;
+                break;
+        }
+        return done ? sd_event_exit(l->manager->event, EXIT_SUCCESS) : 0;
+}
+
 static void on_left(void *userdata)
 {
         Lifecycle *l = ASSERT_PTR(userdata);
 
         l->flags |= LIFECYCLE_LEFT;
+        (void) end_when_done(l);
 }
 
 static int on_extend(sd_event_source *s, usec_t usec, void *userdata)
@@ -175,6 +198,7 @@ static void on_stopped(void *userdata)
         Lifecycle *l = ASSERT_PTR(userdata);
 
         l->flags |= LIFECYCLE_STOPPED;
+        (void) end_when_done(l);
 }
 
 static int on_deadline(sd_event_source *s, usec_t usec, void *userdata)
@@ -197,7 +221,7 @@ static void stop(Lifecycle *l)
 
         l->extend = sd_event_source_disable_unref(l->extend);
         r = sd_event_add_time_relative(m->event, &l->deadline, CLOCK_MONOTONIC, STOP_DEADLINE_USEC,
-                /* accuracy= */ 0, on_deadline, l);
+                TIMER_ACCURACY_USEC, on_deadline, l);
         if (r >= 0)
                 r = conversations_stop(m->conversations, on_stopped, l);
         if (r < 0) {
@@ -233,24 +257,11 @@ static int on_reload_signal(sd_event_source *s, const struct signalfd_siginfo *s
 static int on_post(sd_event_source *s, void *userdata)
 {
         Lifecycle *l = ASSERT_PTR(userdata);
-        Manager *m = l->manager;
 
-        switch (l->state) {
-        case LIFECYCLE_STARTING:
-                return 0;
-        case LIFECYCLE_RUNNING:
-                tell_status(l, "");
-                return update_idle(l);
-        case LIFECYCLE_LEAVING:
-                if (l->flags & LIFECYCLE_LEFT && work_under_way(m) == 0)
-                        return sd_event_exit(m->event, EXIT_SUCCESS);
-                return 0;
-        case LIFECYCLE_STOPPING:
-                if (l->flags & LIFECYCLE_LEFT && l->flags & LIFECYCLE_STOPPED)
-                        return sd_event_exit(m->event, EXIT_SUCCESS);
-                return 0;
-        }
-        return 0;
+        if (l->state != LIFECYCLE_RUNNING)
+                return end_when_done(l);
+        tell_status(l, "");
+        return update_idle(l);
 }
 
 /* ---- the whole ---- */
@@ -283,7 +294,7 @@ int lifecycle_new(Lifecycle **ret, Manager *m)
         if (r < 0)
                 return r;
         (void) sd_event_source_set_description(l->post, "lifecycle-post");
-        r = sd_event_add_time(e, &l->idle, CLOCK_MONOTONIC, 0, 0, on_idle, l);
+        r = sd_event_add_time(e, &l->idle, CLOCK_MONOTONIC, 0, TIMER_ACCURACY_USEC, on_idle, l);
         if (r < 0)
                 return r;
         (void) sd_event_source_set_description(l->idle, "lifecycle-idle");
