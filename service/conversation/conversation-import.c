@@ -100,26 +100,28 @@ static int new_conversation(
 static int store_whole(Pending **p, Imported *i, Failure *failure)
 {
         Conversations *cs = (*p)->parent;
-        const StoreConversation *v = &(*p)->values;
+        StoreConversation v = (*p)->values;
         _cleanup_(pending_freep) Pending *created = NULL;
         int r;
 
         if (i->n_messages == 0) {
                 r = store_create_conversation(
-                        cs->store, v, i->system, pending_done, *p, &(*p)->slot);
+                        cs->store, &v, i->system, pending_done, *p, &(*p)->slot);
                 return pending_begun(p, r, failure);
         }
+        /* Its messages make them. */
+        v.head = v.messages = 0;
         r = pending_new(&created, cs, (*p)->conversation, NULL, NULL, failure);
         if (r < 0)
                 return r;
         r = store_create_conversation(
-                cs->store, v, i->system, pending_done, created, &created->slot);
+                cs->store, &v, i->system, pending_done, created, &created->slot);
         r = pending_begun(&created, r, failure);
         if (r < 0)
                 return r;
         /* When the first failed, this does too. */
-        r = store_add_messages(cs->store, v->number, i->messages, i->n_messages, v->head,
-                v->modified, NULL, on_messages_stored, *p, &(*p)->slot);
+        r = store_add_messages(cs->store, v.number, i->messages, i->n_messages, (*p)->values.head,
+                v.modified, NULL, on_messages_stored, *p, &(*p)->slot);
         for (size_t n = 0; n < i->n_messages; n++) {
                 i->messages[n].attachments = NULL; /* the store took them */
                 i->messages[n].n_attachments = 0;
