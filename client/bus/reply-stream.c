@@ -70,6 +70,10 @@ static int send_quietly(
         r = sd_bus_message_set_expect_reply(m, false);
         if (r < 0)
                 return r;
+        /* A service that was stopped must not be started again by it. */
+        r = sd_bus_message_set_auto_start(m, false);
+        if (r < 0)
+                return r;
         return sd_bus_send(s->bus, m, NULL);
 }
 
