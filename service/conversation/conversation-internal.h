@@ -2,7 +2,7 @@
 #pragma once
 
 /* What the files of the room share: conversations.c (the index), trash.c, conversation.c (what is
- * said and changed about one), send.c (the line of questions), reply.c (a live text), reply-run.c
+ * said and changed about one), ask.c (the line of questions), reply.c (a live text), reply-run.c
  * (asking the engine), reply-end.c (saving and ending). */
 
 #include <time.h>
@@ -235,7 +235,7 @@ typedef enum PromptFlags {
 int question_new_prompt(Prompt **ret, StoreMessages *messages, const char *system, char **question,
         PromptFlags flags, char **ret_title);
 
-/* ---- send.c ---- */
+/* ---- ask.c ---- */
 
 /* Works off the line of questions; called from the loop. */
 void asks_advance(Conversation *c);

@@ -45,7 +45,8 @@ static ConversationState current_state(const Conversation *c)
         ConversationState s = CONVERSATION_IDLE;
 
         for (const Reply *r = c->replies; r; r = r->next) {
-                if (!reply_is_live(r) || !(r->flags & REPLY_DURABLE))
+                if (!reply_is_live(r) || !(r->flags & REPLY_DURABLE) ||
+                        (r->flags & REPLY_STUCK_TOLD))
                         continue;
                 if (reply_state(r) == REPLY_STREAMING)
                         return CONVERSATION_STREAMING;

@@ -23,7 +23,7 @@ void reply_log(const Reply *r, int level, const char *message_id, const char *wh
         (void) sd_id128_to_string(r->conversation->id, id);
         (void) snprintf(conversation, sizeof conversation, "CONDUCTOR_CONVERSATION=%s", id);
         (void) snprintf(reply, sizeof reply, "CONDUCTOR_REPLY=%" PRIu64, r->id);
-        log_struct(level, message_id, fields, "Reply %" PRIu64 " in conversation %s %s.", r->id, id,
+        log_struct(level, message_id, fields, "Reply %" PRIu64 " in conversation %s %s", r->id, id,
                 what);
 }
 

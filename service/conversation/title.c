@@ -152,7 +152,8 @@ static void strip_quotes(char *s)
 /* "e.g. this", "J. S. Bach": no full stop. */
 static bool is_abbreviation(const char *s, const char *stop)
 {
-        return *stop == '.' && stop - s >= 2 && (stop[-2] == ' ' || stop[-2] == '.');
+        return *stop == '.' && stop - s >= 2 && stop[-1] != '.' &&
+                (stop[-2] == ' ' || stop[-2] == '.');
 }
 
 static bool ends_sentence(const char *s, const char *p, size_t n)
@@ -262,6 +263,8 @@ int title_from_text(const char *text, size_t size, char **ret)
 {
         _cleanup_free_ char *line = NULL;
         int r;
+
+        assert(text);
 
         r = first_line(text, size, &line);
         if (r < 0)

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The line in front of a conversation: questions, edits, regenerations and continuations become
+ * durable one after another, each seeing what the one before it left. */
+
+#include "service/conversation/conversation-internal.h"
+
+typedef enum AskKind {
+        ASK_SEND,
+        ASK_EDIT,       /* target: the user's message */
+        ASK_REGENERATE, /* target: the reply */
+        ASK_CONTINUE,   /* target: the reply */
+} AskKind;
+
+typedef enum AskFlags {
+        ASK_QUEUE = 1 << 0,
+        ASK_PARENT_GIVEN = 1 << 1, /* target: the parent */
+        ASK_STARTED = 1 << 2,
+        ASK_CANCELLED = 1 << 3,
+} AskFlags;
+
+struct Ask {
+        Ask *next;
+        Conversation *conversation;
+        AskKind kind;
+        AskFlags flags;
+        char *text, *model, *token;
+        uint64_t target;
+        StoreAttachment *attachments;
+        size_t n_attachments;
+        send_done_t done;
+        void *userdata;
+
+        StoreSlot *slot;
+        Reply *reply;
+        usec_t modified;
+        uint64_t parent; /* of the question */
+};
+
+int ask_new(Ask **ret, Conversation *c, AskKind kind, const char *text, send_done_t done,
+        void *userdata);
+Ask *ask_free(Ask *a);
+DEFINE_CLEANUP(Ask *, ask_free)
+
+/* Puts it in line. It is freed when that fails. */
+int ask_enter(Ask *a, Failure *failure);

@@ -1,0 +1,817 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "conversation-fakes.h"
+
+FakeStore fake_store;
+
+/* ---- the store: what is stored ---- */
+
+typedef struct Row {
+        uint64_t number;
+        StoreMessage m;
+} Row;
+
+typedef struct Thread {
+        StoreConversation c;
+        char *system;
+} Thread;
+
+typedef struct Token {
+        uint64_t number, user, reply;
+        char *token;
+} Token;
+
+static struct {
+        Row *rows;
+        size_t n_rows;
+        Thread *threads;
+        size_t n_threads;
+        Token *tokens;
+        size_t n_tokens;
+        uint64_t id, number;
+} disk;
+
+static char *copy(const char *s, size_t size)
+{
+        char *p = malloc(size + 1);
+
+        assert_non_null(p);
+        if (size > 0)
+                memcpy(p, s, size);
+        p[size] = 0;
+        return p;
+}
+
+static char *copy_string(const char *s)
+{
+        return copy(strempty(s), strlen(strempty(s)));
+}
+
+static void *grow(void *array, size_t n, size_t size)
+{
+        void *p = reallocarray(array, n + 1, size);
+
+        assert_non_null(p);
+        return p;
+}
+
+static StoreMessage copy_message(const StoreMessage *m, bool data)
+{
+        StoreMessage n = *m;
+
+        n.content = copy(m->content, m->content_size);
+        n.reasoning = copy(m->reasoning, m->reasoning_size);
+        n.metadata = copy_string(m->metadata);
+        n.attachments = m->n_attachments ? calloc(m->n_attachments, sizeof *n.attachments) : NULL;
+        for (size_t i = 0; i < m->n_attachments; i++)
+                n.attachments[i] = (StoreAttachment){
+                        .name = copy_string(m->attachments[i].name),
+                        .type = copy_string(m->attachments[i].type),
+                        .data = data ? copy(m->attachments[i].data, m->attachments[i].size) : NULL,
+                        .size = m->attachments[i].size,
+                };
+        return n;
+}
+
+static StoreMessage *find_row(uint64_t number, uint64_t id)
+{
+        for (size_t i = 0; i < disk.n_rows; i++)
+                if (disk.rows[i].number == number && disk.rows[i].m.id == id)
+                        return &disk.rows[i].m;
+        return NULL;
+}
+
+static Thread *find_thread(uint64_t number)
+{
+        for (size_t i = 0; i < disk.n_threads; i++)
+                if (disk.threads[i].c.number == number)
+                        return &disk.threads[i];
+        return NULL;
+}
+
+const StoreMessage *fake_store_message(uint64_t number, uint64_t id)
+{
+        return find_row(number, id);
+}
+
+const StoreConversation *fake_store_conversation(uint64_t number)
+{
+        Thread *t = find_thread(number);
+
+        return t ? &t->c : NULL;
+}
+
+unsigned fake_store_count(uint64_t number)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < disk.n_rows; i++)
+                n += disk.rows[i].number == number;
+        return n;
+}
+
+static void remove_thread(uint64_t number)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < disk.n_rows; i++)
+                if (disk.rows[i].number == number)
+                        store_message_done(&disk.rows[i].m);
+                else
+                        disk.rows[n++] = disk.rows[i];
+        disk.n_rows = n;
+        n = 0;
+        for (size_t i = 0; i < disk.n_threads; i++)
+                if (disk.threads[i].c.number == number) {
+                        free(disk.threads[i].c.title);
+                        free(disk.threads[i].c.model);
+                        free(disk.threads[i].system);
+                } else
+                        disk.threads[n++] = disk.threads[i];
+        disk.n_threads = n;
+}
+
+static void clear_disk(void)
+{
+        while (disk.n_threads > 0)
+                remove_thread(disk.threads[0].c.number);
+        for (size_t i = 0; i < disk.n_tokens; i++)
+                free(disk.tokens[i].token);
+        free(disk.rows);
+        free(disk.threads);
+        free(disk.tokens);
+        memset(&disk, 0, sizeof disk);
+}
+
+/* ---- the store: requests ---- */
+
+typedef struct Request Request;
+struct StoreSlot {
+        Request *request;
+};
+
+struct Request {
+        Request *next;
+        StoreSlot *slot;
+        FakeKind kind;
+        uint64_t number, id, offset;
+        Channel channel;
+        StoreConversation c;
+        StoreField fields;
+        StoreMessage *messages;
+        size_t n_messages;
+        char *text, *token;
+        usec_t before;
+        bool cancelled;
+        union {
+                store_done_t done;
+                store_token_done_t token_done;
+                store_messages_done_t messages_done;
+                store_ids_done_t ids_done;
+                void (*system_done)(const Failure *failure, const char *system, void *userdata);
+        };
+        void *userdata;
+};
+
+static Request *requests;
+static sd_event_source *deliver;
+
+static void request_free(Request *q)
+{
+        for (size_t i = 0; i < q->n_messages; i++)
+                store_message_done(&q->messages[i]);
+        free(q->messages);
+        free(q->c.title);
+        free(q->c.model);
+        free(q->text);
+        free(q->token);
+        if (q->slot)
+                q->slot->request = NULL;
+        free(q);
+}
+
+StoreSlot *store_slot_free(StoreSlot *slot)
+{
+        if (!slot)
+                return NULL;
+        if (slot->request) {
+                slot->request->slot = NULL;
+                slot->request->cancelled = true;
+        }
+        free(slot);
+        return NULL;
+}
+
+static Request *submit(FakeKind kind, uint64_t number, void *userdata, StoreSlot **ret_slot)
+{
+        Request *q, **p;
+
+        if (fake_store.refuse_mask & 1U << kind)
+                return NULL;
+        q = calloc(1, sizeof *q);
+        assert_non_null(q);
+        q->kind = kind;
+        q->number = number;
+        q->userdata = userdata;
+        if (ret_slot) {
+                assert_null(*ret_slot);
+                *ret_slot = calloc(1, sizeof **ret_slot);
+                assert_non_null(*ret_slot);
+                (*ret_slot)->request = q;
+                q->slot = *ret_slot;
+        }
+        for (p = &requests; *p;)
+                p = &(*p)->next;
+        *p = q;
+        if (!fake_store.held)
+                fake_store_release();
+        return q;
+}
+
+static void add_row(uint64_t number, const StoreMessage *m)
+{
+        disk.rows = grow(disk.rows, disk.n_rows, sizeof *disk.rows);
+        disk.rows[disk.n_rows++] = (Row){ number, copy_message(m, true) };
+}
+
+static FailureCode do_create(Request *q)
+{
+        disk.threads = grow(disk.threads, disk.n_threads, sizeof *disk.threads);
+        disk.threads[disk.n_threads++] = (Thread){ q->c, q->text };
+        q->c.title = q->c.model = q->text = NULL;
+        return FAILURE_NONE;
+}
+
+static FailureCode do_update(Request *q)
+{
+        Thread *t = find_thread(q->number);
+
+        if (!t)
+                return FAILURE_NO_SUCH_CONVERSATION;
+        if (q->fields & STORE_TITLE) {
+                (void) free_and_strdup(&t->c.title, q->c.title);
+                t->c.title_set = q->c.title_set;
+        }
+        if (q->fields & STORE_MODEL)
+                (void) free_and_strdup(&t->c.model, q->c.model);
+        if (q->fields & STORE_HEAD)
+                t->c.head = q->c.head;
+        if (q->fields & STORE_MODIFIED)
+                t->c.modified = q->c.modified;
+        if (q->fields & STORE_DELETED)
+                t->c.deleted = q->c.deleted;
+        if (q->fields & STORE_ARCHIVED)
+                t->c.archived = q->c.archived;
+        if (q->fields & STORE_HIDDEN)
+                t->c.hidden = q->c.hidden;
+        if (q->fields & STORE_READ)
+                t->c.read = q->c.read;
+        if (q->fields & STORE_CONTEXT) {
+                t->c.context_used = q->c.context_used;
+                t->c.context_size = q->c.context_size;
+        }
+        return FAILURE_NONE;
+}
+
+static FailureCode do_add(Request *q)
+{
+        Thread *t = find_thread(q->number);
+
+        if (!t)
+                return FAILURE_NO_SUCH_CONVERSATION;
+        for (size_t i = 0; i < q->n_messages; i++) {
+                const StoreMessage *m = &q->messages[i];
+
+                if (m->parent > 0 && !find_row(q->number, m->parent))
+                        return FAILURE_NO_SUCH_MESSAGE;
+                assert_true(m->parent < m->id);
+                add_row(q->number, m);
+        }
+        t->c.head = q->id;
+        t->c.modified = q->before;
+        t->c.messages += q->n_messages;
+        if (!isempty(q->token)) {
+                disk.tokens = grow(disk.tokens, disk.n_tokens, sizeof *disk.tokens);
+                disk.tokens[disk.n_tokens++] = (Token){ q->number, q->messages[0].id,
+                        q->messages[1].id, copy_string(q->token) };
+        }
+        return FAILURE_NONE;
+}
+
+static FailureCode do_append(Request *q)
+{
+        StoreMessage *m = find_row(q->number, q->id);
+        char **text;
+        size_t *size, more = strlen(q->text);
+
+        assert_non_null(m);
+        assert_true(m->live);
+        text = q->channel == CHANNEL_CONTENT ? &m->content : &m->reasoning;
+        size = q->channel == CHANNEL_CONTENT ? &m->content_size : &m->reasoning_size;
+        assert_int_equal(*size, q->offset);
+        *text = realloc(*text, *size + more + 1);
+        assert_non_null(*text);
+        memcpy(*text + *size, q->text, more + 1);
+        *size += more;
+        return FAILURE_NONE;
+}
+
+static FailureCode do_end(Request *q)
+{
+        StoreMessage *m = find_row(q->number, q->id), *end = &q->messages[0];
+
+        if (!m)
+                return FAILURE_NO_SUCH_MESSAGE;
+        free(m->content);
+        free(m->reasoning);
+        free(m->metadata);
+        m->content = TAKE_PTR(end->content);
+        m->content_size = end->content_size;
+        m->reasoning = TAKE_PTR(end->reasoning);
+        m->reasoning_size = end->reasoning_size;
+        m->metadata = TAKE_PTR(end->metadata);
+        m->reason = end->reason;
+        m->live = false;
+        return FAILURE_NONE;
+}
+
+static FailureCode do_reopen(Request *q)
+{
+        StoreMessage *m = find_row(q->number, q->id);
+
+        if (!m || m->live)
+                return FAILURE_NO_SUCH_MESSAGE;
+        m->live = true;
+        m->reason = REASON_NONE;
+        return FAILURE_NONE;
+}
+
+static FailureCode do_purge_deleted(Request *q)
+{
+        for (size_t i = disk.n_threads; i-- > 0;) {
+                const StoreConversation *c = &disk.threads[i].c;
+
+                if (c->deleted > 0 && c->deleted < q->before)
+                        remove_thread(c->number);
+        }
+        return FAILURE_NONE;
+}
+
+static FailureCode do_write(Request *q)
+{
+        switch (q->kind) {
+        case FAKE_CREATE:
+                return do_create(q);
+        case FAKE_UPDATE:
+                return do_update(q);
+        case FAKE_SET_SYSTEM:
+                (void) free_and_strdup(&find_thread(q->number)->system, q->text);
+                return FAILURE_NONE;
+        case FAKE_SETTING:
+                (void) free_and_strdup(&fake_store.last_model, q->text);
+                return FAILURE_NONE;
+        case FAKE_ADD:
+                return do_add(q);
+        case FAKE_APPEND:
+                return do_append(q);
+        case FAKE_END:
+                return do_end(q);
+        case FAKE_REOPEN:
+                return do_reopen(q);
+        case FAKE_PURGE:
+                remove_thread(q->number);
+                return FAILURE_NONE;
+        case FAKE_PURGE_DELETED:
+                return do_purge_deleted(q);
+        case FAKE_FIND_TOKEN:
+        case FAKE_GET_PAGE:
+        case FAKE_GET_CONTEXT:
+        case FAKE_GET_MESSAGE:
+        case FAKE_GET_SYSTEM:
+        case FAKE_FIND_HEAD:
+        case _FAKE_MAX:
+                break;
+        }
+        fail();
+        return FAILURE_INTERNAL;
+}
+
+static StoreMessages *read_branch(Request *q)
+{
+        StoreMessages *result = calloc(1, sizeof *result);
+        uint64_t id = q->id;
+
+        assert_non_null(result);
+        if (!find_row(q->number, id)) {
+                free(result);
+                return NULL;
+        }
+        while (id > 0) {
+                const StoreMessage *m = find_row(q->number, id);
+
+                assert_non_null(m);
+                result->messages = grow(
+                        result->messages, result->n_messages, sizeof *result->messages);
+                memmove(result->messages + 1, result->messages,
+                        result->n_messages * sizeof *result->messages);
+                result->messages[0] = copy_message(m, q->kind != FAKE_GET_PAGE);
+                result->n_messages++;
+                id = q->kind == FAKE_GET_CONTEXT ? m->parent : 0;
+        }
+        if (q->kind == FAKE_GET_CONTEXT)
+                result->system = copy_string(find_thread(q->number)->system);
+        return result;
+}
+
+static void find_token(Request *q, const Failure *failure)
+{
+        uint64_t user = 0, reply = 0;
+
+        for (size_t i = 0; i < disk.n_tokens; i++)
+                if (disk.tokens[i].number == q->number && streq(disk.tokens[i].token, q->token)) {
+                        user = disk.tokens[i].user;
+                        reply = disk.tokens[i].reply;
+                }
+        q->token_done(failure, user, reply, q->userdata);
+}
+
+static void find_head(Request *q, const Failure *failure)
+{
+        uint64_t id = q->id;
+
+        for (size_t i = 0; i < disk.n_rows; i++)
+                if (disk.rows[i].number == q->number && disk.rows[i].m.parent == id)
+                        id = disk.rows[i].m.id;
+        q->ids_done(failure, &id, failure ? 0 : 1, q->userdata);
+}
+
+static void answer_read(Request *q, const Failure *failure)
+{
+        StoreMessages *m = NULL;
+        Failure none = { FAILURE_NO_SUCH_MESSAGE, NULL };
+        Thread *t = find_thread(q->number);
+
+        switch (q->kind) {
+        case FAKE_FIND_TOKEN:
+                find_token(q, failure);
+                return;
+        case FAKE_GET_PAGE:
+        case FAKE_GET_CONTEXT:
+        case FAKE_GET_MESSAGE:
+                if (!failure)
+                        m = read_branch(q);
+                q->messages_done(failure ? failure : m ? NULL : &none, m, q->userdata);
+                return;
+        case FAKE_GET_SYSTEM:
+                q->system_done(failure, t ? strempty(t->system) : "", q->userdata);
+                return;
+        case FAKE_FIND_HEAD:
+                if (!failure && !find_row(q->number, q->id))
+                        failure = &none;
+                find_head(q, failure);
+                return;
+        case FAKE_CREATE:
+        case FAKE_UPDATE:
+        case FAKE_SET_SYSTEM:
+        case FAKE_SETTING:
+        case FAKE_ADD:
+        case FAKE_APPEND:
+        case FAKE_END:
+        case FAKE_REOPEN:
+        case FAKE_PURGE:
+        case FAKE_PURGE_DELETED:
+        case _FAKE_MAX:
+                break;
+        }
+        fail();
+}
+
+static void carry_out(Request *q)
+{
+        Failure failure = FAILURE_NULL;
+        bool write = q->kind < FAKE_FIRST_READ;
+
+        fake_store.counts[q->kind]++;
+        if (fake_store.fail_mask & 1U << q->kind)
+                failure.code = FAILURE_STORE_FAILED;
+        else if (write && fake_store.full)
+                failure.code = FAILURE_STORE_FULL;
+        else if (write)
+                failure.code = do_write(q);
+        if (q->cancelled)
+                return;
+        if (!write)
+                answer_read(q, failure_is_set(&failure) ? &failure : NULL);
+        else if (q->done)
+                q->done(failure_is_set(&failure) ? &failure : NULL, q->userdata);
+}
+
+static int on_deliver(sd_event_source *source, void *userdata)
+{
+        Request *q;
+
+        while (!fake_store.held && (q = requests)) {
+                requests = q->next;
+                if (fake_store.hold_after & 1U << q->kind) {
+                        fake_store.hold_after = 0;
+                        fake_store.held = true;
+                }
+                carry_out(q);
+                request_free(q);
+        }
+        return 0;
+}
+
+void fake_store_release(void)
+{
+        fake_store.held = false;
+        if (!deliver)
+                assert_true(sd_event_add_defer(world.event, &deliver, on_deliver, NULL) >= 0);
+        assert_true(sd_event_source_set_enabled(deliver, SD_EVENT_ONESHOT) >= 0);
+}
+
+/* ---- the store: its face ---- */
+
+uint64_t store_next_number(Store *s, bool private)
+{
+        return ++disk.number | (private ? STORE_PRIVATE : 0);
+}
+
+uint64_t store_next_id(Store *s)
+{
+        return ++disk.id;
+}
+
+int store_create_conversation(Store *s, const StoreConversation *c, const char *system,
+        store_done_t done, void *userdata, StoreSlot **ret_slot)
+{
+        Request *q = submit(FAKE_CREATE, c->number, userdata, ret_slot);
+
+        if (!q)
+                return -ENOMEM;
+        q->c = *c;
+        q->c.title = copy_string(c->title);
+        q->c.model = copy_string(c->model);
+        q->text = copy_string(system);
+        q->done = done;
+        return 0;
+}
+
+int store_update_conversation(Store *s, const StoreConversation *c, StoreField fields,
+        store_done_t done, void *userdata, StoreSlot **ret_slot)
+{
+        Request *q = submit(FAKE_UPDATE, c->number, userdata, ret_slot);
+
+        if (!q)
+                return -ENOMEM;
+        q->c = *c;
+        q->c.title = copy_string(c->title);
+        q->c.model = copy_string(c->model);
+        q->fields = fields;
+        q->done = done;
+        return 0;
+}
+
+int store_set_system(Store *s, uint64_t number, const char *system, store_done_t done,
+        void *userdata, StoreSlot **ret_slot)
+{
+        Request *q = submit(FAKE_SET_SYSTEM, number, userdata, ret_slot);
+
+        if (!q)
+                return -ENOMEM;
+        q->text = copy_string(system);
+        q->done = done;
+        return 0;
+}
+
+int store_set_setting(Store *s, const char *key, const char *value, store_done_t done,
+        void *userdata, StoreSlot **ret_slot)
+{
+        Request *q = submit(FAKE_SETTING, 0, userdata, ret_slot);
+
+        if (!q)
+                return -ENOMEM;
+        assert_string_equal(key, "last_model");
+        q->text = copy_string(value);
+        q->done = done;
+        return 0;
+}
+
+int store_add_messages(Store *s, uint64_t number, StoreMessage *messages, size_t n_messages,
+        uint64_t head, usec_t modified, const char *token, store_done_t done, void *userdata,
+        StoreSlot **ret_slot)
+{
+        Request *q = submit(FAKE_ADD, number, userdata, ret_slot);
+
+        if (!q) {
+                for (size_t i = 0; i < n_messages; i++)
+                        store_attachments_free(messages[i].attachments, messages[i].n_attachments);
+                return -ENOMEM;
+        }
+        q->messages = calloc(n_messages, sizeof *q->messages);
+        assert_non_null(q->messages);
+        q->n_messages = n_messages;
+        for (size_t i = 0; i < n_messages; i++) {
+                q->messages[i] = copy_message(&messages[i], true);
+                store_attachments_free(messages[i].attachments, messages[i].n_attachments);
+        }
+        q->id = head;
+        q->before = modified;
+        q->token = copy_string(token);
+        q->done = done;
+        return 0;
+}
+
+int store_find_token(Store *s, uint64_t number, const char *token, store_token_done_t done,
+        void *userdata, StoreSlot **ret_slot)
+{
+        Request *q = submit(FAKE_FIND_TOKEN, number, userdata, ret_slot);
+
+        if (!q)
+                return -ENOMEM;
+        q->token = copy_string(token);
+        q->token_done = done;
+        return 0;
+}
+
+int store_append_reply(Store *s, uint64_t number, uint64_t reply, Channel channel, uint64_t offset,
+        const char *text, size_t size)
+{
+        Request *q = submit(FAKE_APPEND, number, NULL, NULL);
+
+        if (!q)
+                return -ENOMEM;
+        q->id = reply;
+        q->channel = channel;
+        q->offset = offset;
+        q->text = copy(text, size);
+        return 0;
+}
+
+int store_end_reply(Store *s, uint64_t number, const StoreMessage *reply, store_done_t done,
+        void *userdata, StoreSlot **ret_slot)
+{
+        Request *q = submit(FAKE_END, number, userdata, ret_slot);
+
+        if (!q)
+                return -ENOMEM;
+        q->id = reply->id;
+        q->messages = calloc(1, sizeof *q->messages);
+        assert_non_null(q->messages);
+        q->messages[0] = copy_message(reply, false);
+        q->n_messages = 1;
+        q->done = done;
+        return 0;
+}
+
+static int simple(FakeKind kind, uint64_t number, uint64_t id, store_done_t done, void *userdata,
+        StoreSlot **ret_slot)
+{
+        Request *q = submit(kind, number, userdata, ret_slot);
+
+        if (!q)
+                return -ENOMEM;
+        q->id = id;
+        q->done = done;
+        return 0;
+}
+
+int store_reopen_reply(Store *s, uint64_t number, uint64_t reply, store_done_t done, void *userdata,
+        StoreSlot **ret_slot)
+{
+        return simple(FAKE_REOPEN, number, reply, done, userdata, ret_slot);
+}
+
+int store_purge(Store *s, uint64_t number, store_done_t done, void *userdata, StoreSlot **ret_slot)
+{
+        return simple(FAKE_PURGE, number, 0, done, userdata, ret_slot);
+}
+
+int store_purge_deleted(
+        Store *s, usec_t before, store_done_t done, void *userdata, StoreSlot **ret_slot)
+{
+        Request *q = submit(FAKE_PURGE_DELETED, 0, userdata, ret_slot);
+
+        if (!q)
+                return -ENOMEM;
+        q->before = before;
+        q->done = done;
+        return 0;
+}
+
+static int read_messages(FakeKind kind, uint64_t number, uint64_t id, store_messages_done_t done,
+        void *userdata, StoreSlot **ret_slot)
+{
+        Request *q = submit(kind, number, userdata, ret_slot);
+
+        if (!q)
+                return -ENOMEM;
+        q->id = id;
+        q->messages_done = done;
+        return 0;
+}
+
+int store_get_page(Store *s, uint64_t number, uint64_t id, uint32_t limit, size_t max_bytes,
+        store_messages_done_t done, void *userdata, StoreSlot **ret_slot)
+{
+        assert_int_equal(limit, 1);
+        return read_messages(FAKE_GET_PAGE, number, id, done, userdata, ret_slot);
+}
+
+int store_get_context(Store *s, uint64_t number, uint64_t id, store_messages_done_t done,
+        void *userdata, StoreSlot **ret_slot)
+{
+        return read_messages(FAKE_GET_CONTEXT, number, id, done, userdata, ret_slot);
+}
+
+int store_get_message(Store *s, uint64_t number, uint64_t id, store_messages_done_t done,
+        void *userdata, StoreSlot **ret_slot)
+{
+        return read_messages(FAKE_GET_MESSAGE, number, id, done, userdata, ret_slot);
+}
+
+int store_find_head_below(Store *s, uint64_t number, uint64_t id, store_ids_done_t done,
+        void *userdata, StoreSlot **ret_slot)
+{
+        Request *q = submit(FAKE_FIND_HEAD, number, userdata, ret_slot);
+
+        if (!q)
+                return -ENOMEM;
+        q->id = id;
+        q->ids_done = done;
+        return 0;
+}
+
+int store_get_system(Store *s, uint64_t number,
+        void (*done)(const Failure *failure, const char *system, void *userdata), void *userdata,
+        StoreSlot **ret_slot)
+{
+        Request *q = submit(FAKE_GET_SYSTEM, number, userdata, ret_slot);
+
+        if (!q)
+                return -ENOMEM;
+        q->system_done = done;
+        return 0;
+}
+
+/* ---- between two lives of the room ---- */
+
+static int compare_modified(const void *a, const void *b)
+{
+        const StoreConversation *x = a, *y = b;
+
+        return x->modified > y->modified ? -1 : x->modified < y->modified;
+}
+
+void fake_store_age(uint64_t number, usec_t by)
+{
+        find_thread(number)->c.deleted -= by;
+}
+
+StoreIndex *fake_store_open(void)
+{
+        StoreIndex *index = calloc(1, sizeof *index);
+
+        assert_non_null(index);
+        index->conversations = calloc(disk.n_threads + 1, sizeof *index->conversations);
+        assert_non_null(index->conversations);
+        index->default_model = copy_string("");
+        index->last_model = copy_string(fake_store.last_model);
+        for (size_t i = 0; i < disk.n_threads; i++) {
+                StoreConversation *c = &index->conversations[index->n_conversations++];
+
+                *c = disk.threads[i].c;
+                c->title = copy_string(c->title);
+                c->model = copy_string(c->model);
+        }
+        qsort(index->conversations, index->n_conversations, sizeof *index->conversations,
+                compare_modified);
+        for (size_t i = 0; i < disk.n_rows; i++)
+                if (disk.rows[i].m.live) {
+                        disk.rows[i].m.live = false;
+                        disk.rows[i].m.reason = REASON_INTERRUPTED;
+                }
+        return index;
+}
+
+void fake_store_close(void)
+{
+        for (Request *q; (q = requests);) {
+                requests = q->next;
+                request_free(q);
+        }
+        deliver = sd_event_source_disable_unref(deliver);
+}
+
+void fake_store_clear(void)
+{
+        clear_disk();
+        free(fake_store.last_model);
+        memset(&fake_store, 0, sizeof fake_store);
+}
