@@ -39,6 +39,8 @@ static const struct {
                 "The database could not be read or written. 'conductor doctor' says more." },
         [FAILURE_CONFIGURATION] = { "Configuration", -EUCLEAN, "The configuration is not valid." },
         [FAILURE_NO_MEMORY] = { "NoMemory", -ENOMEM, "Out of memory." },
+        [FAILURE_NO_SERVICE] = { "NoService", -EHOSTDOWN,
+                "The conductor service cannot be reached. 'conductor doctor' finds out why." },
         [FAILURE_INTERNAL] = { "Internal", -ENOTRECOVERABLE, "An internal error occurred." },
 };
 

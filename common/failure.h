@@ -31,6 +31,7 @@ typedef enum FailureCode {
         FAILURE_STORE_FAILED, /* the database cannot be read or written */
         FAILURE_CONFIGURATION,
         FAILURE_NO_MEMORY,
+        FAILURE_NO_SERVICE, /* clients only: no bus, no service on it, or it went away */
         FAILURE_INTERNAL,
         _FAILURE_MAX,
 } FailureCode;

@@ -283,6 +283,7 @@ void engine_learn_failure(Engine *e, const Failure *failure)
         case FAILURE_STORE_FULL:
         case FAILURE_STORE_FAILED:
         case FAILURE_NO_MEMORY:
+        case FAILURE_NO_SERVICE:
         case FAILURE_INTERNAL:
         case _FAILURE_MAX:
                 break;
