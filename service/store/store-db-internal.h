@@ -20,6 +20,7 @@ typedef struct Database {
         size_t n_statements;
         bool searchable; /* keeps a search index */
         bool damaged;
+        int error; /* errno after the last step: SQLite tells "no space" apart, but not a quota */
         unsigned log_pages; /* in the write-ahead log after the last commit */
 } Database;
 

@@ -151,29 +151,16 @@ void store_db_remember(StoreDb *db, uint64_t last_id, uint64_t last_number)
 
 /* ---- opening ---- */
 
-/* A run that did not end well left a log, and replies without an end. */
-static int end_last_run(StoreDb *db, bool unclean, uint64_t *ret_interrupted, Failure *failure)
+static int end_live(StoreDb *db, uint64_t *ret_interrupted, Failure *failure)
 {
         Database *d = &db->disk;
-        uint64_t live, interrupted = 0;
+        uint64_t interrupted;
         int r;
-
-        r = database_get(
-                d, &live, 0, failure, "SELECT EXISTS (SELECT 1 FROM messages WHERE live)", "");
-        if (r < 0)
-                return r;
-        if (live == 0 && !unclean) {
-                *ret_interrupted = 0;
-                return 0;
-        }
 
         r = database_run(d, failure, "BEGIN IMMEDIATE", "");
         if (r < 0)
                 return r;
-        if (unclean)
-                r = database_set_meta(d, META_CHECK_OWED, 1, failure);
-        if (r >= 0)
-                r = database_end_live(d, &interrupted, failure);
+        r = database_end_live(d, &interrupted, failure);
         if (r < 0) {
                 if (store_db_in_transaction(db))
                         (void) database_run(d, NULL, "ROLLBACK", "");
@@ -184,6 +171,29 @@ static int end_last_run(StoreDb *db, bool unclean, uint64_t *ret_interrupted, Fa
                 return r;
 
         *ret_interrupted = interrupted;
+        return 0;
+}
+
+/* A run that did not end well left a log, and replies without an end. */
+static int end_last_run(StoreDb *db, bool unclean, uint64_t *ret_interrupted, Failure *failure)
+{
+        Database *d = &db->disk;
+        uint64_t live;
+        int r;
+
+        /* So that a check that does not come to its end begins again at the next start. Where there
+         * is no space to note that, history can be read all the same. */
+        if (unclean)
+                (void) database_set_meta(d, META_CHECK_OWED, 1, NULL);
+
+        r = database_get(
+                d, &live, 0, failure, "SELECT EXISTS (SELECT 1 FROM messages WHERE live)", "");
+        if (r < 0)
+                return r;
+        if (live)
+                return end_live(db, ret_interrupted, failure);
+
+        *ret_interrupted = 0;
         return 0;
 }
 
@@ -211,7 +221,7 @@ static int read_opened(StoreDb *db, bool unclean, StoreDbOpened *ret, Failure *f
                 return r;
 
         o.index->interrupted = interrupted;
-        o.check = check != 0;
+        o.check = check != 0 || unclean;
         o.purge = purge != 0;
         *ret = o;
         o = (StoreDbOpened){ 0 };

@@ -17,14 +17,13 @@
 
 static FailureCode failure_code_of(Database *d, int code)
 {
-        int error = d->sqlite ? sqlite3_system_errno(d->sqlite) : 0;
-
         switch (code & 0xff) {
         case SQLITE_FULL:
                 return FAILURE_STORE_FULL;
         case SQLITE_IOERR:
-                return error == EDQUOT || error == EFBIG || error == ENOSPC ? FAILURE_STORE_FULL
-                                                                            : FAILURE_STORE_FAILED;
+                return d->error == EDQUOT || d->error == EFBIG || d->error == ENOSPC
+                        ? FAILURE_STORE_FULL
+                        : FAILURE_STORE_FAILED;
         case SQLITE_NOMEM:
                 return FAILURE_NO_MEMORY;
         case SQLITE_BUSY:
@@ -181,8 +180,11 @@ int database_query(
 
 int database_step(Database *d, sqlite3_stmt *stmt, Failure *failure)
 {
-        int code = sqlite3_step(stmt);
+        int code;
 
+        errno = 0;
+        code = sqlite3_step(stmt);
+        d->error = errno;
         if (code == SQLITE_ROW)
                 return 1;
         if (code == SQLITE_DONE)
@@ -230,8 +232,11 @@ int database_get(Database *d, uint64_t *ret, uint64_t otherwise, Failure *failur
 
 int database_execute(Database *d, const char *sql, Failure *failure)
 {
-        int code = sqlite3_exec(d->sqlite, sql, /* callback= */ NULL, NULL, /* errmsg= */ NULL);
+        int code;
 
+        errno = 0;
+        code = sqlite3_exec(d->sqlite, sql, /* callback= */ NULL, NULL, /* errmsg= */ NULL);
+        d->error = errno;
         if (code != SQLITE_OK)
                 return database_fail(d, code, "read or write", failure);
         return 0;

@@ -166,12 +166,13 @@ _unused_ static char *fixture_beside(const Fixture *f, const char *suffix)
 
 /* ---- calls ---- */
 
-static void on_call_done(const Failure *failure, void *userdata)
+_unused_ static void on_call_done(const Failure *failure, void *userdata)
 {
         call_ended(userdata, failure);
 }
 
-static void on_call_messages(const Failure *failure, StoreMessages *messages, void *userdata)
+_unused_ static void on_call_messages(
+        const Failure *failure, StoreMessages *messages, void *userdata)
 {
         Call *c = userdata;
 
@@ -180,7 +181,8 @@ static void on_call_messages(const Failure *failure, StoreMessages *messages, vo
         c->f->messages = messages;
 }
 
-static void on_call_ids(const Failure *failure, const uint64_t *ids, size_t n, void *userdata)
+_unused_ static void on_call_ids(
+        const Failure *failure, const uint64_t *ids, size_t n, void *userdata)
 {
         Call *c = userdata;
 
@@ -191,12 +193,13 @@ static void on_call_ids(const Failure *failure, const uint64_t *ids, size_t n, v
         c->f->n_ids = n;
 }
 
-static void on_call_token(const Failure *failure, uint64_t user, uint64_t reply, void *userdata)
+_unused_ static void on_call_token(
+        const Failure *failure, uint64_t user, uint64_t reply, void *userdata)
 {
         on_call_ids(failure, (uint64_t[]){ user, reply }, 2, userdata);
 }
 
-static void on_call_system(const Failure *failure, const char *system, void *userdata)
+_unused_ static void on_call_system(const Failure *failure, const char *system, void *userdata)
 {
         Call *c = userdata;
 
@@ -204,7 +207,7 @@ static void on_call_system(const Failure *failure, const char *system, void *use
         assert_return_code(free_and_strdup(&c->f->text, system), ENOMEM);
 }
 
-static void on_call_text(const Failure *failure, const StoreText *text, void *userdata)
+_unused_ static void on_call_text(const Failure *failure, const StoreText *text, void *userdata)
 {
         Call *c = userdata;
 
@@ -216,7 +219,8 @@ static void on_call_text(const Failure *failure, const StoreText *text, void *us
         c->f->part.metadata = strdup(text->metadata);
 }
 
-static void on_call_hits(const Failure *failure, const StoreHit *hits, size_t n, void *userdata)
+_unused_ static void on_call_hits(
+        const Failure *failure, const StoreHit *hits, size_t n, void *userdata)
 {
         Call *c = userdata;
 

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/unit/store-fixture.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+/* As a file's bytes and as the search index spells them. */
+#define SECRET "zyxsecretxyz"
+
+/* In any file of the folder, in any case of letters. */
+static bool is_on_disk(const Fixture *f, const char *word)
+{
+        _cleanup_free_ char *folder = strdup(f->path);
+        struct dirent *entry;
+        bool found = false;
+        DIR *dir;
+
+        *strrchr(folder, '/') = 0;
+        dir = opendir(folder);
+        assert_non_null(dir);
+        while ((entry = readdir(dir))) {
+                _cleanup_free_ char *name = NULL, *data = NULL;
+                size_t size, length = strlen(word);
+                struct stat st;
+                FILE *file;
+
+                assert_true(asprintf(&name, "%s/%s", folder, entry->d_name) > 0);
+                file = fopen(name, "re");
+                if (!file || fstat(fileno(file), &st) < 0 || !S_ISREG(st.st_mode)) {
+                        fclosep(&file);
+                        continue;
+                }
+                data = malloc((size_t) st.st_size + 1);
+                size = fread(data, 1, (size_t) st.st_size, file);
+                (void) fclose(file);
+                for (size_t i = 0; i + length <= size && !found; i++)
+                        found = strncasecmp(data + i, word, length) == 0;
+        }
+        (void) closedir(dir);
+        return found;
+}
+
+static uint64_t fill_secret(Fixture *f)
+{
+        uint64_t n = make_conversation(f, SECRET " title"), q, r;
+        StoreMessage m = { .role = ROLE_USER };
+        char text[128];
+        Call call = CALL(f);
+
+        assert_int_equal(
+                call_wait(&call,
+                        store_set_system(f->store, n, SECRET " system", on_call_done, &call, NULL)),
+                FAILURE_NONE);
+        for (unsigned i = 0; i < 40; i++) {
+                (void) snprintf(text, sizeof text, "message %u with " SECRET "%u inside", i, i);
+                (void) add_message(f, n, 0, ROLE_USER, text);
+        }
+        q = add_message(f, n, 0, ROLE_USER, SECRET);
+        r = add_live(f, n, q);
+        assert_return_code(
+                store_append_reply(f->store, n, r, CHANNEL_CONTENT, 0, SECRET " part", 17), 0);
+        assert_int_equal(do_end(f, n, r, "the reply says " SECRET, REASON_STOP), FAILURE_NONE);
+
+        m.id = store_next_id(f->store);
+        m.attachments = calloc(1, sizeof *m.attachments);
+        m.n_attachments = 1;
+        *m.attachments = (StoreAttachment){ strdup(SECRET ".txt"), strdup("text/plain"),
+                strdup(SECRET " in a file"), strlen(SECRET " in a file") };
+        assert_int_equal(do_add_all(f, n, &m, 1, m.id, SECRET " token"), FAILURE_NONE);
+        return n;
+}
+
+static void test_bytes_are_gone(void **state)
+{
+        Fixture *f = *state;
+        uint64_t kept = make_conversation(f, "kept"), n;
+
+        /* Around it, so that their pages are shared. */
+        for (unsigned i = 0; i < 30; i++)
+                (void) add_message(f, kept, 0, ROLE_USER, "ordinary keptword text");
+        n = fill_secret(f);
+        for (unsigned i = 0; i < 30; i++)
+                (void) add_message(f, kept, 0, ROLE_USER, "more keptword text");
+
+        assert_true(is_on_disk(f, SECRET));
+        assert_int_equal(do_purge(f, n), FAILURE_NONE);
+        assert_false(is_on_disk(f, SECRET));
+
+        assert_int_equal(do_search(f, SECRET "*", 0, 0, 10), FAILURE_NONE);
+        assert_int_equal(f->n_hits, 0);
+        assert_int_equal(do_search(f, "keptword", 0, 0, 64), FAILURE_NONE);
+        assert_int_equal(f->n_hits, 60);
+        assert_int_equal(do_page(f, n, 1, 10, SIZE_MAX), FAILURE_NO_SUCH_MESSAGE);
+        assert_int_equal(do_purge(f, n), FAILURE_NO_SUCH_CONVERSATION);
+
+        fixture_close(f);
+        assert_false(is_on_disk(f, SECRET));
+        assert_int_equal(fixture_open(f), FAILURE_NONE);
+        assert_int_equal(f->index->n_conversations, 1);
+}
+
+static void test_only_deleted(void **state)
+{
+        Fixture *f = *state;
+        uint64_t old = fill_secret(f), young = make_conversation(f, "youngword");
+        uint64_t kept = make_conversation(f, "keptword");
+        StoreConversation c = { .number = old, .deleted = 100 };
+
+        assert_int_equal(do_update(f, &c, STORE_DELETED), FAILURE_NONE);
+        c = (StoreConversation){ .number = young, .deleted = 200 };
+        assert_int_equal(do_update(f, &c, STORE_DELETED), FAILURE_NONE);
+
+        assert_int_equal(do_purge_deleted(f, 100), FAILURE_NONE);
+        assert_true(is_on_disk(f, SECRET));
+        assert_int_equal(do_purge_deleted(f, 200), FAILURE_NONE);
+        assert_false(is_on_disk(f, SECRET));
+        assert_true(is_on_disk(f, "youngword"));
+        assert_int_equal(do_purge_deleted(f, USEC_INFINITY), FAILURE_NONE);
+        assert_false(is_on_disk(f, "youngword"));
+        assert_int_equal(do_purge_deleted(f, USEC_INFINITY), FAILURE_NONE);
+
+        fixture_close(f);
+        assert_int_equal(fixture_open(f), FAILURE_NONE);
+        assert_int_equal(f->index->n_conversations, 1);
+        assert_int_equal(f->index->conversations[0].number, kept);
+}
+
+/* Others are served between the steps of a purge; a search index of many parts is cleaned, too. */
+static void test_between(void **state)
+{
+        Fixture *f = *state, reader = { .event = f->event, .store = f->store };
+        uint64_t kept = make_conversation(f, ""), n = make_conversation(f, ""), id;
+        char text[2048], *end;
+        Call purge, read;
+
+        for (unsigned i = 0; i < 600; i++) {
+                end = text;
+                for (unsigned k = 0; k < 60; k++)
+                        end += sprintf(end, "w%u " SECRET "%u ", i * 60 + k, i * 7919 + k);
+                (void) add_message(f, i % 2 ? n : kept, 0, ROLE_USER, i % 2 ? text : "plain");
+        }
+        id = add_message(f, kept, 0, ROLE_USER, "plain");
+
+        purge = CALL(f);
+        assert_return_code(store_purge(f->store, n, on_call_done, &purge, NULL), 0);
+        read = (Call){ .f = &reader };
+        assert_int_equal(
+                call_wait(&read,
+                        store_get_message(f->store, kept, id, on_call_messages, &read, NULL)),
+                FAILURE_NONE);
+        assert_false(purge.done);
+        assert_int_equal(call_wait(&purge, 0), FAILURE_NONE);
+        assert_false(is_on_disk(f, SECRET));
+        fixture_forget(&reader);
+}
+
+/* Ended between the steps, the next start goes on. */
+static void test_killed(void **state)
+{
+        Fixture *f = *state;
+        uint64_t n = fill_secret(f);
+        int acked[2];
+        pid_t pid;
+
+        fixture_close(f);
+        assert_return_code(pipe2(acked, O_CLOEXEC), errno);
+        pid = fork();
+        if (pid == 0) {
+                Fixture child = { 0 };
+                unsigned pending;
+                Call call = { .f = &child };
+
+                (void) strcpy(child.path, f->path);
+                if (fixture_open(&child) != FAILURE_NONE)
+                        _exit(1);
+                /* The rows are gone when its first step has come back. */
+                if (store_purge(child.store, n, on_call_done, &call, NULL) < 0)
+                        _exit(1);
+                pending = store_pending(child.store);
+                (void) sd_event_run(child.event, UINT64_MAX);
+                if (call.done || store_pending(child.store) != pending)
+                        _exit(1);
+                (void) write(acked[1], "x", 1);
+                (void) poll(NULL, 0, -1);
+        }
+        (void) close(acked[1]);
+        assert_int_equal(read(acked[0], &(char){ 0 }, 1), 1);
+        (void) close(acked[0]);
+        assert_return_code(kill(pid, SIGKILL), errno);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+
+        assert_int_equal(fixture_open(f), FAILURE_NONE);
+        assert_int_equal(f->index->n_conversations, 0);
+        while (store_pending(f->store) > 0)
+                assert_return_code(sd_event_run(f->event, UINT64_MAX), errno);
+        assert_false(is_on_disk(f, SECRET));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(
+                        test_bytes_are_gone, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_only_deleted, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_between, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_killed, fixture_setup, fixture_teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

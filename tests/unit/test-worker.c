@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "service/store/worker.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define JOBS 1000U
+
+typedef struct Log {
+        sd_event *event;
+        Worker *worker;
+        pthread_t loop;
+        pthread_mutex_t gate; /* held, it keeps the first job from ending */
+        unsigned run[JOBS], n_run;
+        unsigned done[JOBS], n_done, n_discarded;
+        unsigned n_ended, n_after;
+        unsigned run_when_ended; /* jobs that had run at the last batch's end */
+        unsigned refill;         /* jobs still to be submitted from completions */
+        bool elsewhere, signals_blocked;
+} Log;
+
+typedef struct Job {
+        Log *log;
+        unsigned number;
+} Job;
+
+static void on_run(void *data)
+{
+        Job *job = data;
+        sigset_t set;
+
+        (void) pthread_mutex_lock(&job->log->gate);
+        job->log->run[job->log->n_run++] = job->number;
+        (void) pthread_mutex_unlock(&job->log->gate);
+        job->log->elsewhere = !pthread_equal(pthread_self(), job->log->loop);
+        (void) pthread_sigmask(SIG_BLOCK, NULL, &set);
+        job->log->signals_blocked = sigismember(&set, SIGTERM) == 1 && sigismember(&set, SIGUSR1);
+}
+
+static void submit(Log *log, unsigned number);
+
+static void on_done(void *data)
+{
+        Job *job = data;
+        Log *log = job->log;
+
+        assert_true(pthread_equal(pthread_self(), log->loop));
+        assert_true(log->run_when_ended > log->n_done);
+        log->done[log->n_done++] = job->number;
+        if (log->refill > 0) {
+                log->refill--;
+                submit(log, job->number + 1);
+        }
+        free(job);
+}
+
+static void on_discard(void *data)
+{
+        Job *job = data;
+
+        job->log->n_discarded++;
+        free(job);
+}
+
+static void on_end(void *userdata)
+{
+        Log *log = userdata;
+
+        log->n_ended++;
+        log->run_when_ended = log->n_run;
+}
+
+static void on_after(void *userdata)
+{
+        Log *log = userdata;
+
+        log->n_after++;
+}
+
+static void submit(Log *log, unsigned number)
+{
+        Job *job = malloc(sizeof *job);
+
+        assert_non_null(job);
+        *job = (Job){ log, number };
+        assert_return_code(
+                worker_submit(log->worker, &(WorkerJob){ on_run, on_done, on_discard, job }), 0);
+}
+
+static int setup(void **state)
+{
+        Log *log = calloc(1, sizeof *log);
+
+        assert_non_null(log);
+        log->loop = pthread_self();
+        log->gate = (pthread_mutex_t) PTHREAD_MUTEX_INITIALIZER;
+        assert_return_code(sd_event_new(&log->event), 0);
+        assert_return_code(worker_new(&log->worker, log->event, "test",
+                                   &(WorkerBatch){ on_end, on_after, log }),
+                0);
+        *state = log;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        Log *log = *state;
+
+        worker_free(log->worker);
+        sd_event_unref(log->event);
+        (void) pthread_mutex_destroy(&log->gate);
+        free(log);
+        return 0;
+}
+
+static void run_until(Log *log, unsigned n_done)
+{
+        while (log->n_done < n_done)
+                assert_return_code(sd_event_run(log->event, UINT64_MAX), 0);
+}
+
+static void test_order(void **state)
+{
+        Log *log = *state;
+
+        (void) pthread_mutex_lock(&log->gate);
+        for (unsigned i = 0; i < JOBS; i++)
+                submit(log, i);
+        assert_int_equal(worker_pending(log->worker), JOBS);
+        (void) pthread_mutex_unlock(&log->gate);
+        run_until(log, JOBS);
+
+        assert_int_equal(worker_pending(log->worker), 0);
+        for (unsigned i = 0; i < JOBS; i++) {
+                assert_int_equal(log->run[i], i);
+                assert_int_equal(log->done[i], i);
+        }
+        assert_true(log->elsewhere);
+        assert_true(log->signals_blocked);
+
+        /* What came while the gate was closed is one batch, beside the first that met it. */
+        log->worker = worker_free(log->worker);
+        assert_in_range(log->n_ended, 1, 2);
+        assert_int_equal(log->n_after, log->n_ended);
+}
+
+static void test_submit_from_completion(void **state)
+{
+        Log *log = *state;
+
+        log->refill = 9;
+        submit(log, 0);
+        run_until(log, 10);
+        for (unsigned i = 0; i < 10; i++)
+                assert_int_equal(log->done[i], i);
+}
+
+static void test_freed_first(void **state)
+{
+        Log *log = *state;
+
+        for (unsigned i = 0; i < 10; i++)
+                submit(log, i);
+        log->worker = worker_free(log->worker);
+        assert_int_equal(log->n_run, 10);
+        assert_int_equal(log->n_done, 0);
+        assert_int_equal(log->n_discarded, 10);
+        assert_int_equal(log->run_when_ended, 10);
+}
+
+static void test_unused(void **state)
+{
+        Log *log = *state;
+
+        /* No job, no thread; without a batch, too. */
+        worker_free(log->worker);
+        log->worker = NULL;
+        assert_return_code(worker_new(&log->worker, log->event, "test", NULL), 0);
+        log->run_when_ended = UINT32_MAX;
+        submit(log, 0);
+        run_until(log, 1);
+        assert_int_equal(log->n_ended, 0);
+        assert_null(worker_free(NULL));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_order, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_submit_from_completion, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_freed_first, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_unused, setup, teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
