@@ -56,7 +56,7 @@ int ask_new(Ask **ret, Conversation *c, AskKind kind, const char *text, send_don
 /* Takes it out of the line and tells whoever asked. */
 static void ask_done(Ask *a, const Failure *failure)
 {
-        _cleanup_(ask_freep) Ask *owned = a;
+        _cleanup_(ask_freep) _unused_ Ask *owned = a;
 
         ask_unlink(a);
         if (failure)
@@ -391,23 +391,15 @@ static void on_message(const Failure *failure, StoreMessages *messages, void *us
                 step_failed(a, failure ? failure : &own);
 }
 
+/* The message that it builds on must first be looked up. */
 static int find_target(Ask *a, Failure *failure)
 {
         Conversation *c = a->conversation;
         Store *store = c->parent->store;
-        int r;
-
-        r = check_turn(a, failure);
-        if (r < 0)
-                return r;
+        int r = 0;
 
         switch (a->kind) {
         case ASK_SEND:
-                if (!(a->flags & ASK_PARENT_GIVEN))
-                        return ask_write(a, c->head, NULL, failure);
-                if (a->target == 0 || a->target == c->head)
-                        return ask_write(a, a->target, NULL, failure);
-                /* fall through */
         case ASK_REGENERATE:
                 /* A page leaves the attachments' data on the disk. */
                 r = store_get_page(store, c->number, a->target, 1, CONVERSATION_PAGE_BYTES,
@@ -423,6 +415,21 @@ static int find_target(Ask *a, Failure *failure)
         return 0;
 }
 
+static int take_turn(Ask *a, Failure *failure)
+{
+        uint64_t head = a->conversation->head;
+        int r;
+
+        r = check_turn(a, failure);
+        if (r < 0)
+                return r;
+        if (a->kind == ASK_SEND && !(a->flags & ASK_PARENT_GIVEN))
+                return ask_write(a, head, NULL, failure);
+        if (a->kind == ASK_SEND && (a->target == 0 || a->target == head))
+                return ask_write(a, a->target, NULL, failure);
+        return find_target(a, failure);
+}
+
 static void on_token(const Failure *failure, uint64_t user, uint64_t reply, void *userdata)
 {
         Ask *a = ASSERT_PTR(userdata);
@@ -431,14 +438,14 @@ static void on_token(const Failure *failure, uint64_t user, uint64_t reply, void
 
         a->slot = store_slot_free(a->slot);
         if (!failure && reply > 0) {
-                _cleanup_(ask_freep) Ask *owned = a;
+                _cleanup_(ask_freep) _unused_ Ask *owned = a;
 
                 ask_unlink(a);
                 a->done(NULL, user, reply, a->userdata);
                 asks_advance(c);
                 return;
         }
-        if (failure || find_target(a, &own) < 0)
+        if (failure || take_turn(a, &own) < 0)
                 step_failed(a, failure ? failure : &own);
 }
 
@@ -449,7 +456,7 @@ static int ask_start(Ask *a, Failure *failure)
 
         a->flags |= ASK_STARTED;
         if (!a->token)
-                return find_target(a, failure);
+                return take_turn(a, failure);
         /* Before anything else: what was sent already may have become Busy by itself. */
         r = store_find_token(c->parent->store, c->number, a->token, on_token, a, &a->slot);
         if (r < 0)

@@ -10,8 +10,6 @@
 #include "common/buffer.h"
 #include "service/conversation/conversations.h"
 
-#define CONVERSATION_ID_LENGTH 32U
-
 typedef struct Ask Ask;
 typedef struct Pending Pending;
 

@@ -89,7 +89,8 @@ const char *conversation_model(const Conversation *c); /* "" = the default */
 const char *conversation_state(const Conversation *c); /* "idle", "waiting", "streaming" */
 uint64_t conversation_head(const Conversation *c);
 uint64_t conversation_messages(const Conversation *c);
-uint64_t conversation_unread(const Conversation *c); /* ended replies newer than what was shown */
+/* Replies that ended since a person was last shown some; of an earlier run's at most one counts. */
+uint64_t conversation_unread(const Conversation *c);
 uint64_t conversation_context_used(const Conversation *c);
 uint64_t conversation_context_size(const Conversation *c);
 usec_t conversation_created(const Conversation *c);

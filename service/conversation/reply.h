@@ -39,7 +39,8 @@ const char *reply_text(const Reply *r, Channel c, size_t *ret_size);
 void reply_get_info(const Reply *r, ReplyInfo *ret);
 
 /* Watching: text() comes once after each dispatch that brought some; ended() once, after the last
- * text() and when the end is durable. A watch holds the reply. Both may free the watch. */
+ * text() and when the end is durable. A watch holds the reply; on one that has ended it does
+ * nothing else. Both may free the watch. */
 typedef struct ReplyWatch ReplyWatch;
 typedef struct ReplyWatchOps {
         void (*text)(Reply *r, void *userdata); /* may be NULL */

@@ -43,12 +43,12 @@ static size_t skip_line_marks(const char *line, size_t size)
 /* "[text](address)" at its '[': what is before the ']' is kept, the address is skipped. */
 static size_t link_end(const char *line, size_t size, size_t bracket)
 {
-        const char *end;
-
         if (bracket + 1 >= size || line[bracket + 1] != '(')
                 return bracket + 1;
-        end = memchr(line + bracket, ')', size - bracket);
-        return end ? (size_t) (end - line) + 1 : bracket + 1;
+        for (size_t i = bracket + 2; i < size; i++)
+                if (line[i] == ')')
+                        return i + 1;
+        return bracket + 1;
 }
 
 /* Without emphasis, code marks and links. Underscores inside words are letters. */
@@ -263,8 +263,6 @@ int title_from_text(const char *text, size_t size, char **ret)
 {
         _cleanup_free_ char *line = NULL;
         int r;
-
-        assert(text);
 
         r = first_line(text, size, &line);
         if (r < 0)
