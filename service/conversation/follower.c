@@ -171,7 +171,7 @@ static int stream_arm(Stream *s)
 
         if (!s->timer) {
                 r = sd_event_add_time_relative(f->event, &s->timer, CLOCK_MONOTONIC, f->patience,
-                        /* accuracy= */ 0, on_patience_ended, s);
+                        f->patience / 64 + 1, on_patience_ended, s);
                 if (r < 0)
                         return r;
                 (void) sd_event_source_set_description(s->timer, "follower-patience");
