@@ -13,8 +13,19 @@ typedef struct Statement {
         sqlite3_stmt *stmt;
 } Statement;
 
+/* SQLite's functions for a file, one of them replaced. (store-db-scrub.c) */
+typedef struct DatabaseFile {
+        sqlite3_io_methods methods;
+        const sqlite3_io_methods *original;
+} DatabaseFile;
+
+/* 128 GiB. With more pages the first byte of a page would not tell what it is. */
+#define DATABASE_PAGES_MAX "33554431"
+
+/* Must not move while it is open. */
 typedef struct Database {
         sqlite3 *sqlite; /* NULL = not open */
+        DatabaseFile file;
         const char *path;
         Statement *statements;
         size_t n_statements;
@@ -78,6 +89,8 @@ typedef enum DatabaseMode {
 /* Opens and sets the connection up; touches no content. path is kept, not copied. */
 int database_open(Database *d, const char *path, DatabaseMode mode, Failure *failure);
 void database_close(Database *d);
+/* From here on no copies of rows are left in the file's pages. */
+int database_scrub_writes(Database *d, Failure *failure);
 /* What was used once, at the start, need not stay in memory. */
 void database_forget_statements(Database *d);
 

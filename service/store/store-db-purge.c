@@ -2,7 +2,7 @@
 #include "service/store/store-db-internal.h"
 
 /* Pages of the search index that one step rewrites: some milliseconds, for others wait. */
-#define INDEX_STEP 200
+#define INDEX_STEP 64
 
 int store_db_purge_one(StoreDb *db, uint64_t number, Failure *failure)
 {

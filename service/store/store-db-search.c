@@ -78,7 +78,7 @@ static int split_words(const char *query, Words *ret, Failure *failure)
 }
 
 /* Each word as a string of FTS5, in which only the quotation mark is special: nothing that a person
- * types is an operator, but a final * stands for any ending. */
+ * types is an operator. */
 static int quote_words(const Words *words, char **ret)
 {
         _cleanup_buffer_ Buffer out = BUFFER_INIT(2 * STORE_QUERY_MAX + 4 * WORDS_MAX);
@@ -86,14 +86,13 @@ static int quote_words(const Words *words, char **ret)
 
         for (size_t i = 0; i < words->n; i++) {
                 const Word *w = &words->words[i];
-                bool prefix = w->size > 1 && w->text[w->size - 1] == '*';
 
                 r = buffer_append_string(&out, i > 0 ? " \"" : "\"");
-                for (size_t k = 0; r >= 0 && k < w->size - prefix; k++)
+                for (size_t k = 0; r >= 0 && k < w->size; k++)
                         r = w->text[k] == '"' ? buffer_append_string(&out, "\"\"")
                                               : buffer_append(&out, w->text + k, 1);
                 if (r >= 0)
-                        r = buffer_append_string(&out, prefix ? "\"*" : "\"");
+                        r = buffer_append_string(&out, "\"");
                 if (r < 0)
                         return r;
         }

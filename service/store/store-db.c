@@ -317,6 +317,7 @@ static int database_set_up(Database *d, Failure *failure)
                     "PRAGMA mmap_size = 0;"
                     "PRAGMA wal_autocheckpoint = 0;"
                     "PRAGMA journal_size_limit = 4194304;"
+                    "PRAGMA max_page_count = " DATABASE_PAGES_MAX ";"
                     "PRAGMA cache_size = -%d;",
                     CACHE_KIB) < 0)
                 return failure_set_errno(failure, -ENOMEM, "Opening the database");
@@ -352,6 +353,8 @@ int database_open(Database *d, const char *path, DatabaseMode mode, Failure *fai
         (void) sqlite3_busy_timeout(d->sqlite, LOCKED_MSEC);
 
         r = database_set_up(d, failure);
+        if (r >= 0 && mode == DATABASE_WRITE)
+                r = database_scrub_writes(d, failure);
         if (r < 0)
                 database_close(d);
         return r;
