@@ -11,9 +11,13 @@ int client_fail(Failure *failure, int r, const sd_bus_error *error)
 
         assert(r < 0);
 
-        if (!error || !sd_bus_error_is_set(error))
+        if (!error || !sd_bus_error_is_set(error)) {
+                if (r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE)
+                        (void) failure_set(failure, FAILURE_NO_SERVICE,
+                                "The connection to the conductor service broke. "
+                                "'conductor doctor' finds out why.");
                 return failure_set_errno(failure, r, "The conductor service did not answer");
-
+        }
         own = startswith(error->name, ERROR_PREFIX);
         if (own) {
                 (void) failure_set(
@@ -22,9 +26,23 @@ int client_fail(Failure *failure, int r, const sd_bus_error *error)
         }
         if (sd_bus_error_has_names(
                     error, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER)) {
-                (void) failure_set(failure, FAILURE_INTERNAL,
+                (void) failure_set(failure, FAILURE_NO_SERVICE,
                         "The bus does not know the conductor service. Is it installed? "
                         "'systemctl --user status conductor.service' says more.");
+                return r;
+        }
+        if (sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY)) {
+                (void) failure_set(failure, FAILURE_NO_SERVICE,
+                        "The conductor service went away before it had answered. "
+                        "'journalctl --user -u conductor.service' says why.");
+                return r;
+        }
+        if (strstr(error->name, ".Spawn.") ||
+                startswith(error->name, "org.freedesktop.systemd1.")) {
+                (void) failure_set(failure, FAILURE_NO_SERVICE,
+                        "The conductor service could not be started: %s. "
+                        "'conductor doctor' finds out why.",
+                        strempty(error->message));
                 return r;
         }
         if (sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_METHOD)) {
@@ -36,7 +54,7 @@ int client_fail(Failure *failure, int r, const sd_bus_error *error)
         (void) failure_set(failure,
                 sd_bus_error_has_name(error, SD_BUS_ERROR_INVALID_ARGS) ? FAILURE_INVALID_ARGUMENT
                                                                         : FAILURE_INTERNAL,
-                "%s", strempty(error->message));
+                "%s", isempty(error->message) ? error->name : error->message);
         return r;
 }
 

@@ -7,23 +7,37 @@
 
 #define HOST_MAX 255U
 
-int client_runtime_directory(char **ret)
+static int check_ours(const char *path)
 {
-        _cleanup_free_ char *usual = NULL;
-        const char *set = getenv("XDG_RUNTIME_DIR");
         struct stat st;
 
-        if (!isempty(set) && set[0] == '/')
-                usual = strdup(set);
-        else if (asprintf(&usual, "/run/user/%u", (unsigned) geteuid()) < 0)
-                usual = NULL;
-        if (!usual)
-                return -ENOMEM;
-        if (stat(usual, &st) < 0)
+        if (stat(path, &st) < 0)
                 return -errno;
-        if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid())
-                return -ENOENT;
-        *ret = TAKE_PTR(usual);
+        if (!S_ISDIR(st.st_mode))
+                return -ENOTDIR;
+        return st.st_uid == geteuid() ? 0 : -EPERM;
+}
+
+int client_runtime_directory(char **ret)
+{
+        _cleanup_free_ char *folder = NULL;
+        const char *set = getenv("XDG_RUNTIME_DIR");
+        int r = -EPERM;
+
+        if (!isempty(set) && set[0] == '/') {
+                folder = strdup(set);
+                r = folder ? check_ours(folder) : -ENOMEM;
+        }
+        /* sudo and su may leave the variable of the user that one was. */
+        if (r == -EPERM) {
+                free(folder);
+                if (asprintf(&folder, "/run/user/%u", (unsigned) geteuid()) < 0)
+                        folder = NULL;
+                r = folder ? check_ours(folder) : -ENOMEM;
+        }
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(folder);
         return 0;
 }
 
@@ -122,7 +136,7 @@ static int connect_host(const char *host, sd_bus **ret, Failure *failure)
         int r;
 
         /* ssh would read a leading dash as an option. */
-        if (host[0] == '-' || isempty(host) || strlen(host) > HOST_MAX)
+        if (isempty(host) || host[0] == '-' || strlen(host) > HOST_MAX)
                 return failure_set(failure, FAILURE_INVALID_ARGUMENT,
                         "'%.64s' is not a host; write user@host.", host);
         r = buffer_append_string(&address, "unixexec:path=ssh,argv1=-xT,argv2=--,argv3=");
@@ -136,26 +150,34 @@ static int connect_host(const char *host, sd_bus **ret, Failure *failure)
                 return failure_set_errno(failure, r, "Cannot connect");
         r = start(buffer_text(&address), true, ret);
         if (r < 0)
-                return failure_set_errno(failure, r, "Cannot start ssh to %s", host);
+                return failure_set(failure, FAILURE_NO_SERVICE, "Cannot start ssh to %s: %s", host,
+                        strerrordesc_np(-r));
         return 0;
 }
 
 static int fail_unreachable(int session, int private, Failure *failure)
 {
+        const char *set = getenv("XDG_RUNTIME_DIR");
         _cleanup_free_ char *folder = NULL;
 
-        if (client_runtime_directory(&folder) < 0)
-                return failure_set(failure, FAILURE_INTERNAL,
-                        "There is no session here: XDG_RUNTIME_DIR is not set and /run/user/%u "
-                        "is missing. Log in, or run 'loginctl enable-linger' once; under su or "
-                        "cron, linger is what keeps the session's bus.",
+        if (client_runtime_directory(&folder) >= 0) {
+                errno = -(private < 0 ? private : session);
+                return failure_set(failure, FAILURE_NO_SERVICE,
+                        "The conductor service cannot be reached, neither on the session bus nor "
+                        "at %s/conductor/bus (%m). 'systemctl --user start conductor.socket' opens "
+                        "the door; 'conductor doctor' finds out more.",
+                        folder);
+        }
+        if (isempty(set))
+                return failure_set(failure, FAILURE_NO_SERVICE,
+                        "There is no session here: XDG_RUNTIME_DIR is not set and /run/user/%u is "
+                        "missing. Log in, or run 'loginctl enable-linger' once; under su or cron, "
+                        "linger is what keeps the session's bus.",
                         (unsigned) geteuid());
-        errno = -(private < 0 ? private : session);
-        return failure_set(failure, FAILURE_INTERNAL,
-                "The conductor service cannot be reached, neither on the session bus nor at "
-                "%s/conductor/bus (%m). 'systemctl --user start conductor.socket' opens the "
-                "door; 'conductor doctor' finds out more.",
-                folder);
+        return failure_set(failure, FAILURE_NO_SERVICE,
+                "There is no session here: XDG_RUNTIME_DIR is %s, which is not a folder of yours. "
+                "Log in, or run 'loginctl enable-linger' once.",
+                set);
 }
 
 int client_connect(
@@ -195,6 +217,7 @@ int client_connect(
                         door);
         session = start(address, *ret_door == CLIENT_SESSION, ret);
         if (session < 0)
-                return failure_set_errno(failure, session, "Cannot connect to %s", address);
+                return failure_set(failure, FAILURE_NO_SERVICE, "Cannot connect to %s: %s", address,
+                        strerrordesc_np(-session));
         return 0;
 }

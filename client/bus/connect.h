@@ -24,6 +24,6 @@ typedef struct ClientOptions {
 int client_connect(
         const ClientOptions *options, sd_bus **ret, ClientDoor *ret_door, Failure *failure);
 
-/* The folder of the user's bus: $XDG_RUNTIME_DIR, else /run/user/UID when it is there and ours.
- * -ENOENT. The caller frees. */
+/* The folder of the user's bus: $XDG_RUNTIME_DIR, or /run/user/UID where that is not set or is
+ * another user's. A negative errno when it is not there or not ours. The caller frees. */
 int client_runtime_directory(char **ret);

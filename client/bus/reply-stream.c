@@ -20,10 +20,14 @@ struct ReplyStream {
         uint64_t offsets[_CHANNEL_MAX]; /* told so far */
         unsigned unacknowledged;
         size_t unacknowledged_bytes;
-        bool cancel_wanted, all_told, dropped, ended;
-        sd_bus_message *metadata; /* of Ask's answer, until all text has been told */
-        Failure failure;          /* likewise */
-        bool answered;
+        bool cancel_wanted;
+        bool answered;          /* Ask has, */
+        sd_bus_message *answer; /* with this, */
+        Failure failure;        /* or this; */
+        bool all_sent;          /* no more deltas will come; */
+        bool fetching;          /* the rest is being read with GetReply; */
+        Channel channel;        /* of this channel; */
+        bool ended;             /* told so */
 };
 
 ReplyStream *reply_stream_free(ReplyStream *s)
@@ -33,7 +37,7 @@ ReplyStream *reply_stream_free(ReplyStream *s)
         sd_bus_slot_unref(s->filter);
         sd_bus_slot_unref(s->ask);
         sd_bus_slot_unref(s->fetch);
-        sd_bus_message_unref(s->metadata);
+        sd_bus_message_unref(s->answer);
         failure_done(&s->failure);
         free(s->conversation);
         free(s);
@@ -48,11 +52,33 @@ static void end(ReplyStream *s, const Failure *failure, sd_bus_message *metadata
         s->ops->ended(failure, metadata, s->userdata);
 }
 
+static void break_off(ReplyStream *s, int error, const char *what)
+{
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+
+        (void) failure_set_errno(&failure, error, "%s", what);
+        end(s, &failure, NULL);
+}
+
 /* The answer and the text come by themselves; both must be here. */
 static void end_when_complete(ReplyStream *s)
 {
-        if (s->answered && s->all_told)
-                end(s, failure_is_set(&s->failure) ? &s->failure : NULL, s->metadata);
+        int r;
+
+        if (!s->answered || !s->all_sent || s->fetching)
+                return;
+        if (!s->answer) {
+                end(s, &s->failure, NULL);
+                return;
+        }
+        /* The bus has moved its place in the message meanwhile. */
+        r = sd_bus_message_rewind(s->answer, true);
+        if (r >= 0)
+                r = sd_bus_message_skip(s->answer, "s");
+        if (r < 0)
+                break_off(s, r, "The service's answer cannot be read");
+        else
+                end(s, NULL, s->answer);
 }
 
 static int send_quietly(
@@ -85,19 +111,18 @@ int reply_stream_cancel(ReplyStream *s)
         return send_quietly(s, "Cancel", "t", s->reply, 0);
 }
 
+/* Text from the offset on, of which some may be known: what was read with GetReply can come again
+ * as a delta. */
 static void tell(ReplyStream *s, Channel c, uint64_t offset, const char *text)
 {
-        size_t size = strlen(text);
+        size_t size = strlen(text), known;
 
-        /* Never twice: what was read with GetReply can come again as a delta. */
-        if (offset + size <= s->offsets[c])
+        assert(offset <= s->offsets[c]);
+        known = s->offsets[c] - offset;
+        if (known >= size)
                 return;
-        if (offset < s->offsets[c]) {
-                text += s->offsets[c] - offset;
-                size -= s->offsets[c] - offset;
-        }
-        s->offsets[c] += size;
-        s->ops->text(c, text, size, s->userdata);
+        s->offsets[c] += size - known;
+        s->ops->text(c, text + known, size - known, s->userdata);
 }
 
 static int on_asked(ReplyStream *s, sd_bus_message *m)
@@ -141,6 +166,18 @@ static int acknowledge(ReplyStream *s, uint64_t sequence)
         return send_quietly(s, "Ack", "tt", s->reply, sequence);
 }
 
+static int fetch_next(ReplyStream *s);
+
+/* What was not sent is read, both channels from where they are. */
+static int fetch(ReplyStream *s)
+{
+        if (s->fetching)
+                return 0;
+        s->fetching = true;
+        s->channel = 0;
+        return fetch_next(s);
+}
+
 static int on_delta(ReplyStream *s, sd_bus_message *m)
 {
         uint64_t reply, sequence, offset;
@@ -152,8 +189,14 @@ static int on_delta(ReplyStream *s, sd_bus_message *m)
         if (r < 0 || reply != s->reply)
                 return r;
         c = channel_from_string(channel);
-        if (c >= 0)
+        if (c >= 0 && offset <= s->offsets[c])
                 tell(s, c, offset, text);
+        else if (c >= 0) {
+                /* Something is missing before it; GetReply tells this text, too. */
+                r = fetch(s);
+                if (r < 0)
+                        return r;
+        }
         s->unacknowledged++;
         s->unacknowledged_bytes += strlen(text);
         if (s->unacknowledged < ACK_DELTAS && s->unacknowledged_bytes < ACK_BYTES)
@@ -170,12 +213,10 @@ static int on_end(ReplyStream *s, sd_bus_message *m)
         if (r < 0 || reply != s->reply)
                 return r;
         r = acknowledge(s, sequence);
-        s->all_told = true;
+        s->all_sent = true;
         end_when_complete(s);
         return r;
 }
-
-static int fetch_next(ReplyStream *s);
 
 /* This program was stopped for so long that the service went on without it. */
 static int on_dropped(ReplyStream *s, sd_bus_message *m)
@@ -184,10 +225,10 @@ static int on_dropped(ReplyStream *s, sd_bus_message *m)
         int r;
 
         r = sd_bus_message_read(m, "t", &reply);
-        if (r < 0 || reply != s->reply || s->dropped)
+        if (r < 0 || reply != s->reply)
                 return r;
-        s->dropped = true;
-        return fetch_next(s);
+        s->all_sent = true;
+        return fetch(s);
 }
 
 /* All of these come to this connection alone, so no match rule is needed. */
@@ -198,6 +239,7 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
                 const char *member;
                 int (*handle)(ReplyStream *s, sd_bus_message *m);
         } handlers[] = {
+                { "Asked", on_asked },
                 { "ReplyDelta", on_delta },
                 { "ReplyEnd", on_end },
                 { "ReplyPhase", on_phase },
@@ -205,15 +247,17 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
         };
         int r;
 
-        if (sd_bus_message_is_signal(m, INTERFACE_CONVERSATION, "Asked") > 0)
-                return on_asked(s, m);
-        if (!s->conversation || !streq_ptr(sd_bus_message_get_path(m), s->conversation))
-                return 0;
         for (size_t i = 0; i < ELEMENTSOF(handlers); i++) {
                 if (sd_bus_message_is_signal(m, INTERFACE_CONVERSATION, handlers[i].member) <= 0)
                         continue;
+                /* The conversation is known from Asked, the first of them. */
+                if (handlers[i].handle != on_asked &&
+                        !streq_ptr(sd_bus_message_get_path(m), s->conversation))
+                        return 0;
                 r = handlers[i].handle(s, m);
-                return r < 0 ? r : 1;
+                if (r < 0)
+                        break_off(s, r, "The reply cannot be followed");
+                return 1;
         }
         return 0;
 }
@@ -233,47 +277,48 @@ static int on_fetched(sd_bus_message *m, void *userdata, sd_bus_error *error)
         }
         r = sd_bus_message_read(m, "sstb", &state, &text, &offset, &more);
         if (r >= 0) {
-                tell(s, CHANNEL_CONTENT, s->offsets[CHANNEL_CONTENT], text);
-                r = more && *text ? fetch_next(s) : 1;
+                tell(s, s->channel, s->offsets[s->channel], text);
+                if (!more || !*text)
+                        s->channel++;
+                s->fetching = s->channel < _CHANNEL_MAX;
+                r = s->fetching ? fetch_next(s) : 0;
         }
-        if (r < 0) {
-                (void) failure_set_errno(&failure, r, "The rest of the reply cannot be read");
-                end(s, &failure, NULL);
-        } else if (r > 0) {
-                s->all_told = true;
+        if (r < 0)
+                break_off(s, r, "The rest of the reply cannot be read");
+        else
                 end_when_complete(s);
-        }
         return 0;
 }
 
-/* 0: asked for the next piece. */
 static int fetch_next(ReplyStream *s)
 {
         s->fetch = sd_bus_slot_unref(s->fetch);
-        return MIN(0,
-                sd_bus_call_method_async(s->bus, &s->fetch, BUS_NAME, s->conversation,
-                        INTERFACE_CONVERSATION, "GetReply", on_fetched, s, "tstt", s->reply,
-                        channel_to_string(CHANNEL_CONTENT), s->offsets[CHANNEL_CONTENT],
-                        (uint64_t) FETCH_MAX));
+        return sd_bus_call_method_async(s->bus, &s->fetch, BUS_NAME, s->conversation,
+                INTERFACE_CONVERSATION, "GetReply", on_fetched, s, "tstt", s->reply,
+                channel_to_string(s->channel), s->offsets[s->channel], (uint64_t) FETCH_MAX);
 }
 
 static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
         ReplyStream *s = ASSERT_PTR(userdata);
         const sd_bus_error *error = sd_bus_message_get_error(m);
-        const char *text;
+        int r;
 
         s->answered = true;
         if (error) {
                 (void) client_fail(&s->failure, -sd_bus_message_get_errno(m), error);
                 /* Nothing more comes when the question was refused, or the service is gone. */
                 if (!s->conversation || !startswith(error->name, ERROR_PREFIX))
-                        s->all_told = true;
-        } else if (sd_bus_message_read(m, "s", &text) < 0)
-                (void) failure_set(
-                        &s->failure, FAILURE_INTERNAL, "The service's answer cannot be read.");
-        else
-                s->metadata = sd_bus_message_ref(m);
+                        end(s, &s->failure, NULL);
+                else if (!s->all_sent) {
+                        /* It could not be followed to its end: what there is of it is read. */
+                        s->all_sent = true;
+                        r = fetch(s);
+                        if (r < 0)
+                                break_off(s, r, "The rest of the reply cannot be read");
+                }
+        } else
+                s->answer = sd_bus_message_ref(m);
         end_when_complete(s);
         return 0;
 }

@@ -14,7 +14,7 @@ typedef enum ExitCode {
         EXIT_DONE = 0,
         EXIT_FAILED = 1,
         EXIT_USAGE = 2,
-        EXIT_NO_SERVICE = 3, /* no bus, or no service on it */
+        EXIT_NO_SERVICE = 3, /* no bus, no service on it, or it went away */
         EXIT_ENGINE = 4,     /* the engine is away, refuses, or failed */
         EXIT_NOT_FOUND = 5,  /* no such conversation, message, model or engine */
         EXIT_LIMIT = 6,      /* busy, or over a limit */
@@ -38,7 +38,6 @@ typedef struct Cli {
         unsigned n_files;
         uint32_t limit; /* 0 = not given */
         JsonMode json;
-        bool json_given;
         bool continue_last, private, archived, deleted, all, quiet, undo, refresh;
 
         sd_bus *bus; /* after cli_connect() */
@@ -55,9 +54,45 @@ typedef struct Verb {
 /* All verbs; the last has no name. The help text and completions are made of it. */
 extern const Verb cli_verbs[];
 
+/* ---- service.c: reaching the service ---- */
+
 /* Connects unless it is connected. Prints what is wrong and returns an ExitCode, 0 when connected.
  */
 int cli_connect(Cli *cli);
+
+/* Calls and, on failure, prints it; an ExitCode. ret_reply may be NULL. */
+int cli_call(Cli *cli, const char *path, const char *interface, const char *member,
+        sd_bus_message **ret_reply, const char *types, ...);
+
+/* ---- conversations.c: lists of conversations, and one by its id ---- */
+
+typedef enum ListKind {
+        LIST_CURRENT,
+        LIST_ARCHIVED,
+        LIST_DELETED,
+        _LIST_MAX,
+} ListKind;
+
+/* Fetches a list page by page, up to so many entries (0: all of them), and has each page
+ * a(osstta{sv}) looked at, which gives an ExitCode; so does this. */
+int cli_each_page(Cli *cli, ListKind kind, uint32_t limit,
+        int (*look)(sd_bus_message *page, void *userdata), void *userdata);
+
+/* The object path of the conversation that the user means: a whole id, its beginning where that is
+ * unique, or "last". An ExitCode. The caller frees. */
+int cli_find_conversation(Cli *cli, const char *word, char **ret);
+
+/* The id at a path's end. */
+const char *cli_id(const char *path);
+
+/* ---- variables.c: variables of this shell that the service does not see ---- */
+
+/* "OLLAMA_HOST OPENAI_API_KEY": those that matter for an answer, names only. *ret is NULL when
+ * there is none, or nobody knows what the service sees. session: a connection to the session bus.
+ */
+int cli_missing_variables(sd_bus *session, char **ret);
+
+/* ---- output.c: for people ---- */
 
 /* One sentence on stderr. */
 void cli_error(const char *format, ...) _printf_(1, 2);
@@ -65,23 +100,33 @@ void cli_error(const char *format, ...) _printf_(1, 2);
 int cli_fail(const Failure *failure);
 ExitCode cli_exit_code(FailureCode code);
 
-/* Calls and, on failure, prints it; an ExitCode. ret_reply may be NULL. */
-int cli_call(Cli *cli, const char *path, const char *interface, const char *member,
-        sd_bus_message **ret_reply, const char *types, ...);
-
-/* The object path of the conversation that the user means: a whole id, its beginning where that is
- * unique, or "last". An ExitCode. The caller frees. */
-int cli_find_conversation(Cli *cli, const char *word, char **ret);
-
-/* ---- output ---- */
-
 bool cli_is_terminal(int fd);
 /* Colours for a terminal that wants them: NO_COLOR and TERM=dumb turn them off. */
 bool cli_colors(void);
 
-/* Prints as --json= says; takes the object over. An ExitCode. */
+/* Writes text from *done on and counts what was written. On a terminal, control and escape bytes
+ * are shown as pictures of themselves, and bytes that are no UTF-8 replaced. A negative errno;
+ * -EINTR when a signal came: the same call goes on. */
+int cli_write_on(int fd, const char *text, size_t size, size_t *done);
+/* All of it, signals or not. -EPIPE: the reader is gone. */
+int cli_write(int fd, const char *text, size_t size);
+/* The same to standard output, as an ExitCode; says what is wrong unless the reader is gone. */
+int cli_print(const char *text, size_t size);
+
+/* The columns of the terminal that is standard output; SIZE_MAX when it is none. */
+size_t cli_columns(void);
+/* The bytes of the text (UTF-8, whatever the locale) that fit into so many columns. */
+size_t cli_fitting(const char *text, size_t columns);
+
+/* ---- json.c: for programs ---- */
+
+/* Prints as --json= says; takes the object over. An ExitCode; NULL is out of memory. */
 int cli_print_json(const Cli *cli, json_object *object);
 
-/* Writes text for people: on a terminal, control and escape bytes are shown as pictures of
- * themselves. Returns a negative errno (-EPIPE: the reader is gone). */
-int cli_write(int fd, const char *text, size_t size);
+/* Adds each struct of an answer's array to `array`, as an object with these names. An ExitCode. */
+int cli_add_rows(json_object *array, sd_bus_message *m, const char *const *names, size_t n);
+/* The whole answer so. NULL when it cannot be read, which was said then. */
+json_object *cli_rows(sd_bus_message *m, const char *const *names, size_t n);
+
+/* A member of an object as a string, "" when it has none. Borrowed. */
+const char *cli_member(json_object *object, const char *key);

@@ -5,8 +5,9 @@
 
 #include "build-config.h"
 #include "client/bus/call.h"
-#include "client/bus/message-json.h"
 #include "client/cli/doctor.h"
+#include "client/cli/engine.h"
+#include "common/json-util.h"
 #include "common/names.h"
 #include "common/paths.h"
 
@@ -53,64 +54,38 @@ static bool examine_version(Doctor *d)
 
 /* ---- engines ---- */
 
-static json_object *fetch(Doctor *d, const char *member, const char *types, int argument)
-{
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_failure_ Failure failure = FAILURE_NULL;
-        json_object *rows = NULL;
-        int r;
-
-        r = client_call(d->cli->bus, PATH_ROOT, INTERFACE_MANAGER, member, &reply, &failure, types,
-                argument);
-        if (r >= 0)
-                r = message_to_json(reply, &rows);
-        if (r < 0)
-                doctor_say(d, FINDING_FAIL, NULL, "%s failed: %s", member,
-                        failure_is_set(&failure) ? failure_message(&failure) : strerror(-r));
-        return rows;
-}
-
-static const char *field(json_object *row, size_t i)
-{
-        return strempty(json_object_get_string(json_object_array_get_idx(row, i)));
-}
-
-static json_object *detail(json_object *row, const char *key)
-{
-        json_object *value = NULL;
-
-        (void) json_object_object_get_ex(json_object_array_get_idx(row, 3), key, &value);
-        return value;
-}
-
 static unsigned count_models(json_object *models, const char *engine)
 {
         unsigned n = 0;
 
-        for (size_t i = 0; models && i < json_object_array_length(models); i++)
-                n += streq(field(json_object_array_get_idx(models, i), 1), engine);
+        for (size_t i = 0; i < json_object_array_length(models); i++)
+                n += streq(cli_member(json_object_array_get_idx(models, i), "engine"), engine);
         return n;
 }
 
 /* Returns whether it is a real engine that answers. */
-static bool examine_engine(Doctor *d, json_object *row, json_object *models)
+static bool examine_engine(Doctor *d, json_object *engine, json_object *models)
 {
-        const char *name = field(row, 0), *state = field(row, 2);
-        const char *url = strempty(json_object_get_string(detail(row, "url")));
-        const char *error = strempty(json_object_get_string(detail(row, "last_error")));
-        const char *key = strempty(json_object_get_string(detail(row, "key_source")));
-        bool found = json_object_get_boolean(detail(row, "found"));
+        const char *name = cli_member(engine, "name"), *state = cli_member(engine, "state");
+        const char *url = engine_detail(engine, "url");
+        const char *error = engine_detail(engine, "last_error");
+        bool found = streq(engine_detail(engine, "found"), "true");
         _cleanup_free_ char *mend = NULL;
 
-        if (streq(field(row, 1), "builtin"))
+        if (streq(cli_member(engine, "type"), "builtin"))
                 return false;
+        if (asprintf(&mend, "conductor engine test %s", name) < 0)
+                mend = NULL;
         if (streq(state, "ready"))
                 doctor_say(d, FINDING_OK, NULL, "Engine %s answers at %s: %u models.", name, url,
                         count_models(models, name));
-        else if (!found && asprintf(&mend, "conductor engine test %s", name) >= 0)
+        else if (!found)
                 doctor_say(d, FINDING_FAIL, mend, "Engine %s is %s: %s", name, state,
                         isempty(error) ? url : error);
-        if (streq(key, "environment"))
+        else if (streq(state, "refusing")) /* something is there, at its usual place */
+                doctor_say(d, FINDING_WARN, mend, "Engine %s is %s: %s", name, state,
+                        isempty(error) ? url : error);
+        if (streq(engine_detail(engine, "key_source"), "environment"))
                 doctor_say(d, FINDING_WARN,
                         "write the key to a file of mode 0600 and name it with KeyFile=",
                         "Engine %s has its key from the environment, which other programs of "
@@ -119,20 +94,36 @@ static bool examine_engine(Doctor *d, json_object *row, json_object *models)
         return streq(state, "ready");
 }
 
+static int fetch_models(Doctor *d, json_object **ret)
+{
+        static const char *const names[] = { "model", "engine", "state", "details" };
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        r = cli_call(d->cli, PATH_ROOT, INTERFACE_MANAGER, "ListModels", &reply, "b", true);
+        if (r != EXIT_DONE)
+                return r;
+        *ret = cli_rows(reply, names, ELEMENTSOF(names));
+        return *ret ? EXIT_DONE : EXIT_FAILED;
+}
+
 static void examine_engines(Doctor *d)
 {
-        json_object *models = fetch(d, "ListModels", "b", true);
-        json_object *engines = models ? fetch(d, "ListEngines", NULL, 0) : NULL;
+        _cleanup_(json_putp) json_object *models = NULL, *engines = NULL;
         unsigned real = 0;
 
-        for (size_t i = 0; engines && i < json_object_array_length(engines); i++)
+        if (fetch_models(d, &models) != EXIT_DONE ||
+                engine_fetch_all(d->cli, &engines) != EXIT_DONE) {
+                doctor_say(d, FINDING_FAIL, "journalctl --user -u conductor.service -n 20",
+                        "The service does not tell its engines and models.");
+                return;
+        }
+        for (size_t i = 0; i < json_object_array_length(engines); i++)
                 real += examine_engine(d, json_object_array_get_idx(engines, i), models);
-        if (engines && real == 0)
+        if (real == 0)
                 doctor_say(d, FINDING_WARN,
                         "start Ollama or llama-server, or: conductor engine add NAME TYPE URL",
-                        "No engine with a language model answers; the built-in partner does.");
-        json_object_put(models);
-        json_object_put(engines);
+                        "No engine with a language model answers.");
 }
 
 /* ---- the store ---- */

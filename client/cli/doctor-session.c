@@ -17,41 +17,63 @@
 
 static bool examine_folder(Doctor *d)
 {
+        const char *set = getenv("XDG_RUNTIME_DIR");
         _cleanup_free_ char *folder = NULL;
 
         if (client_runtime_directory(&folder) < 0) {
                 doctor_say(d, FINDING_FAIL, "sudo loginctl enable-linger \"$USER\"",
-                        "There is no session: XDG_RUNTIME_DIR is not set and /run/user/%u is "
-                        "missing.",
+                        isempty(set) ? "There is no session: XDG_RUNTIME_DIR is not set and "
+                                       "/run/user/%u is missing."
+                                     : "There is no session: XDG_RUNTIME_DIR is not a folder of "
+                                       "user %u.",
                         (unsigned) geteuid());
                 return false;
         }
-        if (isempty(getenv("XDG_RUNTIME_DIR")))
+        if (!streq(folder, strempty(set)))
                 doctor_say(d, FINDING_WARN, "export XDG_RUNTIME_DIR=/run/user/$(id -u)",
-                        "XDG_RUNTIME_DIR is not set (su, sudo and cron do that); %s is used.",
+                        "XDG_RUNTIME_DIR is not set, or another user's (su, sudo and cron do "
+                        "that); %s is used.",
                         folder);
         else
                 doctor_say(d, FINDING_OK, NULL, "The session's folder is %s.", folder);
         return true;
 }
 
-static void examine_bus(Doctor *d)
+/* The bus's Hello is waited for: a socket alone answers nobody. */
+static int open_session(Doctor *d)
 {
         _cleanup_free_ char *folder = NULL, *address = NULL;
+        const char *name;
         int r;
 
-        if (isempty(getenv("DBUS_SESSION_BUS_ADDRESS")) && client_runtime_directory(&folder) >= 0 &&
-                asprintf(&address, "unix:path=%s/bus", folder) >= 0)
-                (void) setenv("DBUS_SESSION_BUS_ADDRESS", address, 0);
+        if (isempty(getenv("DBUS_SESSION_BUS_ADDRESS")) && client_runtime_directory(&folder) >= 0) {
+                if (asprintf(&address, "unix:path=%s/bus", folder) < 0) {
+                        address = NULL;
+                        return -ENOMEM;
+                }
+                if (setenv("DBUS_SESSION_BUS_ADDRESS", address, 0) < 0)
+                        return -errno;
+        }
         r = sd_bus_open_user(&d->session);
-        if (r >= 0)
-                r = sd_bus_set_method_call_timeout(d->session, SYSTEMD_TIMEOUT);
         if (r < 0)
-                doctor_say(d, FINDING_WARN, "sudo apt install dbus-user-session",
-                        "There is no session bus (%s); only the private socket is left.",
-                        strerror(-r));
-        else
+                return r;
+        r = sd_bus_set_method_call_timeout(d->session, SYSTEMD_TIMEOUT);
+        if (r < 0)
+                return r;
+        return sd_bus_get_unique_name(d->session, &name);
+}
+
+static void examine_bus(Doctor *d)
+{
+        int r = open_session(d);
+
+        if (r >= 0) {
                 doctor_say(d, FINDING_OK, NULL, "The session bus answers.");
+                return;
+        }
+        d->session = sd_bus_close_unref(d->session);
+        doctor_say(d, FINDING_WARN, "sudo apt install dbus-user-session",
+                "There is no session bus (%s); only the private socket is left.", strerror(-r));
 }
 
 /* ssh without linger: the user manager ends with the last login, and the service with it. */
@@ -147,43 +169,20 @@ static void examine_unit(Doctor *d, const char *name)
 
 /* ---- variables ---- */
 
-static const char *const variables[] = { "OLLAMA_HOST", "OPENAI_BASE_URL", "OPENAI_API_KEY",
-        "ANTHROPIC_API_KEY", "HTTPS_PROXY", "https_proxy", "http_proxy", "ALL_PROXY", "NO_PROXY",
-        "no_proxy" };
-
-static bool environment_has(char **environment, const char *name)
-{
-        for (char **e = environment; e && *e; e++) {
-                const char *rest = startswith(*e, name);
-
-                if (rest && *rest == '=')
-                        return true;
-        }
-        return false;
-}
-
 /* Names only: some of their values are secret. */
 static void examine_variables(Doctor *d)
 {
-        char **environment = NULL;
+        _cleanup_free_ char *names = NULL, *mend = NULL;
 
-        if (sd_bus_get_property_strv(d->session, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER,
-                    "Environment", NULL, &environment) < 0)
+        if (cli_missing_variables(d->session, &names) < 0 || !names)
                 return;
-        for (size_t i = 0; i < ELEMENTSOF(variables); i++) {
-                _cleanup_free_ char *mend = NULL;
-
-                if (!isempty(getenv(variables[i])) && !environment_has(environment, variables[i]) &&
-                        asprintf(&mend,
-                                "systemctl --user import-environment %s && systemctl --user "
-                                "restart conductor.service",
-                                variables[i]) >= 0)
-                        doctor_say(d, FINDING_WARN, mend,
-                                "This shell has %s, the service does not see it.", variables[i]);
-        }
-        for (char **e = environment; e && *e; e++)
-                free(*e);
-        free(environment);
+        if (asprintf(&mend,
+                    "systemctl --user import-environment %s && systemctl --user restart "
+                    "conductor.service",
+                    names) < 0)
+                mend = NULL;
+        doctor_say(
+                d, FINDING_WARN, mend, "This shell has %s, which the service does not see.", names);
 }
 
 void doctor_examine_session(Doctor *d)

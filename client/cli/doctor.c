@@ -8,6 +8,8 @@
 #include <stdarg.h>
 
 #include "client/cli/verbs.h"
+#include "common/buffer.h"
+#include "common/json-util.h"
 
 static const char *const finding_names[] = {
         [FINDING_OK] = "ok",
@@ -15,56 +17,72 @@ static const char *const finding_names[] = {
         [FINDING_FAIL] = "fail",
 };
 
-static void print_line(Finding finding, const char *text, const char *mend)
+/* An ExitCode. Colours are this program's own and pass a terminal as they are. */
+static int print_line(Finding finding, const char *text, const char *mend)
 {
         static const char *const colors[] = { "\033[32m", "\033[33m", "\033[31m" };
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(KIB(64));
         bool color = cli_colors();
 
-        (void) printf("%s%-4s%s  ", color ? colors[finding] : "", finding_names[finding],
-                color ? "\033[0m" : "");
-        (void) fflush(stdout);
-        (void) cli_write(STDOUT_FILENO, text, strlen(text));
-        (void) printf("\n");
-        if (mend)
-                (void) printf("      → %s\n", mend);
-        (void) fflush(stdout);
+        if (printf("%s%-4s%s  ", color ? colors[finding] : "", finding_names[finding],
+                    color ? "\033[0m" : "") < 0 ||
+                fflush(stdout) < 0)
+                return EXIT_FAILED;
+        if (buffer_append_format(&b, "%s\n%s%s%s", text, mend ? "      → " : "", strempty(mend),
+                    mend ? "\n" : "") < 0)
+                return EXIT_FAILED;
+        return cli_print(buffer_text(&b), b.size);
+}
+
+static int add_string(json_object *o, const char *key, const char *value)
+{
+        json_object *s = json_object_new_string(value);
+
+        if (s && json_object_object_add(o, key, s) >= 0)
+                return 0;
+        json_object_put(s);
+        return -ENOMEM;
+}
+
+static int add_line(Doctor *d, Finding finding, const char *text, const char *mend)
+{
+        _cleanup_(json_putp) json_object *line = json_object_new_object();
+
+        if (!line || add_string(line, "finding", finding_names[finding]) < 0 ||
+                add_string(line, "text", text) < 0 || (mend && add_string(line, "mend", mend) < 0))
+                return -ENOMEM;
+        if (json_object_array_add(d->lines, line) < 0)
+                return -ENOMEM;
+        TAKE_PTR(line);
+        return 0;
 }
 
 void doctor_say(Doctor *d, Finding finding, const char *mend, const char *format, ...)
 {
         _cleanup_free_ char *text = NULL;
-        json_object *line;
         va_list ap;
         int n;
 
+        d->fails += finding == FINDING_FAIL;
         va_start(ap, format);
         n = vasprintf(&text, format, ap);
         va_end(ap);
         if (n < 0) {
                 text = NULL;
+                d->broken = true;
                 return;
         }
-        d->fails += finding == FINDING_FAIL;
-        if (!d->cli->json_given) {
-                print_line(finding, text, mend);
-                return;
-        }
-        line = json_object_new_object();
-        if (!line)
-                return;
-        (void) json_object_object_add(
-                line, "finding", json_object_new_string(finding_names[finding]));
-        (void) json_object_object_add(line, "text", json_object_new_string(text));
-        if (mend)
-                (void) json_object_object_add(line, "mend", json_object_new_string(mend));
-        (void) json_object_array_add(d->lines, line);
+        if (d->lines ? add_line(d, finding, text, mend) < 0
+                     : print_line(finding, text, mend) != EXIT_DONE)
+                d->broken = true;
 }
 
 int verb_doctor(Cli *cli, int argc, char *argv[])
 {
         Doctor d = { .cli = cli };
+        int r = EXIT_DONE;
 
-        if (cli->json_given) {
+        if (cli->json != JSON_OFF) {
                 d.lines = json_object_new_array();
                 if (!d.lines)
                         return EXIT_FAILED;
@@ -76,6 +94,6 @@ int verb_doctor(Cli *cli, int argc, char *argv[])
 
         sd_bus_flush_close_unref(d.session);
         if (d.lines)
-                (void) cli_print_json(cli, d.lines);
-        return d.fails > 0 ? EXIT_FAILED : EXIT_DONE;
+                r = cli_print_json(cli, d.lines);
+        return d.fails > 0 || d.broken ? EXIT_FAILED : r;
 }

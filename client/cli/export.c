@@ -4,116 +4,143 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "client/cli/verbs.h"
 #include "common/names.h"
+#include "common/utf8.h"
 
 #define COPY_SIZE KIB(64)
 
-/* Until end of file. A reader or writer that fails is the negative errno. */
-static int copy(int from, int to)
+/* ---- export ---- */
+
+static ssize_t read_some(int fd, char *buffer, size_t size)
 {
-        _cleanup_free_ char *buffer = malloc(COPY_SIZE);
+        ssize_t n;
 
-        if (!buffer)
-                return -ENOMEM;
-        for (;;) {
-                ssize_t n = read(from, buffer, COPY_SIZE);
-
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        return 0;
-                for (ssize_t done = 0; done < n;) {
-                        ssize_t k = write(to, buffer + done, n - done);
-
-                        if (k < 0)
-                                return -errno;
-                        done += k;
-                }
-        }
+        do
+                n = read(fd, buffer, size);
+        while (n < 0 && errno == EINTR);
+        return n < 0 ? -errno : n;
 }
 
-/* ---- export ---- */
+/* A terminal is shown whole characters, a file gets the bytes as they are. */
+static int print_stream(int fd)
+{
+        _cleanup_buffer_ Buffer text = BUFFER_INIT(4 * COPY_SIZE);
+        bool terminal = cli_is_terminal(STDOUT_FILENO);
+        _cleanup_free_ char *bytes = malloc(COPY_SIZE);
+        Utf8Repair repair = { 0 };
+        ssize_t n = bytes ? 0 : -ENOMEM;
+        int r;
+
+        while (n >= 0 && (n = read_some(fd, bytes, COPY_SIZE)) > 0) {
+                if (!terminal)
+                        r = cli_print(bytes, n);
+                else {
+                        buffer_clear(&text);
+                        n = utf8_repair(&repair, bytes, n, &text);
+                        r = cli_print(buffer_text(&text), text.size);
+                }
+                if (r != EXIT_DONE)
+                        return r;
+        }
+        if (n == 0)
+                return EXIT_DONE;
+        cli_error("conductor: the export ended early: %s", strerror(-(int) n));
+        return EXIT_FAILED;
+}
 
 static int export_one(Cli *cli, const char *path)
 {
+        const char *format = cli->format ? cli->format : cli->all ? "jsonl" : "markdown";
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int fd, r;
 
-        r = cli_call(cli, path, INTERFACE_CONVERSATION, "Export", &reply, "s",
-                cli->format        ? cli->format
-                        : cli->all ? "jsonl"
-                                   : "markdown");
+        r = cli_call(cli, path, INTERFACE_CONVERSATION, "Export", &reply, "s", format);
         if (r != EXIT_DONE)
                 return r;
         r = sd_bus_message_read(reply, "h", &fd);
         if (r >= 0)
-                r = copy(fd, STDOUT_FILENO);
-        if (r < 0) {
-                if (r != -EPIPE)
-                        cli_error("conductor: the export ended early: %s", strerror(-r));
-                return EXIT_FAILED;
-        }
-        return EXIT_DONE;
+                return print_stream(fd);
+        cli_error("conductor: the export cannot be read: %s", strerror(-r));
+        return EXIT_FAILED;
 }
 
-/* One page of the list; *before becomes its last id. Returns the number of entries. */
-static int export_page(Cli *cli, sd_bus_message *list, char **before)
+/* All paths, before the first is written: the list changes while one exports. */
+typedef struct Paths {
+        char **paths;
+        size_t n, allocated;
+} Paths;
+
+static void paths_done(Paths *p)
 {
+        for (size_t i = 0; i < p->n; i++)
+                free(p->paths[i]);
+        free(p->paths);
+}
+
+static int paths_add(Paths *p, const char *path)
+{
+        if (p->n == p->allocated) {
+                size_t allocate = MAX(p->allocated * 2, (size_t) 64);
+                char **paths = reallocarray(p->paths, allocate, sizeof *paths);
+
+                if (!paths)
+                        return -ENOMEM;
+                p->paths = paths;
+                p->allocated = allocate;
+        }
+        p->paths[p->n] = strdup(path);
+        if (!p->paths[p->n])
+                return -ENOMEM;
+        p->n++;
+        return 0;
+}
+
+static int collect_page(sd_bus_message *page, void *userdata)
+{
+        Paths *p = ASSERT_PTR(userdata);
         const char *path;
-        int n = 0, r;
+        int r;
 
-        r = sd_bus_message_enter_container(list, 'a', "(osstta{sv})");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(list, 'r', "osstta{sv}")) > 0) {
-                r = sd_bus_message_read(list, "o", &path);
-                if (r < 0)
-                        return r;
-                r = free_and_strdup(before, strrchr(path, '/') + 1);
-                if (r < 0)
-                        return r;
-                if (export_one(cli, path) != EXIT_DONE)
-                        return -EIO;
-                n++;
-                r = sd_bus_message_skip(list, "sstta{sv}");
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_exit_container(list);
-                if (r < 0)
-                        return r;
+        r = sd_bus_message_enter_container(page, 'a', "(osstta{sv})");
+        while (r >= 0 && (r = sd_bus_message_enter_container(page, 'r', "osstta{sv}")) > 0) {
+                r = sd_bus_message_read(page, "o", &path);
+                if (r >= 0)
+                        r = paths_add(p, path);
+                if (r >= 0)
+                        r = sd_bus_message_skip(page, "sstta{sv}");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(page);
         }
-        return r < 0 ? r : n;
+        if (r >= 0)
+                return EXIT_DONE;
+        cli_error("conductor: the list cannot be read: %s", strerror(-r));
+        return EXIT_FAILED;
 }
 
-static int export_list(Cli *cli, bool archived)
+static int export_all(Cli *cli)
 {
-        _cleanup_free_ char *before = NULL;
-        int n, r;
+        _cleanup_(paths_done) Paths paths = { 0 };
+        int r;
 
-        do {
-                _cleanup_(sd_bus_message_unrefp) sd_bus_message *list = NULL;
-
-                if (before)
-                        r = cli_call(cli, PATH_ROOT, INTERFACE_MANAGER, "ListConversations", &list,
-                                "a{sv}", 3, "limit", "u", UINT32_C(1000), "archived", "b",
-                                (int) archived, "before", "s", before);
-                else
-                        r = cli_call(cli, PATH_ROOT, INTERFACE_MANAGER, "ListConversations", &list,
-                                "a{sv}", 2, "limit", "u", UINT32_C(1000), "archived", "b",
-                                (int) archived);
-                if (r != EXIT_DONE)
-                        return r;
-                n = export_page(cli, list, &before);
-        } while (n > 0);
-        return n < 0 ? EXIT_FAILED : EXIT_DONE;
+        r = cli_each_page(cli, LIST_CURRENT, 0, collect_page, &paths);
+        if (r == EXIT_DONE)
+                r = cli_each_page(cli, LIST_ARCHIVED, 0, collect_page, &paths);
+        for (size_t i = 0; r == EXIT_DONE && i < paths.n; i++)
+                r = export_one(cli, paths.paths[i]);
+        return r;
 }
 
 int verb_export(Cli *cli, int argc, char *argv[])
 {
         int r;
 
+        if (cli->all && argc > 1) {
+                cli_error("conductor: --all exports all; leave the ids out.");
+                return EXIT_USAGE;
+        }
         r = cli_connect(cli);
         if (r != EXIT_DONE)
                 return r;
@@ -123,10 +150,8 @@ int verb_export(Cli *cli, int argc, char *argv[])
                         cli->host);
                 return EXIT_FAILED;
         }
-        if (cli->all) {
-                r = export_list(cli, false);
-                return r != EXIT_DONE ? r : export_list(cli, true);
-        }
+        if (cli->all)
+                return export_all(cli);
         for (int i = 1; i < MAX(argc, 2); i++) {
                 _cleanup_free_ char *path = NULL;
 
@@ -142,34 +167,56 @@ int verb_export(Cli *cli, int argc, char *argv[])
 /* ---- import ---- */
 
 /* The service reads regular files and memfds only: what is piped in goes through one. */
-static int open_import(const char *name)
+static int spool(int from)
 {
+        _cleanup_free_ char *bytes = malloc(COPY_SIZE);
         _cleanup_close_ int fd = -EBADF;
-        int r;
+        ssize_t n;
 
-        if (!streq(name, "-")) {
-                fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-                return fd < 0 ? -errno : TAKE_FD(fd);
-        }
+        if (!bytes)
+                return -ENOMEM;
         fd = memfd_create("conductor-import", MFD_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        r = copy(STDIN_FILENO, fd);
-        return r < 0 ? r : TAKE_FD(fd);
+        while ((n = read_some(from, bytes, COPY_SIZE)) > 0)
+                for (ssize_t done = 0, k; done < n; done += k) {
+                        k = write(fd, bytes + done, n - done);
+                        if (k < 0)
+                                return -errno;
+                }
+        return n < 0 ? (int) n : TAKE_FD(fd);
+}
+
+static int open_import(const char *name)
+{
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+
+        if (streq(name, "-"))
+                return spool(STDIN_FILENO);
+        fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        return S_ISREG(st.st_mode) ? TAKE_FD(fd) : spool(fd);
 }
 
 static int print_imported(sd_bus_message *reply)
 {
         const char *path;
-        int r;
+        int r, code;
 
         r = sd_bus_message_enter_container(reply, 'a', "o");
-        if (r < 0)
-                return EXIT_FAILED;
-        while ((r = sd_bus_message_read(reply, "o", &path)) > 0)
-                if (printf("%s\n", strrchr(path, '/') + 1) < 0)
-                        return EXIT_FAILED;
-        return r < 0 ? EXIT_FAILED : EXIT_DONE;
+        while (r >= 0 && (r = sd_bus_message_read(reply, "o", &path)) > 0) {
+                code = cli_print(cli_id(path), strlen(cli_id(path)));
+                if (code == EXIT_DONE)
+                        code = cli_print("\n", 1);
+                if (code != EXIT_DONE)
+                        return code;
+        }
+        if (r >= 0)
+                return EXIT_DONE;
+        cli_error("conductor: the imported ids cannot be read: %s", strerror(-r));
+        return EXIT_FAILED;
 }
 
 static int import_one(Cli *cli, const char *name)

@@ -1,53 +1,43 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The listings. What has any width comes last in a line, so nothing needs to be measured. */
+/* The listings. What has any width comes last in a line, and is cut where a terminal's line ends.
+ */
 
 #include <inttypes.h>
 #include <time.h>
 
-#include "client/bus/message-json.h"
 #include "client/cli/verbs.h"
 #include "common/buffer.h"
+#include "common/json-util.h"
 #include "common/names.h"
 
-#define ID_SHOWN 8 /* digits of an id: enough to name it */
+#define ID_SHOWN    8 /* digits of an id: enough to name it */
+#define LIST_USUAL  100U
+#define LISTING_MAX MIB(64)
 
-static int print_buffer(Buffer *b)
+static int unreadable(int r)
 {
-        int r = cli_write(STDOUT_FILENO, buffer_text(b), b->size);
-
-        return r < 0 ? EXIT_FAILED : EXIT_DONE;
+        cli_error("conductor: the service's list cannot be read: %s", strerror(-r));
+        return EXIT_FAILED;
 }
 
-/* Prints an answer that is one array as JSON, its structs as objects with these names. */
-static int print_named_json(const Cli *cli, sd_bus_message *m, const char *const *names, size_t n)
+/* Ends a line with a text that may be too long for the terminal. */
+static int append_rest(Buffer *b, size_t line, const char *text)
 {
-        json_object *rows = NULL, *out = json_object_new_array();
+        size_t columns = cli_columns(), used = 0, fits;
+        int r;
 
-        if (!out || message_to_json(m, &rows) < 0) {
-                json_object_put(out);
-                return EXIT_FAILED;
+        if (columns != SIZE_MAX) {
+                used = b->size - line; /* all ASCII so far */
+                columns = columns > used ? columns - used : 0;
+                fits = cli_fitting(text, columns);
+                if (text[fits]) {
+                        fits = cli_fitting(text, columns > 0 ? columns - 1 : 0);
+                        return buffer_append_format(b, "%.*s…\n", (int) fits, text);
+                }
         }
-        for (size_t i = 0; i < json_object_array_length(rows); i++) {
-                json_object *row = json_object_array_get_idx(rows, i);
-                json_object *object = json_object_new_object();
-
-                for (size_t k = 0; object && k < n; k++)
-                        (void) json_object_object_add(object, names[k],
-                                json_object_get(json_object_array_get_idx(row, k)));
-                (void) json_object_array_add(out, object);
-        }
-        json_object_put(rows);
-        return cli_print_json(cli, out);
-}
-
-static void format_time(uint64_t usec, char *ret, size_t size)
-{
-        time_t seconds = usec / USEC_PER_SEC;
-        struct tm tm;
-
-        if (!localtime_r(&seconds, &tm) || strftime(ret, size, "%Y-%m-%d %H:%M", &tm) == 0)
-                (void) snprintf(ret, size, "-");
+        r = buffer_append_string(b, text);
+        return r < 0 ? r : buffer_append(b, "\n", 1);
 }
 
 /* ---- list ---- */
@@ -88,11 +78,21 @@ static int read_details(sd_bus_message *m, Details *ret)
         return sd_bus_message_exit_container(m);
 }
 
+static void format_time(uint64_t usec, char *ret, size_t size)
+{
+        time_t seconds = usec / USEC_PER_SEC;
+        struct tm tm;
+
+        if (!localtime_r(&seconds, &tm) || strftime(ret, size, "%Y-%m-%d %H:%M", &tm) == 0)
+                (void) snprintf(ret, size, "-");
+}
+
 static int append_conversation(sd_bus_message *m, Buffer *b)
 {
         const char *path, *title, *model;
         uint64_t created, modified;
         Details d = { .state = "" };
+        size_t line = b->size;
         char when[32];
         int r;
 
@@ -103,49 +103,78 @@ static int append_conversation(sd_bus_message *m, Buffer *b)
         if (r < 0)
                 return r;
         format_time(modified, when, sizeof when);
-        return buffer_append_format(b, "%.*s  %s  %-9s %5" PRIu64 "  %s%s\n", ID_SHOWN,
-                strrchr(path, '/') + 1, when, d.state, d.messages, d.unread > 0 ? "* " : "",
-                isempty(title) ? "(no title yet)" : title);
+        r = buffer_append_format(b, "%.*s  %s  %-9s %5" PRIu64 "  %s", ID_SHOWN, cli_id(path), when,
+                d.state, d.messages, d.unread > 0 ? "* " : "");
+        if (r < 0)
+                return r;
+        return append_rest(b, line, isempty(title) ? "(no title yet)" : title);
 }
 
-static int print_conversations(sd_bus_message *m)
+typedef struct Listing {
+        json_object *rows; /* or, without --json=, */
+        Buffer text;
+        unsigned n;
+} Listing;
+
+static int list_page(sd_bus_message *page, void *userdata)
 {
-        _cleanup_buffer_ Buffer b = BUFFER_INIT(MIB(16));
+        static const char *const names[] = { "path", "title", "model", "created", "modified",
+                "more" };
+        Listing *l = ASSERT_PTR(userdata);
         int r;
 
-        r = sd_bus_message_enter_container(m, 'a', "(osstta{sv})");
+        if (l->rows)
+                return cli_add_rows(l->rows, page, names, ELEMENTSOF(names));
+
+        r = sd_bus_message_enter_container(page, 'a', "(osstta{sv})");
         if (r < 0)
-                return EXIT_FAILED;
-        while ((r = sd_bus_message_enter_container(m, 'r', "osstta{sv}")) > 0) {
-                r = append_conversation(m, &b);
+                return unreadable(r);
+        while ((r = sd_bus_message_enter_container(page, 'r', "osstta{sv}")) > 0) {
+                r = append_conversation(page, &l->text);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(page);
                 if (r < 0)
-                        return EXIT_FAILED;
-                r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return EXIT_FAILED;
+                        return unreadable(r);
+                l->n++;
         }
-        if (r < 0)
-                return EXIT_FAILED;
-        if (b.size == 0)
-                cli_error("No conversations; 'conductor ask' begins one.");
-        return print_buffer(&b);
+        return r < 0 ? unreadable(r) : EXIT_DONE;
+}
+
+static int print_listing(const Cli *cli, const Listing *l, uint32_t limit)
+{
+        int r;
+
+        if (l->n == 0) {
+                cli_error(cli->archived        ? "No conversation is archived."
+                                : cli->deleted ? "No conversation is set aside."
+                                               : "No conversations; 'conductor ask' begins one.");
+                return EXIT_DONE;
+        }
+        r = cli_print(buffer_text(&l->text), l->text.size);
+        if (r == EXIT_DONE && l->n == limit && cli->limit == 0 && !cli->quiet &&
+                cli_is_terminal(STDERR_FILENO))
+                cli_error("(the newest %u; --all shows all)", (unsigned) limit);
+        return r;
 }
 
 int verb_list(Cli *cli, int argc, char *argv[])
 {
-        static const char *const names[] = { "path", "title", "model", "created", "modified",
-                "more" };
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        uint32_t limit = cli->limit > 0 ? cli->limit : cli->all ? 1000 : 100;
+        ListKind kind = cli->deleted ? LIST_DELETED : cli->archived ? LIST_ARCHIVED : LIST_CURRENT;
+        uint32_t limit = cli->limit > 0 ? cli->limit : cli->all ? 0 : LIST_USUAL;
+        Listing l = { .text = BUFFER_INIT(LISTING_MAX) };
         int r;
 
-        r = cli_call(cli, PATH_ROOT, INTERFACE_MANAGER, "ListConversations", &reply, "a{sv}", 3,
-                "limit", "u", limit, "archived", "b", (int) cli->archived, "deleted", "b",
-                (int) cli->deleted);
-        if (r != EXIT_DONE)
-                return r;
-        return cli->json_given ? print_named_json(cli, reply, names, ELEMENTSOF(names))
-                               : print_conversations(reply);
+        if (cli->json != JSON_OFF) {
+                l.rows = json_object_new_array();
+                if (!l.rows)
+                        return unreadable(-ENOMEM);
+        }
+        r = cli_each_page(cli, kind, limit, list_page, &l);
+        if (r == EXIT_DONE)
+                r = l.rows ? cli_print_json(cli, TAKE_PTR(l.rows)) : print_listing(cli, &l, limit);
+        json_object_put(l.rows);
+        buffer_done(&l.text);
+        return r;
 }
 
 /* ---- search ---- */
@@ -153,6 +182,7 @@ int verb_list(Cli *cli, int argc, char *argv[])
 static int append_hit(sd_bus_message *m, Buffer *b)
 {
         const char *path, *role, *snippet;
+        size_t line = b->size;
         uint64_t message;
         int r;
 
@@ -162,16 +192,40 @@ static int append_hit(sd_bus_message *m, Buffer *b)
         r = sd_bus_message_skip(m, "a{sv}");
         if (r < 0)
                 return r;
-        return buffer_append_format(b, "%.*s  %6" PRIu64 "  %-9s  %s\n", ID_SHOWN,
-                strrchr(path, '/') + 1, message, role, snippet);
+        r = buffer_append_format(
+                b, "%.*s  %6" PRIu64 "  %-9s  ", ID_SHOWN, cli_id(path), message, role);
+        return r < 0 ? r : append_rest(b, line, snippet);
+}
+
+static int print_hits(sd_bus_message *m)
+{
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(LISTING_MAX);
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "(otssa{sv})");
+        if (r < 0)
+                return unreadable(r);
+        while ((r = sd_bus_message_enter_container(m, 'r', "otssa{sv}")) > 0) {
+                r = append_hit(m, &b);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return unreadable(r);
+        }
+        if (r < 0)
+                return unreadable(r);
+        if (b.size == 0)
+                cli_error("No message has all of these words.");
+        return cli_print(buffer_text(&b), b.size);
 }
 
 int verb_search(Cli *cli, int argc, char *argv[])
 {
         static const char *const names[] = { "path", "message", "role", "snippet", "more" };
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_buffer_ Buffer query = BUFFER_INIT(KIB(64)), b = BUFFER_INIT(MIB(16));
+        _cleanup_buffer_ Buffer query = BUFFER_INIT(KIB(64));
         uint32_t limit = cli->limit > 0 ? cli->limit : 20;
+        json_object *rows;
         int r;
 
         for (int i = 1; i < argc; i++)
@@ -184,55 +238,54 @@ int verb_search(Cli *cli, int argc, char *argv[])
                 cli->order ? cli->order : "newest");
         if (r != EXIT_DONE)
                 return r;
-        if (cli->json_given)
-                return print_named_json(cli, reply, names, ELEMENTSOF(names));
-
-        r = sd_bus_message_enter_container(reply, 'a', "(otssa{sv})");
-        if (r < 0)
-                return EXIT_FAILED;
-        while ((r = sd_bus_message_enter_container(reply, 'r', "otssa{sv}")) > 0) {
-                r = append_hit(reply, &b);
-                if (r < 0)
-                        return EXIT_FAILED;
-                r = sd_bus_message_exit_container(reply);
-                if (r < 0)
-                        return EXIT_FAILED;
-        }
-        if (b.size == 0)
-                cli_error("No message has all of these words.");
-        return print_buffer(&b);
+        if (cli->json == JSON_OFF)
+                return print_hits(reply);
+        rows = cli_rows(reply, names, ELEMENTSOF(names));
+        return rows ? cli_print_json(cli, rows) : EXIT_FAILED;
 }
 
 /* ---- models ---- */
+
+static int print_models(sd_bus_message *m)
+{
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(LISTING_MAX);
+        const char *model, *engine, *state;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "(sssa{sv})");
+        if (r < 0)
+                return unreadable(r);
+        while ((r = sd_bus_message_enter_container(m, 'r', "sssa{sv}")) > 0) {
+                r = sd_bus_message_read(m, "sss", &model, &engine, &state);
+                if (r >= 0)
+                        r = sd_bus_message_skip(m, "a{sv}");
+                if (r >= 0)
+                        r = buffer_append_format(&b, "%-11s  %s/%s\n", state, engine, model);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return unreadable(r);
+        }
+        if (r < 0)
+                return unreadable(r);
+        if (b.size == 0)
+                cli_error("No engine has a model now; 'conductor doctor' says why.");
+        return cli_print(buffer_text(&b), b.size);
+}
 
 int verb_models(Cli *cli, int argc, char *argv[])
 {
         static const char *const names[] = { "model", "engine", "state", "details" };
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_buffer_ Buffer b = BUFFER_INIT(MIB(16));
-        const char *model, *engine, *state;
+        json_object *rows;
         int r;
 
         r = cli_call(
                 cli, PATH_ROOT, INTERFACE_MANAGER, "ListModels", &reply, "b", (int) cli->refresh);
         if (r != EXIT_DONE)
                 return r;
-        if (cli->json_given)
-                return print_named_json(cli, reply, names, ELEMENTSOF(names));
-
-        r = sd_bus_message_enter_container(reply, 'a', "(sssa{sv})");
-        if (r < 0)
-                return EXIT_FAILED;
-        while ((r = sd_bus_message_enter_container(reply, 'r', "sssa{sv}")) > 0) {
-                r = sd_bus_message_read(reply, "sss", &model, &engine, &state);
-                if (r >= 0)
-                        r = sd_bus_message_skip(reply, "a{sv}");
-                if (r >= 0)
-                        r = buffer_append_format(&b, "%-11s  %s/%s\n", state, engine, model);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(reply);
-                if (r < 0)
-                        return EXIT_FAILED;
-        }
-        return print_buffer(&b);
+        if (cli->json == JSON_OFF)
+                return print_models(reply);
+        rows = cli_rows(reply, names, ELEMENTSOF(names));
+        return rows ? cli_print_json(cli, rows) : EXIT_FAILED;
 }

@@ -2,8 +2,8 @@
 
 /* conductor: the command line client. Verbs are in a table; each family of them has a file. */
 
+#include <fcntl.h>
 #include <getopt.h>
-#include <locale.h>
 #include <signal.h>
 
 #include "build-config.h"
@@ -11,13 +11,14 @@
 #include "client/cli/verbs.h"
 #include "common/parse.h"
 
-static void print_help(void)
+static void print_help(FILE *f)
 {
-        (void) printf("conductor [OPTIONS…] VERB [ARGUMENTS…]\n\n"
-                      "Talk with language models through the conversation service.\n\n");
+        (void) fprintf(f,
+                "conductor [OPTIONS…] VERB [ARGUMENTS…]\n\n"
+                "Talk with language models through the conversation service.\n\n");
         for (const Verb *v = cli_verbs; v->name; v++)
-                (void) printf("  %-11s %-24s %s\n", v->name, v->arguments, v->help);
-        (void) printf(
+                (void) fprintf(f, "  %-11s %-24s %s\n", v->name, v->arguments, v->help);
+        (void) fprintf(f,
                 "\nOptions:\n"
                 "  -c --continue           go on with the newest conversation\n"
                 "     --conversation ID    go on with this one (the beginning of an id will do)\n"
@@ -34,7 +35,7 @@ static void print_help(void)
                 "     --undo               take an archive or hide back\n"
                 "     --refresh            ask the engines anew\n"
                 "     --key-file PATH      where a new engine's key is (mode 0600)\n"
-                "     --json MODE          pretty, short or off\n"
+                "     --json[=MODE]        for programs: pretty, short or off\n"
                 "  -q --quiet              no notes beside the answer\n"
                 "  -H --host USER@HOST     the service of another machine, over ssh\n"
                 "  -h --help               this text\n"
@@ -76,7 +77,7 @@ static const struct option long_options[] = {
         { "all", no_argument, NULL, OPTION_ALL },
         { "undo", no_argument, NULL, OPTION_UNDO },
         { "refresh", no_argument, NULL, OPTION_REFRESH },
-        { "json", required_argument, NULL, OPTION_JSON },
+        { "json", optional_argument, NULL, OPTION_JSON },
         { "key-file", required_argument, NULL, OPTION_KEY_FILE },
         { "quiet", no_argument, NULL, 'q' },
         { "host", required_argument, NULL, 'H' },
@@ -103,10 +104,13 @@ static int set_json(Cli *cli, const char *text)
 {
         static const char *const names[] = { "off", "short", "pretty" };
 
+        if (!text) {
+                cli->json = cli_is_terminal(STDOUT_FILENO) ? JSON_PRETTY : JSON_SHORT;
+                return 0;
+        }
         for (JsonMode mode = JSON_OFF; mode <= JSON_PRETTY; mode++)
                 if (streq(text, names[mode])) {
                         cli->json = mode;
-                        cli->json_given = mode != JSON_OFF;
                         return 0;
                 }
         cli_error("conductor: --json takes pretty, short or off, not '%s'.", text);
@@ -181,7 +185,7 @@ static int set_option(Cli *cli, int option, const char *value)
                 cli->host = value;
                 return 0;
         default:
-                return -EINVAL; /* getopt has said what */
+                return -EINVAL;
         }
 }
 
@@ -242,29 +246,49 @@ static int run_verb(Cli *cli, int argc, char *argv[])
         return verb->run(cli, argc, argv);
 }
 
+/* A closed descriptor would be given to the bus, and the answer written into that. */
+static int keep_standard_descriptors(void)
+{
+        int fd;
+
+        do {
+                /* Read-only: writing to what was closed stays an error. */
+                fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+                if (fd < 0)
+                        return -errno;
+        } while (fd <= STDERR_FILENO);
+        (void) close(fd);
+        return 0;
+}
+
 int main(int argc, char *argv[])
 {
         Cli cli = { 0 };
         int option, r;
 
-        /* Only characters: numbers and messages are the same everywhere. */
-        (void) setlocale(LC_CTYPE, "");
         (void) signal(SIGPIPE, SIG_IGN);
+        if (keep_standard_descriptors() < 0)
+                return EXIT_FAILED;
 
         while ((option = getopt_long(argc, argv, "cm:n:qH:h", long_options, NULL)) >= 0) {
                 if (option == 'h') {
-                        print_help();
+                        print_help(stdout);
                         return EXIT_DONE;
                 }
                 if (option == OPTION_VERSION) {
                         (void) puts("conductor " CONDUCTOR_VERSION);
                         return EXIT_DONE;
                 }
+                if (option == '?') {
+                        cli_error("Words that begin with '-' go after '--'; 'conductor --help' "
+                                  "lists the options.");
+                        return EXIT_USAGE;
+                }
                 if (set_option(&cli, option, optarg) < 0)
                         return EXIT_USAGE;
         }
         if (optind >= argc) {
-                print_help();
+                print_help(stderr);
                 return EXIT_USAGE;
         }
 

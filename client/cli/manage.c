@@ -14,8 +14,7 @@ static int on_conversation(Cli *cli, const char *word, const char *member)
         r = cli_find_conversation(cli, word, &path);
         if (r != EXIT_DONE)
                 return r;
-        return cli_call(
-                cli, PATH_ROOT, INTERFACE_MANAGER, member, NULL, "s", strrchr(path, '/') + 1);
+        return cli_call(cli, PATH_ROOT, INTERFACE_MANAGER, member, NULL, "s", cli_id(path));
 }
 
 /* Goes through all of them; the first failure is the exit code. */
@@ -95,6 +94,7 @@ int verb_reload(Cli *cli, int argc, char *argv[])
 static int print_default(Cli *cli)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_buffer_ Buffer line = BUFFER_INIT(KIB(64));
         const char *model;
         int r;
 
@@ -104,14 +104,13 @@ static int print_default(Cli *cli)
                 return r;
         if (sd_bus_message_read(reply, "v", "s", &model) < 0)
                 return EXIT_FAILED;
-        if (cli->json_given)
+        if (cli->json != JSON_OFF)
                 return cli_print_json(cli, json_object_new_string(model));
         if (isempty(model))
                 model = "(not known until an engine has been asked)";
-        return cli_write(STDOUT_FILENO, model, strlen(model)) < 0 ||
-                        cli_write(STDOUT_FILENO, "\n", 1) < 0
-                ? EXIT_FAILED
-                : EXIT_DONE;
+        if (buffer_append_format(&line, "%s\n", model) < 0)
+                return EXIT_FAILED;
+        return cli_print(buffer_text(&line), line.size);
 }
 
 int verb_default(Cli *cli, int argc, char *argv[])

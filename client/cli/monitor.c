@@ -7,6 +7,7 @@
 
 #include "client/bus/message-json.h"
 #include "client/cli/verbs.h"
+#include "common/json-util.h"
 #include "common/names.h"
 
 typedef struct Monitor {
@@ -14,35 +15,67 @@ typedef struct Monitor {
         sd_event *event;
 } Monitor;
 
-static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
+static int add_member(json_object *o, const char *key, json_object *value)
 {
-        Monitor *monitor = ASSERT_PTR(userdata);
-        Cli line = { .json = JSON_SHORT };
-        json_object *o, *arguments = NULL;
-        struct timespec now;
+        if (value && json_object_object_add(o, key, value) >= 0)
+                return 0;
+        json_object_put(value);
+        return -ENOMEM;
+}
 
-        if (!startswith(strempty(sd_bus_message_get_path(m)), BUS_PREFIX))
-                return 0;
-        if (message_to_json_array(m, &arguments) < 0)
-                return 0;
-        o = json_object_new_object();
+static int event_to_json(sd_bus_message *m, json_object **ret)
+{
+        _cleanup_(json_putp) json_object *o = json_object_new_object();
+        json_object *arguments;
+        struct timespec now;
+        uint64_t usec;
+        int r;
+
+        r = message_to_json_array(m, &arguments);
+        if (r < 0)
+                return r;
+        (void) clock_gettime(CLOCK_REALTIME, &now);
+        usec = (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000;
         if (!o) {
                 json_object_put(arguments);
                 return -ENOMEM;
         }
-        (void) clock_gettime(CLOCK_REALTIME, &now);
-        (void) json_object_object_add(
-                o, "time", json_object_new_uint64(now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000));
-        (void) json_object_object_add(
-                o, "path", json_object_new_string(sd_bus_message_get_path(m)));
-        (void) json_object_object_add(
-                o, "interface", json_object_new_string(sd_bus_message_get_interface(m)));
-        (void) json_object_object_add(
-                o, "member", json_object_new_string(sd_bus_message_get_member(m)));
-        (void) json_object_object_add(o, "arguments", arguments);
-        if (cli_print_json(&line, o) != EXIT_DONE)
-                return sd_event_exit(monitor->event, EXIT_DONE);
+        r = add_member(o, "time", json_object_new_uint64(usec));
+        if (r >= 0)
+                r = add_member(o, "path", json_object_new_string(sd_bus_message_get_path(m)));
+        if (r >= 0)
+                r = add_member(
+                        o, "interface", json_object_new_string(sd_bus_message_get_interface(m)));
+        if (r >= 0)
+                r = add_member(o, "member", json_object_new_string(sd_bus_message_get_member(m)));
+        if (r >= 0)
+                r = add_member(o, "arguments", arguments);
+        else
+                json_object_put(arguments);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(o);
         return 0;
+}
+
+/* One line each, also where --json=pretty was given. */
+static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        Monitor *monitor = ASSERT_PTR(userdata);
+        Cli line = { .json = JSON_SHORT };
+        json_object *o = NULL;
+        int r;
+
+        if (sd_bus_message_is_signal(m, NULL, NULL) <= 0 ||
+                !startswith(strempty(sd_bus_message_get_path(m)), BUS_PREFIX))
+                return 0;
+        r = event_to_json(m, &o);
+        if (r < 0) {
+                cli_error("conductor: an event cannot be read: %s", strerror(-r));
+                return 0;
+        }
+        r = cli_print_json(&line, o);
+        return r != EXIT_DONE ? sd_event_exit(monitor->event, r) : 0;
 }
 
 static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error)

@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <limits.h>
+#include <locale.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
+#include <wchar.h>
 
 #include "client/cli/cli.h"
-#include "common/buffer.h"
+#include "common/parse.h"
+#include "common/utf8.h"
+
+#define COLUMNS_USUAL 80
+#define WINDOW        KIB(4) /* looked through before it is written */
 
 bool cli_is_terminal(int fd)
 {
@@ -17,90 +25,174 @@ bool cli_colors(void)
                 !streq(term, "dumb");
 }
 
-static int write_all(int fd, const char *data, size_t size)
-{
-        while (size > 0) {
-                ssize_t n = write(fd, data, size);
+/* ---- writing ---- */
 
-                if (n < 0)
-                        return -errno;
-                data += n;
-                size -= n;
-        }
-        return 0;
-}
-
-/* C0 controls but newline and tab, DEL, and C1 controls (two bytes in UTF-8, C2 80 to C2 9F): a
- * model's text must never move the cursor, set a title or answer for the user. */
-static size_t harmful_length(const char *text, size_t size)
+/* Length of the control character that the text begins with: C0 but newline and tab, DEL, and C1
+ * (two bytes in UTF-8, C2 80 to C2 9F); 0 when there is none. */
+static size_t control_length(const char *text, size_t size)
 {
         unsigned char c = text[0];
 
         if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
                 return 1;
-        if (c == 0xc2 && size > 1 && (unsigned char) text[1] >= 0x80 &&
-                (unsigned char) text[1] <= 0x9f)
-                return 2;
+        return c == 0xc2 && size > 1 && (text[1] & 0xe0) == 0x80 ? 2 : 0;
+}
+
+/* The length of the beginning that a terminal may see: a model's text must never move the cursor,
+ * set a title or answer for the user. */
+static size_t harmless_length(const char *text, size_t size)
+{
+        size_t n = 0;
+
+        while (n < size && control_length(text + n, size - n) == 0)
+                n++;
+        return utf8_valid_prefix(text, n);
+}
+
+/* What is shown instead of the byte or character that the text begins with; *ret_length is its
+ * length. */
+static size_t picture(const char *text, size_t size, char ret[static 3], size_t *ret_length)
+{
+        size_t length = control_length(text, size);
+        unsigned char c = text[0];
+
+        *ret_length = MAX(length, (size_t) 1);
+        if (c == '\r')
+                return 0;
+        memcpy(ret, UTF8_REPLACEMENT, 3);
+        if (length == 1) {
+                ret[0] = (char) 0xe2; /* U+2400 and on: pictures of control characters */
+                ret[1] = (char) 0x90;
+                ret[2] = c == 0x7f ? (char) 0xa1 : (char) (0x80 + c);
+        }
+        return 3;
+}
+
+static int write_once(int fd, const char *data, size_t size, size_t *ret_written)
+{
+        ssize_t n;
+
+        if (size == 0) {
+                *ret_written = 0;
+                return 0;
+        }
+        n = write(fd, data, size);
+        if (n < 0)
+                return -errno;
+        *ret_written = n;
         return 0;
 }
 
-static int append_picture(Buffer *b, const char *text, size_t length)
+int cli_write_on(int fd, const char *text, size_t size, size_t *done)
 {
-        unsigned char c = text[0];
-        char picture[3] = { (char) 0xe2, (char) 0x90, (char) 0x80 }; /* U+2400 */
+        bool terminal = cli_is_terminal(fd);
+        char shown[3];
+        int r;
 
-        if (length == 2)
-                return buffer_append_string(b, "\xef\xbf\xbd");
-        if (c == '\r')
-                return 0;
-        picture[2] = c == 0x7f ? (char) 0xa1 : (char) (0x80 + c);
-        return buffer_append(b, picture, sizeof picture);
+        while (*done < size) {
+                const char *p = text + *done;
+                size_t rest = size - *done, window, n, skip;
+
+                window = MAX(utf8_cut(p, rest, WINDOW), (size_t) 1);
+                n = terminal ? harmless_length(p, window) : rest;
+                if (n > 0) {
+                        r = write_once(fd, p, n, &n);
+                        if (r < 0)
+                                return r;
+                        *done += n;
+                        continue;
+                }
+                n = picture(p, rest, shown, &skip);
+                r = write_once(fd, shown, n, &n);
+                if (r < 0)
+                        return r;
+                *done += skip;
+        }
+        return 0;
 }
 
 int cli_write(int fd, const char *text, size_t size)
 {
-        _cleanup_buffer_ Buffer harmless = BUFFER_INIT(SIZE_MAX / 2);
-        size_t begin = 0, length;
+        size_t done = 0;
         int r;
 
-        if (!cli_is_terminal(fd))
-                return write_all(fd, text, size);
-
-        for (size_t i = 0; i < size; i += MAX(length, (size_t) 1)) {
-                length = harmful_length(text + i, size - i);
-                if (length == 0)
-                        continue;
-                r = buffer_append(&harmless, text + begin, i - begin);
-                if (r < 0)
-                        return r;
-                r = append_picture(&harmless, text + i, length);
-                if (r < 0)
-                        return r;
-                begin = i + length;
-        }
-        if (begin == 0)
-                return write_all(fd, text, size);
-        r = buffer_append(&harmless, text + begin, size - begin);
-        if (r < 0)
-                return r;
-        return write_all(fd, harmless.data, harmless.size);
+        do
+                r = cli_write_on(fd, text, size, &done);
+        while (r == -EINTR);
+        return r;
 }
+
+int cli_print(const char *text, size_t size)
+{
+        int r = cli_write(STDOUT_FILENO, text, size);
+
+        if (r >= 0)
+                return EXIT_DONE;
+        if (r != -EPIPE)
+                cli_error("conductor: standard output cannot be written: %s", strerror(-r));
+        return EXIT_FAILED;
+}
+
+/* ---- width ---- */
+
+size_t cli_columns(void)
+{
+        struct winsize size;
+        uint64_t columns;
+
+        if (!cli_is_terminal(STDOUT_FILENO))
+                return SIZE_MAX;
+        if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+                return size.ws_col;
+        if (parse_u64(strempty(getenv("COLUMNS")), &columns) >= 0 && columns > 0)
+                return columns;
+        return COLUMNS_USUAL;
+}
+
+size_t cli_fitting(const char *text, size_t columns)
+{
+        locale_t utf8, before;
+        size_t used = 0, i = 0, n;
+        mbstate_t state = { 0 };
+        wchar_t c;
+        int width;
+
+        /* The text is UTF-8 even where the locale is not. */
+        utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t) 0);
+        if (!utf8)
+                return utf8_cut(text, strlen(text), columns);
+        before = uselocale(utf8);
+        for (; text[i]; i += n) {
+                n = mbrtowc(&c, text + i, MB_LEN_MAX, &state);
+                if (n == 0 || n > MB_LEN_MAX)
+                        break;
+                width = wcwidth(c);
+                used += width < 0 ? 1 : width;
+                if (used > columns)
+                        break;
+        }
+        (void) uselocale(before);
+        freelocale(utf8);
+        return i;
+}
+
+/* ---- errors ---- */
 
 void cli_error(const char *format, ...)
 {
-        _cleanup_free_ char *text = NULL;
+        char *text = NULL;
         va_list ap;
         int n;
 
         va_start(ap, format);
         n = vasprintf(&text, format, ap);
         va_end(ap);
-        if (n < 0) {
-                text = NULL;
+        if (n < 0)
                 return;
-        }
-        (void) cli_write(STDERR_FILENO, text, n);
-        (void) cli_write(STDERR_FILENO, "\n", 1);
+        /* The newline takes the NUL's place: one line, one write. */
+        text[n] = '\n';
+        (void) cli_write(STDERR_FILENO, text, n + 1);
+        free(text);
 }
 
 ExitCode cli_exit_code(FailureCode code)
@@ -110,6 +202,8 @@ ExitCode cli_exit_code(FailureCode code)
                 return EXIT_DONE;
         case FAILURE_INVALID_ARGUMENT:
                 return EXIT_USAGE;
+        case FAILURE_NO_SERVICE:
+                return EXIT_NO_SERVICE;
         case FAILURE_NO_SUCH_CONVERSATION:
         case FAILURE_NO_SUCH_MESSAGE:
         case FAILURE_NO_SUCH_MODEL:
@@ -144,19 +238,4 @@ int cli_fail(const Failure *failure)
 {
         cli_error("conductor: %s", failure_message(failure));
         return cli_exit_code(failure->code);
-}
-
-int cli_print_json(const Cli *cli, json_object *object)
-{
-        int flags = JSON_C_TO_STRING_NOSLASHESCAPE |
-                (cli->json == JSON_PRETTY ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : 0);
-        size_t size;
-        const char *text = json_object_to_json_string_length(object, flags, &size);
-        int r;
-
-        r = text ? cli_write(STDOUT_FILENO, text, size) : -ENOMEM;
-        if (r >= 0)
-                r = cli_write(STDOUT_FILENO, "\n", 1);
-        json_object_put(object);
-        return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }

@@ -2,8 +2,10 @@
 #include "client/cli/progress.h"
 
 #include "client/cli/cli.h"
+#include "common/buffer.h"
+#include "common/utf8.h"
 
-#define PHASE_MAX 60 /* columns that a phase may take */
+#define PHASE_MAX 50 /* bytes of a phase: the line must not wrap */
 
 struct Progress {
         sd_event *event;
@@ -26,10 +28,14 @@ Progress *progress_free(Progress *p)
         return NULL;
 }
 
+/* Only the controls are this program's own; the phase is the service's word. */
 static void draw(Progress *p)
 {
-        usec_t now;
+        const char *phase = p->phase ? p->phase : "asking";
+        _cleanup_buffer_ Buffer line = BUFFER_INIT(KIB(1));
         unsigned seconds;
+        usec_t now;
+        int r;
 
         if (p->hidden || sd_event_now(p->event, CLOCK_MONOTONIC, &now) < 0)
                 return;
@@ -38,11 +44,15 @@ static void draw(Progress *p)
         if (seconds == 0)
                 return;
         if (p->place > 0)
-                (void) fprintf(stderr, "\r\033[K… %u before this one · %u s", p->place, seconds);
+                r = buffer_append_format(&line, "… %u before this one · %u s", p->place, seconds);
         else
-                (void) fprintf(stderr, "\r\033[K… %.*s · %u s", PHASE_MAX,
-                        p->phase ? p->phase : "asking", seconds);
+                r = buffer_append_format(&line, "… %.*s · %u s",
+                        (int) utf8_cut(phase, strlen(phase), PHASE_MAX), phase, seconds);
+        if (r < 0)
+                return;
+        (void) fputs("\r\033[K", stderr);
         (void) fflush(stderr);
+        (void) cli_write(STDERR_FILENO, buffer_text(&line), line.size);
         p->shown = true;
 }
 

@@ -4,8 +4,9 @@
 
 #include <inttypes.h>
 
-#include "client/bus/message-json.h"
 #include "client/cli/verbs.h"
+#include "common/buffer.h"
+#include "common/json-util.h"
 #include "common/names.h"
 
 #define PAGE 1000U /* the interface's limit */
@@ -21,6 +22,12 @@ static void pages_done(Pages *p)
         for (size_t i = 0; i < p->n; i++)
                 sd_bus_message_unref(p->pages[i]);
         free(p->pages);
+}
+
+static int unreadable(int r)
+{
+        cli_error("conductor: the messages cannot be read: %s", strerror(-r));
+        return EXIT_FAILED;
 }
 
 static int pages_add(Pages *p, sd_bus_message *m)
@@ -81,79 +88,161 @@ static int read_pages(Cli *cli, const char *path, Pages *p)
                         MIN(wanted, PAGE));
                 if (r != EXIT_DONE)
                         return r;
-                if (pages_add(p, m) < 0) {
+                r = pages_add(p, m);
+                if (r < 0) {
                         sd_bus_message_unref(m);
-                        return EXIT_FAILED;
+                        return unreadable(r);
                 }
-                if (look_at_page(m, &parent, &n) < 0)
-                        return EXIT_FAILED;
+                r = look_at_page(m, &parent, &n);
+                if (r < 0)
+                        return unreadable(r);
                 end = parent;
                 wanted -= MIN(n, wanted);
         } while (n > 0 && end > 0 && wanted > 0);
         return EXIT_DONE;
 }
 
-static int print_message(const char *role, const char *text)
-{
-        const char *bold = cli_colors() ? "\033[1m" : "", *plain = cli_colors() ? "\033[0m" : "";
-        size_t size = strlen(text);
+/* ---- for people ---- */
 
-        if (printf("%s%s:%s\n", bold, role, plain) < 0 || fflush(stdout) < 0)
-                return -EIO;
-        if (cli_write(STDOUT_FILENO, text, size) < 0)
-                return -EIO;
-        return cli_write(STDOUT_FILENO, "\n\n", size > 0 && text[size - 1] == '\n' ? 1 : 2);
+/* What is said beside a message's text. */
+typedef struct Notes {
+        const char *reason, *message;
+        Buffer attachments;
+} Notes;
+
+static void notes_done(Notes *n)
+{
+        buffer_done(&n->attachments);
 }
 
-static int print_page(sd_bus_message *m)
+static int read_attachments(sd_bus_message *m, Buffer *b)
 {
-        const char *role, *text;
-        uint64_t id, parent;
+        const char *name, *type;
+        uint64_t size;
         int r;
 
-        r = sd_bus_message_enter_container(m, 'a', "(ttssa{sv})");
+        r = sd_bus_message_enter_container(m, 'v', "a(sst)");
         if (r < 0)
                 return r;
-        while ((r = sd_bus_message_enter_container(m, 'r', "ttssa{sv}")) > 0) {
-                r = sd_bus_message_read(m, "ttss", &id, &parent, &role, &text);
+        r = sd_bus_message_enter_container(m, 'a', "(sst)");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_read(m, "(sst)", &name, &type, &size)) > 0) {
+                r = buffer_append_format(b, "[%s, %s, %" PRIu64 " bytes]\n", name, type, size);
                 if (r < 0)
                         return r;
-                r = print_message(role, text);
+        }
+        if (r < 0)
+                return r;
+        r = sd_bus_message_exit_container(m);
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int read_notes(sd_bus_message *m, Notes *n)
+{
+        const char *key;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = sd_bus_message_read(m, "s", &key);
                 if (r < 0)
                         return r;
-                r = sd_bus_message_skip(m, "a{sv}");
+                if (streq(key, "reason"))
+                        r = sd_bus_message_read(m, "v", "s", &n->reason);
+                else if (streq(key, "message"))
+                        r = sd_bus_message_read(m, "v", "s", &n->message);
+                else if (streq(key, "attachments"))
+                        r = read_attachments(m, &n->attachments);
+                else
+                        r = sd_bus_message_skip(m, "v");
                 if (r < 0)
                         return r;
                 r = sd_bus_message_exit_container(m);
                 if (r < 0)
                         return r;
         }
-        return r;
+        return r < 0 ? r : sd_bus_message_exit_container(m);
 }
+
+/* Colours are this program's own and pass a terminal as they are. */
+static int print_role(const char *role)
+{
+        if (!cli_colors()) {
+                _cleanup_buffer_ Buffer b = BUFFER_INIT(KIB(1));
+
+                if (buffer_append_format(&b, "%s:\n", role) < 0)
+                        return EXIT_FAILED;
+                return cli_print(buffer_text(&b), b.size);
+        }
+        return printf("\033[1m%s:\033[0m\n", role) < 0 || fflush(stdout) < 0 ? EXIT_FAILED
+                                                                             : EXIT_DONE;
+}
+
+static int print_message(const char *role, const char *text, const Notes *n)
+{
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(MIB(128));
+        size_t size = strlen(text);
+        int r;
+
+        r = buffer_append(&b, text, size);
+        if (r >= 0 && size > 0 && text[size - 1] != '\n')
+                r = buffer_append(&b, "\n", 1);
+        if (r >= 0)
+                r = buffer_append(&b, n->attachments.data, n->attachments.size);
+        if (r >= 0 && !isempty(n->reason) && !streq(n->reason, "stop"))
+                r = buffer_append_format(&b, "(%s%s%s)\n", n->reason,
+                        isempty(n->message) ? "" : ": ", strempty(n->message));
+        if (r >= 0)
+                r = buffer_append(&b, "\n", 1);
+        if (r < 0) {
+                cli_error("conductor: a message cannot be shown: %s", strerror(-r));
+                return EXIT_FAILED;
+        }
+        r = print_role(role);
+        return r != EXIT_DONE ? r : cli_print(b.data, b.size);
+}
+
+static int print_page(sd_bus_message *m)
+{
+        const char *role, *text;
+        uint64_t id, parent;
+        int r, code;
+
+        r = sd_bus_message_enter_container(m, 'a', "(ttssa{sv})");
+        if (r < 0)
+                return unreadable(r);
+        while ((r = sd_bus_message_enter_container(m, 'r', "ttssa{sv}")) > 0) {
+                _cleanup_(notes_done) Notes n = { .attachments = BUFFER_INIT(KIB(64)) };
+
+                r = sd_bus_message_read(m, "ttss", &id, &parent, &role, &text);
+                if (r >= 0)
+                        r = read_notes(m, &n);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return unreadable(r);
+                code = print_message(role, text, &n);
+                if (code != EXIT_DONE)
+                        return code;
+        }
+        return r < 0 ? unreadable(r) : EXIT_DONE;
+}
+
+/* ---- for programs ---- */
 
 /* All pages as one array of objects. */
 static int print_json(const Cli *cli, const Pages *p)
 {
         static const char *const names[] = { "id", "parent", "role", "content", "metadata" };
-        json_object *out = json_object_new_array();
+        _cleanup_(json_putp) json_object *out = json_object_new_array();
+        int r = EXIT_DONE;
 
-        for (size_t i = p->n; out && i > 0; i--) {
-                json_object *page = NULL;
-
-                if (message_to_json(p->pages[i - 1], &page) < 0)
-                        break;
-                for (size_t k = 0; k < json_object_array_length(page); k++) {
-                        json_object *row = json_object_array_get_idx(page, k);
-                        json_object *object = json_object_new_object();
-
-                        for (size_t j = 0; object && j < ELEMENTSOF(names); j++)
-                                (void) json_object_object_add(object, names[j],
-                                        json_object_get(json_object_array_get_idx(row, j)));
-                        (void) json_object_array_add(out, object);
-                }
-                json_object_put(page);
-        }
-        return out ? cli_print_json(cli, out) : EXIT_FAILED;
+        for (size_t i = p->n; out && r == EXIT_DONE && i > 0; i--)
+                r = cli_add_rows(out, p->pages[i - 1], names, ELEMENTSOF(names));
+        return r != EXIT_DONE ? r : cli_print_json(cli, TAKE_PTR(out));
 }
 
 int verb_show(Cli *cli, int argc, char *argv[])
@@ -168,12 +257,9 @@ int verb_show(Cli *cli, int argc, char *argv[])
         r = read_pages(cli, path, &pages);
         if (r != EXIT_DONE)
                 return r;
-        if (cli->json_given)
+        if (cli->json != JSON_OFF)
                 return print_json(cli, &pages);
-        for (size_t i = pages.n; i > 0; i--) {
+        for (size_t i = pages.n; r == EXIT_DONE && i > 0; i--)
                 r = print_page(pages.pages[i - 1]);
-                if (r < 0)
-                        return EXIT_FAILED;
-        }
-        return EXIT_DONE;
+        return r;
 }

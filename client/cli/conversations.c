@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Lists of conversations, and one conversation by its id or the beginning of it. */
+
+#include "client/cli/cli.h"
+#include "common/names.h"
+
+#define ID_DIGITS 32U
+#define PAGE      1000U /* the interface's limit */
+
+const char *cli_id(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+
+        return slash ? slash + 1 : path;
+}
+
+/* ---- pages ---- */
+
+static int fetch_page(
+        Cli *cli, ListKind kind, const char *before, uint32_t limit, sd_bus_message **ret)
+{
+        if (before)
+                return cli_call(cli, PATH_ROOT, INTERFACE_MANAGER, "ListConversations", ret,
+                        "a{sv}", 4, "limit", "u", limit, "archived", "b",
+                        (int) (kind == LIST_ARCHIVED), "deleted", "b", (int) (kind == LIST_DELETED),
+                        "before", "s", before);
+        return cli_call(cli, PATH_ROOT, INTERFACE_MANAGER, "ListConversations", ret, "a{sv}", 3,
+                "limit", "u", limit, "archived", "b", (int) (kind == LIST_ARCHIVED), "deleted", "b",
+                (int) (kind == LIST_DELETED));
+}
+
+/* How many conversations the page has, and the last one's id; rewinds it. */
+static int measure_page(sd_bus_message *page, unsigned *ret_n, char **ret_last)
+{
+        const char *path = NULL;
+        unsigned n = 0;
+        int r;
+
+        r = sd_bus_message_enter_container(page, 'a', "(osstta{sv})");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(page, 'r', "osstta{sv}")) > 0) {
+                r = sd_bus_message_read(page, "o", &path);
+                if (r < 0)
+                        return r;
+                r = sd_bus_message_skip(page, "sstta{sv}");
+                if (r < 0)
+                        return r;
+                r = sd_bus_message_exit_container(page);
+                if (r < 0)
+                        return r;
+                n++;
+        }
+        if (r < 0)
+                return r;
+        r = free_and_strdup(ret_last, path ? cli_id(path) : NULL);
+        if (r < 0)
+                return r;
+        *ret_n = n;
+        return sd_bus_message_rewind(page, true);
+}
+
+int cli_each_page(Cli *cli, ListKind kind, uint32_t limit,
+        int (*look)(sd_bus_message *page, void *userdata), void *userdata)
+{
+        uint32_t wanted = limit > 0 ? limit : UINT32_MAX;
+        _cleanup_free_ char *last = NULL;
+        unsigned n, asked;
+        int r;
+
+        do {
+                _cleanup_(sd_bus_message_unrefp) sd_bus_message *page = NULL;
+
+                asked = MIN(wanted, PAGE);
+                r = fetch_page(cli, kind, last, asked, &page);
+                if (r != EXIT_DONE)
+                        return r;
+                r = measure_page(page, &n, &last);
+                if (r < 0) {
+                        cli_error("conductor: the service's list cannot be read: %s", strerror(-r));
+                        return EXIT_FAILED;
+                }
+                r = look(page, userdata);
+                if (r != EXIT_DONE)
+                        return r;
+                if (limit > 0)
+                        wanted -= MIN(n, wanted);
+        } while (n == asked && wanted > 0);
+        return EXIT_DONE;
+}
+
+/* ---- one of them ---- */
+
+typedef struct Search {
+        const char *word;
+        char *path;
+        bool several;
+} Search;
+
+static void search_done(Search *s)
+{
+        free(s->path);
+}
+
+/* Ids that begin with the word; all of them do with "". */
+static int look_for(sd_bus_message *page, void *userdata)
+{
+        Search *s = ASSERT_PTR(userdata);
+        const char *path;
+        int r;
+
+        r = sd_bus_message_enter_container(page, 'a', "(osstta{sv})");
+        if (r < 0)
+                return EXIT_FAILED;
+        while ((r = sd_bus_message_enter_container(page, 'r', "osstta{sv}")) > 0) {
+                r = sd_bus_message_read(page, "o", &path);
+                if (r < 0)
+                        return EXIT_FAILED;
+                if (startswith(cli_id(path), s->word)) {
+                        s->several = s->path;
+                        if (free_and_strdup(&s->path, path) < 0)
+                                return EXIT_FAILED;
+                }
+                r = sd_bus_message_skip(page, "sstta{sv}");
+                if (r < 0)
+                        return EXIT_FAILED;
+                r = sd_bus_message_exit_container(page);
+                if (r < 0)
+                        return EXIT_FAILED;
+        }
+        return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int find_last(Cli *cli, char **ret)
+{
+        _cleanup_(search_done) Search s = { .word = "" };
+        int r;
+
+        r = cli_each_page(cli, LIST_CURRENT, 1, look_for, &s);
+        if (r != EXIT_DONE)
+                return r;
+        if (!s.path) {
+                cli_error("conductor: there is no conversation yet; 'conductor ask' begins one.");
+                return EXIT_NOT_FOUND;
+        }
+        *ret = TAKE_PTR(s.path);
+        return EXIT_DONE;
+}
+
+/* The word is looked for in all lists: a deleted conversation can be named to restore it. */
+static int find_by_prefix(Cli *cli, const char *word, char **ret)
+{
+        _cleanup_(search_done) Search s = { .word = word };
+        int r;
+
+        for (ListKind kind = 0; kind < _LIST_MAX && !s.path; kind++) {
+                r = cli_each_page(cli, kind, 0, look_for, &s);
+                if (r != EXIT_DONE)
+                        return r;
+        }
+        if (s.several) {
+                cli_error("conductor: several ids begin with '%s'; give more of it.", word);
+                return EXIT_USAGE;
+        }
+        if (!s.path) {
+                cli_error("conductor: there is no conversation '%s'; 'conductor list' shows those "
+                          "there are.",
+                        word);
+                return EXIT_NOT_FOUND;
+        }
+        *ret = TAKE_PTR(s.path);
+        return EXIT_DONE;
+}
+
+int cli_find_conversation(Cli *cli, const char *word, char **ret)
+{
+        const char *tail = startswith(word, PATH_CONVERSATION "/");
+
+        if (tail)
+                word = tail;
+        if (streq(word, "last"))
+                return find_last(cli, ret);
+        if (isempty(word) || strspn(word, "0123456789abcdef") != strlen(word) ||
+                strlen(word) > ID_DIGITS) {
+                cli_error("conductor: '%s' is not the id of a conversation; 'conductor list' shows "
+                          "them.",
+                        word);
+                return EXIT_USAGE;
+        }
+        if (strlen(word) < ID_DIGITS)
+                return find_by_prefix(cli, word, ret);
+        if (asprintf(ret, PATH_CONVERSATION "/%s", word) < 0) {
+                *ret = NULL;
+                cli_error("conductor: out of memory.");
+                return EXIT_FAILED;
+        }
+        return EXIT_DONE;
+}
