@@ -4,6 +4,7 @@
  * conversation, is told at once what it asked (Asked), and gets the text by ReplyDelta. A caller
  * that goes away ends nothing. */
 
+#include "common/log.h"
 #include "common/names.h"
 #include "service/bus/error.h"
 #include "service/bus/options.h"
@@ -78,6 +79,15 @@ static int build_answer(Asking *a, Reply *reply, const ReplyInfo *info, sd_bus_m
         return 0;
 }
 
+/* Who asked has the answer. */
+static void note_read(Conversation *c)
+{
+        int r = conversation_mark_read(c);
+
+        if (r < 0)
+                log_warning_errno(r, "Cannot mark a conversation as read, ignoring: %m");
+}
+
 static void on_ended(Reply *reply, void *userdata)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
@@ -86,6 +96,8 @@ static void on_ended(Reply *reply, void *userdata)
         ReplyInfo info;
         int r;
 
+        if (call_is_awaited(a->call))
+                note_read(reply_conversation(reply));
         reply_get_info(reply, &info);
         if (info.reason == REASON_FAILED) {
                 (void) call_fail(a->call, info.failure);
@@ -102,15 +114,11 @@ static void on_ended(Reply *reply, void *userdata)
 
 /* ---- asked ---- */
 
-static int send_asked(Asking *a, Conversation *c, uint64_t message)
+static int send_asked(const Asking *a, Peer *peer, Conversation *c, uint64_t message)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        Peer *peer;
         int r;
 
-        r = doors_get_peer(a->manager->doors, call_message(a->call), &peer);
-        if (r < 0)
-                return r;
         r = peer_new_signal(peer, &m, conversation_path(c), INTERFACE_CONVERSATION, "Asked");
         if (r < 0)
                 return r;
@@ -118,6 +126,22 @@ static int send_asked(Asking *a, Conversation *c, uint64_t message)
         if (r < 0)
                 return r;
         return peer_send(peer, m);
+}
+
+/* Only now, so that Asked comes before the text: the caller learns from it which reply is its own.
+ */
+static int follow(Asking *a, Conversation *c, uint64_t message, Failure *failure)
+{
+        Peer *peer;
+        int r;
+
+        r = doors_get_peer(a->manager->doors, call_message(a->call), &peer);
+        if (r < 0)
+                return failure_set_errno(failure, r, "The conversation cannot be followed");
+        r = send_asked(a, peer, c, message);
+        if (r < 0)
+                return failure_set_errno(failure, r, "The answer cannot be followed");
+        return conversation_face_follow(a->manager->conversation_face, peer, c, failure);
 }
 
 static void on_sent(const Failure *failure, uint64_t message, uint64_t reply, void *userdata)
@@ -143,7 +167,7 @@ static void on_sent(const Failure *failure, uint64_t message, uint64_t reply, vo
                 return;
         }
         a->reply = reply;
-        r = a->follow ? send_asked(a, c, message) : 0;
+        r = a->follow ? follow(a, c, message, &own) : 0;
         if (r >= 0)
                 r = reply_watch(live, &ops, a, &a->watch);
         if (r < 0) {
@@ -154,19 +178,6 @@ static void on_sent(const Failure *failure, uint64_t message, uint64_t reply, vo
 
 /* ---- asking ---- */
 
-static int follow(Asking *a, Conversation *c, Failure *failure)
-{
-        Peer *peer;
-        int r;
-
-        if (!a->follow)
-                return 0;
-        r = doors_get_peer(a->manager->doors, call_message(a->call), &peer);
-        if (r < 0)
-                return failure_set_errno(failure, r, "The conversation cannot be followed");
-        return conversation_face_follow(a->manager->conversation_face, peer, c, failure);
-}
-
 static void send_question(Asking *a, Conversation *c)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;
@@ -174,10 +185,7 @@ static void send_question(Asking *a, Conversation *c)
         int r;
 
         a->conversation = conversation_number(c);
-        r = follow(a, c, &failure);
-        if (r >= 0)
-                r = bus_attachments_take(
-                        a->attachments, &options.attachments, &options.n_attachments);
+        r = bus_attachments_take(a->attachments, &options.attachments, &options.n_attachments);
         if (r >= 0)
                 r = conversation_send(c, a->question, &options, on_sent, a, &failure);
         if (r < 0) {

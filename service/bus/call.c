@@ -77,12 +77,17 @@ sd_bus_message *call_message(Call *c)
         return c->message;
 }
 
+bool call_is_awaited(const Call *c)
+{
+        return !(c->peer->flags & PEER_GONE) && sd_bus_message_get_expect_reply(c->message) > 0;
+}
+
 /* A caller that is gone gets no answer, and that is no failure. */
 static int call_send(Call *c, sd_bus_message *reply)
 {
         int r;
 
-        if (c->peer->flags & PEER_GONE || sd_bus_message_get_expect_reply(c->message) == 0)
+        if (!call_is_awaited(c))
                 return 0;
 
         r = c->peer->flags & PEER_PRIVATE
