@@ -108,7 +108,7 @@ int store_db_open_disk(StoreDb *db, Failure *failure);
 
 /* The text of replies that nobody writes any more: ends them as interrupted. (store-db-write.c) */
 int database_end_live(Database *d, uint64_t *ret_n, Failure *failure);
-/* A live reply's rows and what they follow, joined. (store-db-read.c) */
+/* A live reply's rows and what they follow, joined. (store-db-text.c) */
 int database_join_reply(Database *d, uint64_t reply, Channel channel, const char *base,
         size_t base_size, char **ret, size_t *ret_size, Failure *failure);
 int database_index_message(

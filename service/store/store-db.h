@@ -75,7 +75,7 @@ int store_db_purge_index(StoreDb *db, bool first, Failure *failure);
 /* Outside a transaction. */
 int store_db_purge_log(StoreDb *db, Failure *failure);
 
-/* ---- reading (store-db-read.c, store-db-search.c) ---- */
+/* ---- reading (store-db-read.c, store-db-text.c, store-db-search.c) ---- */
 
 int store_db_find_token(StoreDb *db, uint64_t number, const char *token, uint64_t *ret_user,
         uint64_t *ret_reply, Failure *failure);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/unit/store-fixture.h"
 
-#include <time.h>
+#include <sqlite3.h>
 
 static void test_modes(void **state)
 {
@@ -376,6 +376,49 @@ static void test_tokens(void **state)
         assert_int_equal(do_page(f, n, 12, 1, SIZE_MAX), FAILURE_NO_SUCH_MESSAGE);
 }
 
+static void age_token(Fixture *f, const char *token, unsigned seconds)
+{
+        _cleanup_free_ char *sql = NULL;
+        sqlite3 *sqlite;
+
+        assert_true(
+                asprintf(&sql, "UPDATE tokens SET created = created - %u000000 WHERE token = '%s'",
+                        seconds, token) > 0);
+        assert_int_equal(sqlite3_open(f->path, &sqlite), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(sqlite, sql, NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_changes(sqlite), 1);
+        assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
+}
+
+/* A token is kept for seven days, and goes with the next one. */
+static void test_old_tokens(void **state)
+{
+        static const char *const tokens[] = { "older", "younger", "new" };
+        const unsigned week = 7 * 24 * 3600;
+        Fixture *f = *state;
+        uint64_t n = make_conversation(f, "");
+
+        for (size_t i = 0; i < ELEMENTSOF(tokens); i++) {
+                StoreMessage m = { .id = 10 + i };
+
+                if (i == 2) {
+                        age_token(f, "older", week + 1);
+                        age_token(f, "younger", week - 60);
+                }
+                assert_int_equal(do_add_all(f, n, &m, 1, m.id, tokens[i]), FAILURE_NONE);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(tokens); i++) {
+                Call call = CALL(f);
+
+                assert_int_equal(call_wait(&call,
+                                         store_find_token(f->store, n, tokens[i], on_call_token,
+                                                 &call, NULL)),
+                        FAILURE_NONE);
+                assert_int_equal(f->ids[0], i == 0 ? 0 : 10 + i);
+                assert_int_equal(f->ids[1], 0);
+        }
+}
+
 static void test_binary(void **state)
 {
         static const struct {
@@ -657,6 +700,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_attachments, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_all_pages, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_tokens, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_old_tokens, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_binary, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_live_reply, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_text_parts, fixture_setup, fixture_teardown),
