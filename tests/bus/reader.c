@@ -21,6 +21,7 @@ void reader_acknowledge(Reader *r)
                 r->bus, r->conversation, INTERFACE_CONVERSATION, "Ack");
 
         assert_return_code(sd_bus_message_set_expect_reply(m, false), 0);
+        assert_return_code(sd_bus_message_set_auto_start(m, false), 0);
         assert_return_code(sd_bus_message_append(m, "tt", r->reply, r->sequence), 0);
         assert_return_code(sd_bus_send(r->bus, m, NULL), 0);
         r->acknowledged = r->sequence;
