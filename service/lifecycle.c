@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/message-ids.h"
 #include "service/conversation/conversation-bus.h"
+#include "service/notify.h"
 
 /* While it leaves, systemd is asked for this much more, each third of it. */
 #define EXTEND_USEC (30 * USEC_PER_SEC)
@@ -30,6 +31,8 @@ typedef enum LifecycleFlags {
         LIFECYCLE_STOPPED = 1 << 3, /* no reply lives any more */
 } LifecycleFlags;
 
+#define STATUS_SIZE 128U /* four numbers among words */
+
 /* What STATUS= tells. */
 typedef struct Numbers {
         unsigned live, waiting;
@@ -45,6 +48,7 @@ struct Lifecycle {
         uint64_t served;
         Numbers told;
         usec_t started; /* CLOCK_MONOTONIC */
+        int notify_fd;
 };
 
 static usec_t now_monotonic(void)
@@ -66,22 +70,29 @@ static Numbers count(const Manager *m)
         };
 }
 
-static void tell_status(Lifecycle *l, const char *prefix)
+static void format_status(const Numbers *n, char *text, size_t size)
+{
+        const char *plural = n->conversations == 1 ? "" : "s";
+
+        if (n->live + n->waiting == 0)
+                (void) snprintf(
+                        text, size, "STATUS=Idle, %zu conversation%s", n->conversations, plural);
+        else
+                (void) snprintf(text, size,
+                        "STATUS=%u %s streaming, %u waiting, %zu conversation%s", n->live,
+                        n->live == 1 ? "reply" : "replies", n->waiting, n->conversations, plural);
+}
+
+static void tell_status(Lifecycle *l)
 {
         Numbers n = count(l->manager);
-        char live[64];
+        char text[STATUS_SIZE];
 
-        if (*prefix == 0 && memcmp(&n, &l->told, sizeof(n)) == 0)
+        if (l->notify_fd < 0 || memcmp(&n, &l->told, sizeof(n)) == 0)
                 return;
-        l->told = n;
-
-        if (n.live + n.waiting == 0)
-                (void) snprintf(live, sizeof(live), "Idle");
-        else
-                (void) snprintf(live, sizeof(live), "%u %s streaming, %u waiting", n.live,
-                        n.live == 1 ? "reply" : "replies", n.waiting);
-        (void) sd_notifyf(/* unset_environment= */ false, "%sSTATUS=%s, %zu %s", prefix, live,
-                n.conversations, n.conversations == 1 ? "conversation" : "conversations");
+        format_status(&n, text, sizeof(text));
+        if (notify_send(l->notify_fd, text) >= 0)
+                l->told = n;
 }
 
 /* ---- leaving ---- */
@@ -260,7 +271,7 @@ static int on_post(sd_event_source *s, void *userdata)
 
         if (l->state != LIFECYCLE_RUNNING)
                 return end_when_done(l);
-        tell_status(l, "");
+        tell_status(l);
         return update_idle(l);
 }
 
@@ -277,6 +288,10 @@ int lifecycle_new(Lifecycle **ret, Manager *m)
                 return -ENOMEM;
         l->manager = m;
         l->started = now_monotonic();
+        l->notify_fd = -EBADF;
+        r = notify_open(&l->notify_fd);
+        if (r < 0 && r != -ENXIO)
+                log_warning_errno(r, "Cannot tell systemd the state of the service, ignoring: %m");
 
         r = sd_event_set_watchdog(e, /* b= */ true);
         if (r < 0)
@@ -315,6 +330,7 @@ Lifecycle *lifecycle_free(Lifecycle *l)
         sd_event_source_disable_unref(l->idle);
         sd_event_source_disable_unref(l->extend);
         sd_event_source_disable_unref(l->deadline);
+        safe_close(l->notify_fd);
         free(l);
         return NULL;
 }
@@ -326,10 +342,12 @@ void lifecycle_set_activated(Lifecycle *l)
 
 void lifecycle_ready(Lifecycle *l)
 {
-        char took[64];
+        char status[STATUS_SIZE], took[64];
 
         l->state = LIFECYCLE_RUNNING;
-        tell_status(l, "READY=1\n");
+        l->told = count(l->manager);
+        format_status(&l->told, status, sizeof(status));
+        (void) sd_notifyf(/* unset_environment= */ false, "READY=1\n%s", status);
 
         (void) snprintf(
                 took, sizeof(took), "CONDUCTOR_START_USEC=%" PRIu64, now_monotonic() - l->started);
