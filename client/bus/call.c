@@ -11,8 +11,9 @@ int client_fail(Failure *failure, int r, const sd_bus_error *error)
 
         assert(r < 0);
 
-        if (!error || !sd_bus_error_is_set(error)) {
-                if (r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE)
+        /* The library names what it made of an errno itself. */
+        if (!error || !sd_bus_error_is_set(error) || startswith(error->name, "System.Error.")) {
+                if (r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE || r == -ETIMEDOUT)
                         (void) failure_set(failure, FAILURE_NO_SERVICE,
                                 "The connection to the conductor service broke. "
                                 "'conductor doctor' finds out why.");

@@ -130,25 +130,43 @@ static int connect_private(sd_bus **ret)
         return start(address, false, ret);
 }
 
-static int connect_host(const char *host, sd_bus **ret, Failure *failure)
+/* What the remote shell runs. The bridge's own --user is for containers only. */
+#define BRIDGE \
+        "sh -c 'exec systemd-stdio-bridge --bus-path=\"${DBUS_SESSION_BUS_ADDRESS:-unix:path=" \
+        "${XDG_RUNTIME_DIR:-/run/user/$(id -u)}/bus}\"'"
+
+static int ssh_address(const char *host, char **ret)
 {
         _cleanup_buffer_ Buffer address = BUFFER_INIT(KIB(4));
+        int r;
+
+        r = buffer_append_string(&address, "unixexec:path=ssh,argv1=-xT,argv2=--,argv3=");
+        if (r < 0)
+                return r;
+        r = append_escaped(&address, host);
+        if (r < 0)
+                return r;
+        r = buffer_append_string(&address, ",argv4=");
+        if (r < 0)
+                return r;
+        r = append_escaped(&address, BRIDGE);
+        if (r < 0)
+                return r;
+        return buffer_steal(&address, ret, NULL);
+}
+
+static int connect_host(const char *host, sd_bus **ret, Failure *failure)
+{
+        _cleanup_free_ char *address = NULL;
         int r;
 
         /* ssh would read a leading dash as an option. */
         if (isempty(host) || host[0] == '-' || strlen(host) > HOST_MAX)
                 return failure_set(failure, FAILURE_INVALID_ARGUMENT,
                         "'%.64s' is not a host; write user@host.", host);
-        r = buffer_append_string(&address, "unixexec:path=ssh,argv1=-xT,argv2=--,argv3=");
-        if (r < 0)
-                return failure_set_errno(failure, r, "Cannot connect");
-        r = append_escaped(&address, host);
-        if (r < 0)
-                return failure_set_errno(failure, r, "Cannot connect");
-        r = buffer_append_string(&address, ",argv4=systemd-stdio-bridge,argv5=--user");
-        if (r < 0)
-                return failure_set_errno(failure, r, "Cannot connect");
-        r = start(buffer_text(&address), true, ret);
+        r = ssh_address(host, &address);
+        if (r >= 0)
+                r = start(address, true, ret);
         if (r < 0)
                 return failure_set(failure, FAILURE_NO_SERVICE, "Cannot start ssh to %s: %s", host,
                         strerrordesc_np(-r));

@@ -27,7 +27,7 @@ typedef struct Ask {
         Buffer content, reasoning; /* kept for --json only */
         char last;                 /* byte written, 0 = none */
         bool done;
-        bool doubtful; /* the engine failed, or is the built-in one */
+        bool doubtful; /* the engine failed, or is none of those one installs */
         uint64_t interrupts;
         int exit_code;
 } Ask;
@@ -86,9 +86,15 @@ static int on_interrupt(sd_event_source *s, int fd, uint32_t events, void *userd
 
 static int watch_interrupts(Ask *a)
 {
-        struct sigaction action = { .sa_handler = on_signal };
+        struct sigaction action = { .sa_handler = on_signal }, before;
         uint64_t stale;
         int r;
+
+        /* A job in a script's background is not meant by Ctrl-C. */
+        if (sigaction(SIGINT, NULL, &before) < 0)
+                return -errno;
+        if (before.sa_handler == SIG_IGN)
+                return 0;
 
         if (interrupt_fd < 0) {
                 interrupt_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -100,6 +106,14 @@ static int watch_interrupts(Ask *a)
         if (r < 0)
                 return r;
         return sigaction(SIGINT, &action, NULL) < 0 ? -errno : 0;
+}
+
+static void unwatch_interrupts(void)
+{
+        struct sigaction now;
+
+        if (sigaction(SIGINT, NULL, &now) >= 0 && now.sa_handler == on_signal)
+                (void) signal(SIGINT, SIG_DFL);
 }
 
 /* ---- the answer ---- */
@@ -293,8 +307,7 @@ static void on_ended(const Failure *failure, sd_bus_message *m, void *userdata)
         note = cli_member(metadata, "note");
         if (!isempty(note) && cli_is_terminal(STDERR_FILENO) && !a->cli->quiet)
                 cli_error("(%s)", note);
-        a->doubtful = (failure && code == EXIT_ENGINE) ||
-                streq(cli_member(metadata, "engine"), "builtin");
+        a->doubtful = code == EXIT_ENGINE || !isempty(note);
         leave(a, code != EXIT_DONE ? code : printed);
 }
 
@@ -362,7 +375,7 @@ static int ask_one(Cli *cli, const char *question, char **conversation)
                 return r;
         r = run(&a, call);
         (void) sd_bus_detach_event(cli->bus);
-        (void) signal(SIGINT, SIG_DFL);
+        unwatch_interrupts();
         if (a.conversation) {
                 free(*conversation);
                 *conversation = TAKE_PTR(a.conversation);

@@ -195,6 +195,7 @@ void doctor_examine_session(Doctor *d)
         examine_linger(d);
         if (!d->session)
                 return;
+        examine_variables(d);
         if (sd_bus_get_property_string(d->session, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER,
                     "Version", NULL, &version) < 0) {
                 doctor_say(d, FINDING_WARN, "systemctl --user status",
@@ -205,5 +206,4 @@ void doctor_examine_session(Doctor *d)
         doctor_say(d, FINDING_OK, NULL, "The user manager is systemd %s.", version);
         examine_unit(d, "conductor.socket");
         examine_unit(d, "conductor.service");
-        examine_variables(d);
 }

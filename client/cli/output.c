@@ -68,45 +68,39 @@ static size_t picture(const char *text, size_t size, char ret[static 3], size_t 
         return 3;
 }
 
-static int write_once(int fd, const char *data, size_t size, size_t *ret_written)
+/* Counts what was written; a part of it is all that a signal let through. */
+static int write_once(int fd, const char *data, size_t size, size_t *done)
 {
-        ssize_t n;
+        ssize_t n = write(fd, data, size);
 
-        if (size == 0) {
-                *ret_written = 0;
-                return 0;
-        }
-        n = write(fd, data, size);
         if (n < 0)
                 return -errno;
-        *ret_written = n;
-        return 0;
+        *done += n;
+        return (size_t) n < size ? -EINTR : 0;
 }
 
 int cli_write_on(int fd, const char *text, size_t size, size_t *done)
 {
         bool terminal = cli_is_terminal(fd);
-        char shown[3];
-        int r;
 
         while (*done < size) {
                 const char *p = text + *done;
-                size_t rest = size - *done, window, n, skip;
+                size_t rest = size - *done, window, n, skip, shown = 0;
+                char instead[3];
+                int r;
 
                 window = MAX(utf8_cut(p, rest, WINDOW), (size_t) 1);
                 n = terminal ? harmless_length(p, window) : rest;
-                if (n > 0) {
-                        r = write_once(fd, p, n, &n);
-                        if (r < 0)
-                                return r;
-                        *done += n;
-                        continue;
+                if (n > 0)
+                        r = write_once(fd, p, n, done);
+                else {
+                        n = picture(p, rest, instead, &skip);
+                        r = n > 0 ? write_once(fd, instead, n, &shown) : 0;
+                        if (r >= 0 || shown > 0)
+                                *done += skip;
                 }
-                n = picture(p, rest, shown, &skip);
-                r = write_once(fd, shown, n, &n);
                 if (r < 0)
                         return r;
-                *done += skip;
         }
         return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 
 #include "common/names.h"
 #include "common/utf8.h"
@@ -147,12 +148,17 @@ static int append_file(sd_bus_message *m, const char *path)
 {
         const char *name = strrchr(path, '/');
         _cleanup_close_ int fd = -EBADF;
+        struct stat st;
         int r;
 
-        /* O_NONBLOCK: opening a FIFO must not hang; the service refuses it. */
+        /* O_NONBLOCK: opening a FIFO must not hang. */
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd < 0) {
                 cli_error("conductor: %s cannot be opened: %m", path);
+                return EXIT_FAILED;
+        }
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+                cli_error("conductor: %s is not a regular file.", path);
                 return EXIT_FAILED;
         }
         r = sd_bus_message_append(m, "(sh)", name ? name + 1 : path, fd);
