@@ -15,37 +15,54 @@ enum {
         NAME_ALREADY_OWNER = 4,
 };
 
+/* A path inside a D-Bus address. */
+static int escape_path(const char *path, char **ret)
+{
+        static const char hex[] = "0123456789abcdef";
+        char *escaped;
+        size_t n = 0;
+
+        escaped = malloc(strlen(path) * 3 + 1);
+        if (!escaped)
+                return -ENOMEM;
+        for (const char *s = path; *s; s++) {
+                if (!strchr("%,;:=\\*", *s)) {
+                        escaped[n++] = *s;
+                        continue;
+                }
+                escaped[n++] = '%';
+                escaped[n++] = hex[(unsigned char) *s >> 4];
+                escaped[n++] = hex[(unsigned char) *s & 15];
+        }
+        escaped[n] = 0;
+
+        *ret = escaped;
+        return 0;
+}
+
 static int session_address(char **ret)
 {
         const char *address = getenv("DBUS_SESSION_BUS_ADDRESS"), *runtime;
-        char *path;
+        _cleanup_free_ char *folder = NULL;
+        char *copy;
+        int r;
 
         if (!isempty(address)) {
-                path = strdup(address);
+                copy = strdup(address);
         } else {
-                _cleanup_free_ char *escaped = NULL;
-                size_t n = 0;
-
                 runtime = getenv("XDG_RUNTIME_DIR");
                 if (isempty(runtime) || runtime[0] != '/')
                         return -ENXIO;
-
-                escaped = malloc(strlen(runtime) * 3 + 1);
-                if (!escaped)
-                        return -ENOMEM;
-                for (const char *s = runtime; *s; s++)
-                        if (strchr("%,;:=", *s))
-                                n += (size_t) sprintf(escaped + n, "%%%02x", (unsigned char) *s);
-                        else
-                                escaped[n++] = *s;
-                escaped[n] = 0;
-                if (asprintf(&path, "unix:path=%s/bus", escaped) < 0)
-                        path = NULL;
+                r = escape_path(runtime, &folder);
+                if (r < 0)
+                        return r;
+                if (asprintf(&copy, "unix:path=%s/bus", folder) < 0)
+                        copy = NULL;
         }
-        if (!path)
+        if (!copy)
                 return -ENOMEM;
 
-        *ret = path;
+        *ret = copy;
         return 0;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/unit/doors-util.h"
 
+#include <sys/stat.h>
+
 #include "common/names.h"
 
 static Daemon bus;
@@ -61,6 +63,32 @@ static void test_no_address(void **state)
         assert_int_equal(doors_open_session(f->doors), 0);
         run_quiet(f);
         assert_int_equal(f->n_connected, 0);
+}
+
+/* $XDG_RUNTIME_DIR/bus, with characters that mean something in an address. */
+static void test_runtime_folder(void **state)
+{
+        Fixture *f = *state;
+        _cleanup_(client_closep) sd_bus *a = NULL;
+        char folder[128], path[160], address[256];
+
+        (void) snprintf(folder, sizeof(folder), "%s/a,b=c%%d", f->folder);
+        (void) snprintf(path, sizeof(path), "%s/bus", folder);
+        (void) snprintf(address, sizeof(address), "unix:path=%s/a%%2cb%%3dc%%25d/bus", f->folder);
+        assert_int_equal(mkdir(folder, 0700), 0);
+        if (!daemon_start(&bus, address)) {
+                assert_int_equal(rmdir(folder), 0);
+                skip(); /* this machine has no dbus-daemon */
+        }
+        a = client_open(f, address, /* bus_client= */ true);
+
+        assert_int_equal(unsetenv("DBUS_SESSION_BUS_ADDRESS"), 0);
+        assert_int_equal(setenv("XDG_RUNTIME_DIR", folder, /* overwrite= */ 1), 0);
+        assert_int_equal(doors_open_session(f->doors), 1);
+        wait_for_name(f, a);
+
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(rmdir(folder), 0);
 }
 
 static void test_bad_address(void **state)
@@ -353,6 +381,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 TEST(test_no_address),
+                TEST(test_runtime_folder),
                 TEST(test_bad_address),
                 TEST(test_call_and_peer),
                 TEST(test_bus_comes_later),
