@@ -11,24 +11,35 @@
 #include "common/names.h"
 #include "common/paths.h"
 
+#define ANSWER_USEC  (10 * USEC_PER_SEC)
 #define SPACE_WANTED MIB(100) /* bytes free where the conversations are */
 
 /* ---- the service ---- */
 
+/* A service that cannot be started must not hang the doctor: a bus may wait minutes for it. */
 static int get_version(Doctor *d, char **ret, Failure *failure)
 {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         const char *version;
         int r;
 
-        r = client_call(d->cli->bus, PATH_ROOT, "org.freedesktop.DBus.Properties", "Get", &reply,
-                failure, "ss", INTERFACE_MANAGER, "Version");
+        r = client_new_call(
+                d->cli->bus, PATH_ROOT, "org.freedesktop.DBus.Properties", "Get", &call);
+        if (r >= 0)
+                r = sd_bus_message_append(call, "ss", INTERFACE_MANAGER, "Version");
+        if (r >= 0)
+                r = sd_bus_call(d->cli->bus, call, ANSWER_USEC, &error, &reply);
+        if (r == -ETIMEDOUT)
+                return failure_set(failure, FAILURE_NO_SERVICE, "it is silent for %u s.",
+                        (unsigned) (ANSWER_USEC / USEC_PER_SEC));
         if (r < 0)
-                return r;
+                return client_fail(failure, r, &error);
         r = sd_bus_message_read(reply, "v", "s", &version);
         if (r < 0)
-                return failure_set_errno(failure, r, "The service's version cannot be read");
-        return free_and_strdup(ret, version);
+                return failure_set_errno(failure, r, "its version cannot be read");
+        r = free_and_strdup(ret, version);
+        return r < 0 ? failure_set_errno(failure, r, "its version cannot be kept") : 0;
 }
 
 static bool examine_version(Doctor *d)
@@ -175,6 +186,6 @@ void doctor_examine_service(Doctor *d)
 {
         if (!d->cli->host)
                 examine_store(d);
-        if (examine_version(d))
+        if (!d->service_failed && examine_version(d))
                 examine_engines(d);
 }

@@ -120,6 +120,19 @@ static char *unit_property(Doctor *d, const char *unit, const char *name)
         return value;
 }
 
+/* A failed service is not called: that would start it, and dbus-daemon keeps a name whose service
+ * does not come blocked for minutes. */
+static void say_failed(Doctor *d, const char *name, bool is_socket)
+{
+        doctor_say(d, FINDING_FAIL,
+                is_socket ? "systemctl --user reset-failed conductor.socket conductor.service && "
+                            "systemctl --user start conductor.socket"
+                          : "journalctl --user -u conductor.service -n 20; "
+                            "systemctl --user restart conductor.service",
+                "%s has failed.", name);
+        d->service_failed = d->service_failed || !is_socket;
+}
+
 static void examine_unit_state(Doctor *d, const char *name, const char *unit)
 {
         _cleanup_free_ char *load = unit_property(d, unit, "LoadState"),
@@ -127,18 +140,18 @@ static void examine_unit_state(Doctor *d, const char *name, const char *unit)
                             *file = unit_property(d, unit, "UnitFileState");
         bool is_socket = streq(name, "conductor.socket");
 
-        if (!streq_ptr(load, "loaded"))
+        if (streq_ptr(load, "masked"))
+                doctor_say(d, FINDING_FAIL,
+                        is_socket ? "systemctl --user unmask conductor.socket"
+                                  : "systemctl --user unmask conductor.service",
+                        "%s is masked.", name);
+        else if (!streq_ptr(load, "loaded"))
                 doctor_say(d, FINDING_FAIL, "systemctl --user daemon-reload",
                         "%s is not known to the user manager (%s). Is Conductor installed where "
                         "it looks?",
                         name, strempty(load));
         else if (streq_ptr(active, "failed"))
-                doctor_say(d, FINDING_FAIL,
-                        is_socket
-                                ? "systemctl --user reset-failed conductor.socket conductor.service && "
-                                  "systemctl --user start conductor.socket"
-                                : "journalctl --user -u conductor.service -n 20",
-                        "%s has failed.", name);
+                say_failed(d, name, is_socket);
         else if (is_socket && !streq_ptr(active, "active"))
                 doctor_say(d, FINDING_WARN, "systemctl --user enable --now conductor.socket",
                         "conductor.socket is %s: only D-Bus activates the service.",

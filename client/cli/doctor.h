@@ -16,6 +16,7 @@ typedef struct Doctor {
         sd_bus *session;    /* the session bus, NULL where there is none */
         json_object *lines; /* for --json= */
         unsigned fails;
+        bool service_failed;
         bool broken; /* something could not be said */
 } Doctor;
 
