@@ -17,7 +17,8 @@ struct ReplyStream {
 
         char *conversation; /* NULL until Asked */
         uint64_t reply;
-        uint64_t offsets[_CHANNEL_MAX]; /* told so far */
+        uint64_t offsets[_CHANNEL_MAX];       /* told so far */
+        uint64_t early_reply, early_sequence; /* of what came before Asked */
         unsigned unacknowledged;
         size_t unacknowledged_bytes;
         bool cancel_wanted;
@@ -125,25 +126,6 @@ static void tell(ReplyStream *s, Channel c, uint64_t offset, const char *text)
         s->ops->text(c, text + known, size - known, s->userdata);
 }
 
-static int on_asked(ReplyStream *s, sd_bus_message *m)
-{
-        uint64_t message, reply;
-        int r;
-
-        if (s->conversation)
-                return 0;
-        r = sd_bus_message_read(m, "tt", &message, &reply);
-        if (r < 0)
-                return r;
-        s->conversation = strdup(sd_bus_message_get_path(m));
-        if (!s->conversation)
-                return -ENOMEM;
-        s->reply = reply;
-        if (s->ops->asked)
-                s->ops->asked(s->conversation, reply, s->userdata);
-        return s->cancel_wanted ? reply_stream_cancel(s) : 0;
-}
-
 static int on_phase(ReplyStream *s, sd_bus_message *m)
 {
         const char *phase;
@@ -231,6 +213,38 @@ static int on_dropped(ReplyStream *s, sd_bus_message *m)
         return fetch(s);
 }
 
+static int on_asked(ReplyStream *s, sd_bus_message *m)
+{
+        uint64_t message, reply;
+        int r;
+
+        if (s->conversation)
+                return 0;
+        r = sd_bus_message_read(m, "tt", &message, &reply);
+        if (r < 0)
+                return r;
+        s->conversation = strdup(sd_bus_message_get_path(m));
+        if (!s->conversation)
+                return -ENOMEM;
+        s->reply = reply;
+        if (s->ops->asked)
+                s->ops->asked(s->conversation, reply, s->userdata);
+        if (s->early_reply == reply) {
+                r = acknowledge(s, s->early_sequence);
+                if (r >= 0)
+                        r = fetch(s);
+                if (r < 0)
+                        return r;
+        }
+        return s->cancel_wanted ? reply_stream_cancel(s) : 0;
+}
+
+/* A connection that follows the conversation already can get text before it knows whose it is. */
+static int note_early(ReplyStream *s, sd_bus_message *m)
+{
+        return sd_bus_message_read(m, "tt", &s->early_reply, &s->early_sequence);
+}
+
 /* All of these come to this connection alone, so no match rule is needed. */
 static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
@@ -238,10 +252,11 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
         static const struct {
                 const char *member;
                 int (*handle)(ReplyStream *s, sd_bus_message *m);
+                bool sequenced;
         } handlers[] = {
                 { "Asked", on_asked },
-                { "ReplyDelta", on_delta },
-                { "ReplyEnd", on_end },
+                { "ReplyDelta", on_delta, true },
+                { "ReplyEnd", on_end, true },
                 { "ReplyPhase", on_phase },
                 { "Dropped", on_dropped },
         };
@@ -250,11 +265,13 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
         for (size_t i = 0; i < ELEMENTSOF(handlers); i++) {
                 if (sd_bus_message_is_signal(m, INTERFACE_CONVERSATION, handlers[i].member) <= 0)
                         continue;
-                /* The conversation is known from Asked, the first of them. */
-                if (handlers[i].handle != on_asked &&
-                        !streq_ptr(sd_bus_message_get_path(m), s->conversation))
+                if (handlers[i].handle == on_asked ||
+                        streq_ptr(sd_bus_message_get_path(m), s->conversation))
+                        r = handlers[i].handle(s, m);
+                else if (!s->conversation && handlers[i].sequenced)
+                        r = note_early(s, m);
+                else
                         return 0;
-                r = handlers[i].handle(s, m);
                 if (r < 0)
                         break_off(s, r, "The reply cannot be followed");
                 return 1;
@@ -278,6 +295,7 @@ static int on_fetched(sd_bus_message *m, void *userdata, sd_bus_error *error)
         r = sd_bus_message_read(m, "sstb", &state, &text, &offset, &more);
         if (r >= 0) {
                 tell(s, s->channel, s->offsets[s->channel], text);
+                s->all_sent = s->all_sent || streq(state, "ended");
                 if (!more || !*text)
                         s->channel++;
                 s->fetching = s->channel < _CHANNEL_MAX;
