@@ -363,44 +363,36 @@ static FailureCode do_purge_deleted(Request *q)
         return FAILURE_NONE;
 }
 
-static FailureCode do_write(Request *q)
+static FailureCode do_set_system(Request *q)
 {
-        switch (q->kind) {
-        case FAKE_CREATE:
-                return do_create(q);
-        case FAKE_UPDATE:
-                return do_update(q);
-        case FAKE_SET_SYSTEM:
-                (void) free_and_strdup(&find_thread(q->number)->system, q->text);
-                return FAILURE_NONE;
-        case FAKE_SETTING:
-                (void) free_and_strdup(&fake_store.last_model, q->text);
-                return FAILURE_NONE;
-        case FAKE_ADD:
-                return do_add(q);
-        case FAKE_APPEND:
-                return do_append(q);
-        case FAKE_END:
-                return do_end(q);
-        case FAKE_REOPEN:
-                return do_reopen(q);
-        case FAKE_PURGE:
-                remove_thread(q->number);
-                return FAILURE_NONE;
-        case FAKE_PURGE_DELETED:
-                return do_purge_deleted(q);
-        case FAKE_FIND_TOKEN:
-        case FAKE_GET_PAGE:
-        case FAKE_GET_CONTEXT:
-        case FAKE_GET_MESSAGE:
-        case FAKE_GET_SYSTEM:
-        case FAKE_FIND_HEAD:
-        case _FAKE_MAX:
-                break;
-        }
-        fail();
-        return FAILURE_INTERNAL;
+        assert_int_equal(free_and_strdup(&find_thread(q->number)->system, q->text), 0);
+        return FAILURE_NONE;
 }
+
+static FailureCode do_setting(Request *q)
+{
+        assert_int_equal(free_and_strdup(&fake_store.last_model, q->text), 0);
+        return FAILURE_NONE;
+}
+
+static FailureCode do_purge(Request *q)
+{
+        remove_thread(q->number);
+        return FAILURE_NONE;
+}
+
+static FailureCode (*const writes[FAKE_FIRST_READ])(Request *q) = {
+        [FAKE_CREATE] = do_create,
+        [FAKE_UPDATE] = do_update,
+        [FAKE_SET_SYSTEM] = do_set_system,
+        [FAKE_SETTING] = do_setting,
+        [FAKE_ADD] = do_add,
+        [FAKE_APPEND] = do_append,
+        [FAKE_END] = do_end,
+        [FAKE_REOPEN] = do_reopen,
+        [FAKE_PURGE] = do_purge,
+        [FAKE_PURGE_DELETED] = do_purge_deleted,
+};
 
 static StoreMessages *read_branch(Request *q)
 {
@@ -441,56 +433,42 @@ static void find_token(Request *q, const Failure *failure)
         q->token_done(failure, user, reply, q->userdata);
 }
 
+static const Failure no_message = { FAILURE_NO_SUCH_MESSAGE, NULL };
+
 static void find_head(Request *q, const Failure *failure)
 {
         uint64_t id = q->id;
 
+        if (!failure && !find_row(q->number, q->id))
+                failure = &no_message;
         for (size_t i = 0; i < disk.n_rows; i++)
                 if (disk.rows[i].number == q->number && disk.rows[i].m.parent == id)
                         id = disk.rows[i].m.id;
         q->ids_done(failure, &id, failure ? 0 : 1, q->userdata);
 }
 
-static void answer_read(Request *q, const Failure *failure)
+static void get_messages(Request *q, const Failure *failure)
 {
-        StoreMessages *m = NULL;
-        Failure none = { FAILURE_NO_SUCH_MESSAGE, NULL };
-        Thread *t = find_thread(q->number);
+        StoreMessages *m = failure ? NULL : read_branch(q);
 
-        switch (q->kind) {
-        case FAKE_FIND_TOKEN:
-                find_token(q, failure);
-                return;
-        case FAKE_GET_PAGE:
-        case FAKE_GET_CONTEXT:
-        case FAKE_GET_MESSAGE:
-                if (!failure)
-                        m = read_branch(q);
-                q->messages_done(failure ? failure : m ? NULL : &none, m, q->userdata);
-                return;
-        case FAKE_GET_SYSTEM:
-                q->system_done(failure, t ? strempty(t->system) : "", q->userdata);
-                return;
-        case FAKE_FIND_HEAD:
-                if (!failure && !find_row(q->number, q->id))
-                        failure = &none;
-                find_head(q, failure);
-                return;
-        case FAKE_CREATE:
-        case FAKE_UPDATE:
-        case FAKE_SET_SYSTEM:
-        case FAKE_SETTING:
-        case FAKE_ADD:
-        case FAKE_APPEND:
-        case FAKE_END:
-        case FAKE_REOPEN:
-        case FAKE_PURGE:
-        case FAKE_PURGE_DELETED:
-        case _FAKE_MAX:
-                break;
-        }
-        fail();
+        q->messages_done(failure ? failure : m ? NULL : &no_message, m, q->userdata);
 }
+
+static void get_system(Request *q, const Failure *failure)
+{
+        const Thread *t = find_thread(q->number);
+
+        q->system_done(failure, t ? strempty(t->system) : "", q->userdata);
+}
+
+static void (*const reads[_FAKE_MAX])(Request *q, const Failure *failure) = {
+        [FAKE_FIND_TOKEN] = find_token,
+        [FAKE_GET_PAGE] = get_messages,
+        [FAKE_GET_CONTEXT] = get_messages,
+        [FAKE_GET_MESSAGE] = get_messages,
+        [FAKE_GET_SYSTEM] = get_system,
+        [FAKE_FIND_HEAD] = find_head,
+};
 
 static void carry_out(Request *q)
 {
@@ -503,11 +481,11 @@ static void carry_out(Request *q)
         else if (write && fake_store.full)
                 failure.code = FAILURE_STORE_FULL;
         else if (write)
-                failure.code = do_write(q);
+                failure.code = writes[q->kind](q);
         if (q->cancelled)
                 return;
         if (!write)
-                answer_read(q, failure_is_set(&failure) ? &failure : NULL);
+                reads[q->kind](q, failure_is_set(&failure) ? &failure : NULL);
         else if (q->done)
                 q->done(failure_is_set(&failure) ? &failure : NULL, q->userdata);
 }
