@@ -26,8 +26,10 @@ static void on_show(const char *body, size_t size, const Failure *failure, void 
         WireModel *model;
 
         model = calloc(1, sizeof *model);
-        if (model && !failure_is_set(failure) && wire_parse_show(body, size, model) >= 0 &&
-                model->context_size > 0) {
+        if (model)
+                model->name = strdup(r->model);
+        if (model && model->name && !failure_is_set(failure) &&
+                wire_parse_show(body, size, model) >= 0 && model->context_size > 0) {
                 lesson = engine_lesson(r->engine, r->model);
                 if (lesson)
                         lesson->context_size = model->context_size;
