@@ -40,7 +40,7 @@ static void probe_end(EngineProbe *p, const Failure *failure)
                 if (failure->code == FAILURE_NO_SUCH_MODEL)
                         engine_set_state(e, ENGINE_REFUSING, &named);
                 else
-                        engine_learn_failure(e, &named);
+                        engine_learn_failure(e, &named, 0);
                 e->probed = probed;
         } else {
                 wire_models_free(e->models, e->n_models);

@@ -118,7 +118,7 @@ void engine_reply_tell_text(EngineReply *r, Channel channel, const char *text, s
 
 static void reply_end(EngineReply *r, EngineOutcome *outcome)
 {
-        _cleanup_(engine_reply_unrefp) EngineReply *pin = engine_reply_ref(r);
+        _cleanup_(engine_reply_unrefp) _unused_ EngineReply *pin = engine_reply_ref(r);
         const EngineReplyOps *ops = r->ops;
         usec_t now;
 
@@ -215,7 +215,7 @@ static void reply_learn(EngineReply *r, const WireEnd *end)
 
 void engine_reply_finish(EngineReply *r, const WireEnd *end, const char *note)
 {
-        _cleanup_(engine_reply_unrefp) EngineReply *pin = engine_reply_ref(r);
+        _cleanup_(engine_reply_unrefp) _unused_ EngineReply *pin = engine_reply_ref(r);
         EngineOutcome outcome = {
                 .reason = end->reason,
                 .tokens_in = end->tokens_in,
@@ -362,7 +362,7 @@ void engine_reply_route_again(EngineReply *r)
 
 void engine_reply_admit(EngineReply *r)
 {
-        _cleanup_(engine_reply_unrefp) EngineReply *pin = engine_reply_ref(r);
+        _cleanup_(engine_reply_unrefp) _unused_ EngineReply *pin = engine_reply_ref(r);
 
         engine_reply_tell_place(r, 0);
         if (!r->ops)
@@ -375,7 +375,7 @@ void engine_reply_admit(EngineReply *r)
 
 static void reply_proceed(EngineReply *r)
 {
-        _cleanup_(engine_reply_unrefp) EngineReply *pin = engine_reply_ref(r);
+        _cleanup_(engine_reply_unrefp) _unused_ EngineReply *pin = engine_reply_ref(r);
 
         switch (r->phase) {
         case ASK_ROUTING:

@@ -37,7 +37,7 @@ static usec_t backoff(const EngineReply *r)
 
 static void retry_later(EngineReply *r, usec_t retry_after, long status)
 {
-        _cleanup_(engine_reply_unrefp) EngineReply *pin = engine_reply_ref(r);
+        _cleanup_(engine_reply_unrefp) _unused_ EngineReply *pin = engine_reply_ref(r);
         usec_t delay = retry_after != USEC_INFINITY ? retry_after : backoff(r);
         char phase[64], reason[24] = "connection lost";
         int k;
@@ -48,7 +48,7 @@ static void retry_later(EngineReply *r, usec_t retry_after, long status)
                 engine_reply_fail_errno(r, k, "Waiting for the next attempt");
                 return;
         }
-        if (status > 0)
+        if (status >= 400)
                 (void) snprintf(reason, sizeof reason, "%ld", status);
         (void) snprintf(phase, sizeof phase, "retrying in %" PRIu64 " s (%s)",
                 (delay + USEC_PER_SEC - 1) / USEC_PER_SEC, reason);
@@ -74,7 +74,7 @@ static Engine *find_other(const EngineReply *r)
 
 static bool try_other(EngineReply *r, FailureCode code, long status)
 {
-        _cleanup_(engine_reply_unrefp) EngineReply *pin = engine_reply_ref(r);
+        _cleanup_(engine_reply_unrefp) _unused_ EngineReply *pin = engine_reply_ref(r);
         Engine *other;
         char phase[128];
 
@@ -153,7 +153,7 @@ static int retry_shorter(EngineReply *r)
 
 void engine_reply_attempt_failed(EngineReply *r, const Failure *failure)
 {
-        _cleanup_(engine_reply_unrefp) EngineReply *pin = engine_reply_ref(r);
+        _cleanup_(engine_reply_unrefp) _unused_ EngineReply *pin = engine_reply_ref(r);
         _cleanup_failure_ Failure named = FAILURE_NULL;
         usec_t retry_after = r->retry_after;
         FailureCode code = failure->code;
@@ -166,7 +166,7 @@ void engine_reply_attempt_failed(EngineReply *r, const Failure *failure)
                 engine_name_failure(r->engine, failure, &named);
         engine_request_stop(r);
         if (r->first_token > 0) {
-                engine_learn_failure(r->engine, &named);
+                engine_learn_failure(r->engine, &named, status);
                 engine_reply_fail(r, &named);
                 return;
         }
@@ -176,7 +176,7 @@ void engine_reply_attempt_failed(EngineReply *r, const Failure *failure)
         if (code == FAILURE_CONTEXT_TOO_LONG && retry_shorter(r) > 0)
                 return;
         if (code == FAILURE_NO_SUCH_MODEL && isempty(r->requested) && !r->rerouted) {
-                engine_learn_failure(r->engine, &named);
+                engine_learn_failure(r->engine, &named, status);
                 engine_reply_route_again(r);
                 return;
         }
@@ -186,7 +186,7 @@ void engine_reply_attempt_failed(EngineReply *r, const Failure *failure)
                 return;
         }
 
-        engine_learn_failure(r->engine, &named);
+        engine_learn_failure(r->engine, &named, status);
         if (!r->ops || try_other(r, code, status))
                 return;
         if (retry_after != USEC_INFINITY && retry_after > RETRY_AFTER_MAX_USEC) {

@@ -252,7 +252,7 @@ void engine_set_state(Engine *e, EngineState state, const Failure *failure)
                 e->engines->observer.changed(e->config.name, state, e->engines->observer.userdata);
 }
 
-void engine_learn_failure(Engine *e, const Failure *failure)
+void engine_learn_failure(Engine *e, const Failure *failure, long status)
 {
         switch (failure->code) {
         case FAILURE_ENGINE_UNREACHABLE:
@@ -260,6 +260,10 @@ void engine_learn_failure(Engine *e, const Failure *failure)
                 engine_set_state(e, ENGINE_UNREACHABLE, failure);
                 break;
         case FAILURE_ENGINE_REFUSED:
+                /* A bad request, or too many: the engine itself is well. */
+                if (status < 400 || status >= 500)
+                        engine_set_state(e, ENGINE_REFUSING, failure);
+                break;
         case FAILURE_ENGINE_FAILED:
         case FAILURE_ENGINE_STALLED:
         case FAILURE_KEY_REFUSED:

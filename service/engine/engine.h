@@ -110,8 +110,8 @@ void engine_detach(Engine *e);
 bool engine_config_equal(const EngineConfig *a, const EngineConfig *b);
 
 void engine_set_state(Engine *e, EngineState state, const Failure *failure);
-/* What an attempt's failure says of the engine as a whole. */
-void engine_learn_failure(Engine *e, const Failure *failure);
+/* What an attempt's failure says of the engine as a whole; status 0 = not HTTP's. */
+void engine_learn_failure(Engine *e, const Failure *failure, long status);
 bool engine_is_fresh(const Engine *e);
 bool engine_is_local(const Engine *e);
 const WireModel *engine_find_model(const Engine *e, const char *model);

@@ -28,12 +28,18 @@ static const char *find_alias(const EngineConfig *c, const char *name)
         return NULL;
 }
 
+/* It said what it has, and is there, whatever went wrong with a single question. */
+static bool has_list(const RouteEngine *e)
+{
+        return e->state != ENGINE_UNREACHABLE && e->n_models > 0;
+}
+
 /* Engines from a file are there, whether they answer or not; a found one only when it answers. */
 static bool engine_counts(const RouteEngine *e)
 {
         if (e->config->type == ENGINE_BUILTIN)
                 return false;
-        return !e->config->found || e->state == ENGINE_READY || e->key_refused;
+        return !e->config->found || e->state == ENGINE_READY || e->key_refused || has_list(e);
 }
 
 static int check_name(const char *name, Failure *failure)
@@ -115,7 +121,7 @@ static int fail_no_such_model(const RouteQuery *q, const char *name, Failure *fa
                                 " Engine '%s' (%s) does not answer: 'conductor engine test %s' "
                                 "says why.",
                                 e->config->name, e->display, e->config->name);
-                if (e->state == ENGINE_READY)
+                if (has_list(e))
                         for (size_t j = 0; j < e->n_models; j++)
                                 append_candidate(&there, n++, e->config->name, e->models[j].name);
         }
@@ -139,7 +145,7 @@ static int route_bare(const RouteQuery *q, const char *name, Route *ret, Failure
                         unknown = true;
                         continue;
                 }
-                if (e->state != ENGINE_READY)
+                if (!has_list(e))
                         continue;
                 m = route_find_model(e->models, e->n_models, name);
                 if (!m)
@@ -190,8 +196,7 @@ static int route_last(const RouteQuery *q, Route *ret)
         if (!e->known) {
                 if (q->verify)
                         return ROUTE_ASK;
-        } else if (e->state == ENGINE_READY && e->n_models > 0 &&
-                !route_find_model(e->models, e->n_models, route.model) &&
+        } else if (has_list(e) && !route_find_model(e->models, e->n_models, route.model) &&
                 !find_alias(e->config, route.model))
                 return -ENOENT;
         *ret = route;
@@ -215,7 +220,7 @@ static const WireModel *route_best(const RouteQuery *q, Route *ret)
         for (size_t i = 0; i < q->n_engines; i++) {
                 const RouteEngine *e = q->engines + i;
 
-                if (!e->known || e->state != ENGINE_READY || e->config->type == ENGINE_BUILTIN)
+                if (!e->known || !has_list(e) || e->config->type == ENGINE_BUILTIN)
                         continue;
                 for (size_t j = 0; j < e->n_models; j++) {
                         const WireModel *m = e->models + j;

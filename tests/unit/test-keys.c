@@ -159,7 +159,7 @@ static void test_kinds(void **state)
 
 static void test_credential(void **state)
 {
-        _cleanup_free_ char *path = write_file("cred", 0444, "sekrit\n", 7);
+        _cleanup_free_ _unused_ char *path = write_file("cred", 0444, "sekrit\n", 7);
 
         assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
         expect_refused(&(KeyPlaces){ .credential = "cred" }, "LoadCredential=cred:");

@@ -279,7 +279,7 @@ static void test_default_builtin(void **state)
         expect(&w, ASK(""), BUILTIN, "doctor");
         /* Another server at that port is no engine either. */
         w.engines[SERVER].state = ENGINE_REFUSING;
-        w.configs[SERVER].n_models = 0;
+        w.engines[SERVER].n_models = w.configs[SERVER].n_models = 0;
         expect(&w, ASK(""), BUILTIN, "doctor");
         w.engines[OLLAMA].known = false;
         expect_ask(&w, ASK(""));
@@ -298,6 +298,7 @@ static void test_default_no_way_out(void **state)
 
         /* Without a list, but with a name in its file. */
         w.engines[CLOUD].state = ENGINE_REFUSING;
+        w.engines[CLOUD].n_models = 0;
         expect(&w, ASK(""), CLOUD, "gpt-small");
         w.configs[CLOUD].n_models = 0;
         expect_failure(&w, ASK(""), FAILURE_ENGINE_REFUSED, "is asleep");
@@ -314,8 +315,21 @@ static void test_default_no_way_out(void **state)
         w.configs[CLOUD].n_models = 0;
         w.engines[OLLAMA].state = w.engines[SERVER].state = ENGINE_UNREACHABLE;
         w.engines[CLOUD].state = ENGINE_REFUSING;
+        w.engines[CLOUD].n_models = 0;
         w.engines[CLOUD].key_refused = true;
         expect_failure(&w, ASK(""), FAILURE_KEY_REFUSED, "http://c");
+}
+
+/* One question went wrong: the engine is there all the same. */
+static void test_refusing_for_once(void **state)
+{
+        World w = world();
+
+        w.configs[CLOUD].found = true;
+        w.engines[CLOUD].state = w.engines[SERVER].state = ENGINE_UNREACHABLE;
+        w.engines[OLLAMA].state = ENGINE_REFUSING;
+        expect(&w, ASK(""), OLLAMA, "llama3:latest");
+        expect(&w, ASK("qwen2.5:0.5b"), OLLAMA, "qwen2.5:0.5b");
 }
 
 static void test_nothing_at_all(void **state)
@@ -340,6 +354,7 @@ int main(void)
                 cmocka_unit_test(test_default_best),
                 cmocka_unit_test(test_default_builtin),
                 cmocka_unit_test(test_default_no_way_out),
+                cmocka_unit_test(test_refusing_for_once),
                 cmocka_unit_test(test_nothing_at_all),
         };
 
