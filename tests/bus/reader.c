@@ -49,7 +49,7 @@ static int on_delta(sd_bus_message *m, void *userdata, sd_bus_error *error)
         take_sequence(r, reply, sequence);
         c = channel_from_string(channel);
         assert_true(c >= 0);
-        assert_int_equal(offset, r->text[c].size);
+        assert_int_equal(offset, r->text[c].size + (reply == r->from_reply ? r->from[c] : 0));
         assert_return_code(buffer_append_string(&r->text[c], text), 0);
         r->n_deltas++;
         r->unacknowledged += strlen(text);
@@ -84,7 +84,7 @@ static int on_dropped(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return 0;
 }
 
-Reader *reader_new(Harness *h, sd_bus *bus, const char *conversation)
+static Reader *reader_make(Harness *h, sd_bus *bus, const char *conversation)
 {
         static const struct {
                 const char *member;
@@ -94,7 +94,6 @@ Reader *reader_new(Harness *h, sd_bus *bus, const char *conversation)
                 { "ReplyEnd", on_end },
                 { "Dropped", on_dropped },
         };
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
         Reader *r = calloc(1, sizeof *r);
 
         assert_non_null(r);
@@ -109,9 +108,37 @@ Reader *reader_new(Harness *h, sd_bus *bus, const char *conversation)
                         sd_bus_match_signal(bus, &r->slots[i], BUS_NAME, conversation,
                                 INTERFACE_CONVERSATION, signals[i].member, signals[i].handler, r),
                         0);
-        answer = harness_call(h, bus, conversation, INTERFACE_CONVERSATION, "Follow", "a{sv}", 0);
+        return r;
+}
+
+static Reader *followed(Reader *r, sd_bus_message *answer)
+{
         assert_return_code(sd_bus_message_read(answer, "tu", &r->epoch, &r->window), 0);
         return r;
+}
+
+Reader *reader_new(Harness *h, sd_bus *bus, const char *conversation)
+{
+        Reader *r = reader_make(h, bus, conversation);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = harness_call(
+                h, bus, conversation, INTERFACE_CONVERSATION, "Follow", "a{sv}", 0);
+
+        return followed(r, answer);
+}
+
+Reader *reader_new_from(Harness *h, sd_bus *bus, const char *conversation, uint64_t reply,
+        const uint64_t from[static _CHANNEL_MAX])
+{
+        Reader *r = reader_make(h, bus, conversation);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+
+        r->from_reply = reply;
+        for (Channel c = 0; c < _CHANNEL_MAX; c++)
+                r->from[c] = from[c];
+        answer = harness_call(h, bus, conversation, INTERFACE_CONVERSATION, "Follow", "a{sv}", 3,
+                "reply", "t", reply, "content", "t", from[CHANNEL_CONTENT], "reasoning", "t",
+                from[CHANNEL_REASONING]);
+        return followed(r, answer);
 }
 
 Reader *reader_free(Reader *r)

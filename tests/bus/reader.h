@@ -25,11 +25,15 @@ typedef struct Reader {
         Buffer text[_CHANNEL_MAX];
         unsigned n_deltas, n_ended;
         bool dropped;
-        char *reason; /* NULL while it lives */
+        char *reason;                            /* NULL while it lives */
+        uint64_t from_reply, from[_CHANNEL_MAX]; /* this one was asked for from these offsets */
 } Reader;
 
 /* Calls Follow without options. */
 Reader *reader_new(Harness *h, sd_bus *bus, const char *conversation);
+/* Follows this reply from these offsets; text is then what comes after them. */
+Reader *reader_new_from(Harness *h, sd_bus *bus, const char *conversation, uint64_t reply,
+        const uint64_t from[static _CHANNEL_MAX]);
 Reader *reader_free(Reader *r);
 DEFINE_CLEANUP(Reader *, reader_free)
 
