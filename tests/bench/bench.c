@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/bench/bench.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "tests/bus/process.h"
+
+#define PATH_LOG_CONTROL "/org/freedesktop/LogControl1"
+
+/* ---- samples ---- */
+
+void samples_add(Samples *s, double value)
+{
+        if (s->n == s->allocated) {
+                size_t more = MAX((size_t) 1024, s->allocated * 2);
+                double *grown;
+
+                assert_true(more <= SAMPLES_MAX * 2);
+                grown = realloc(s->value, more * sizeof *grown);
+                assert_non_null(grown);
+                s->value = grown;
+                s->allocated = more;
+        }
+        s->value[s->n++] = value;
+}
+
+void samples_done(Samples *s)
+{
+        s->value = mfree(s->value);
+        s->n = s->allocated = 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+        double x = *(const double *) a, y = *(const double *) b;
+
+        return (x > y) - (x < y);
+}
+
+/* Of sorted ones, by nearest rank. */
+static double samples_quantile(const Samples *s, unsigned percent)
+{
+        size_t rank = (s->n * percent + 99) / 100;
+
+        return s->value[MAX(rank, (size_t) 1) - 1];
+}
+
+void bench_print(const char *name, const char *unit, Samples *s, Samples *floor)
+{
+        double median, base;
+
+        assert_true(s->n > 0);
+        assert_true(floor->n > 0);
+        qsort(s->value, s->n, sizeof *s->value, compare);
+        qsort(floor->value, floor->n, sizeof *floor->value, compare);
+        median = samples_quantile(s, 50);
+        base = samples_quantile(floor, 50);
+        printf("{\"name\":\"%s\",\"unit\":\"%s\",\"n\":%zu,\"min\":%.3f,\"median\":%.3f,"
+               "\"p99\":%.3f,\"max\":%.3f,\"floor\":%.3f,\"ratio\":%.3f}\n",
+                name, unit, s->n, s->value[0], median, samples_quantile(s, 99), s->value[s->n - 1],
+                base, base > 0 ? median / base : 0);
+        (void) fflush(stdout);
+}
+
+/* ---- clocks ---- */
+
+double bench_now_us(void)
+{
+        struct timespec ts;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (double) ts.tv_sec * 1e6 + (double) ts.tv_nsec / 1e3;
+}
+
+double bench_cpu_ms(pid_t pid)
+{
+        struct timespec ts;
+        clockid_t clock;
+
+        assert_int_equal(clock_getcpuclockid(pid, &clock), 0);
+        assert_return_code(clock_gettime(clock, &ts), errno);
+        return (double) ts.tv_sec * 1e3 + (double) ts.tv_nsec / 1e6;
+}
+
+/* ---- the service ---- */
+
+Harness *bench_begin(void)
+{
+        void *state = NULL;
+
+        harness_require_bus();
+        assert_return_code(harness_setup(&state), 0);
+        return state;
+}
+
+void bench_start(Harness *h)
+{
+        _cleanup_connection_ sd_bus *bus = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+
+        harness_start(h);
+        bus = harness_connect(h, VIA_SESSION);
+        answer = harness_call(h, bus, PATH_LOG_CONTROL, "org.freedesktop.DBus.Properties", "Set",
+                "ssv", "org.freedesktop.LogControl1", "LogLevel", "s", "warning");
+}
+
+void bench_end(Harness *h)
+{
+        void *state = h;
+
+        if (h->service > 0)
+                assert_int_equal(harness_stop(h), 0);
+        (void) harness_teardown(&state);
+}
+
+/* ---- other processes ---- */
+
+pid_t bench_fork(bench_child_t run, void *userdata)
+{
+        int ready[2];
+        char byte;
+        pid_t pid;
+
+        assert_return_code(pipe(ready), errno);
+        pid = fork();
+        assert_return_code(pid, errno);
+        if (pid == 0) {
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                safe_close(ready[0]);
+                run(ready[1], userdata);
+                _exit(EXIT_SUCCESS);
+        }
+        safe_close(ready[1]);
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        safe_close(ready[0]);
+        return pid;
+}
+
+double bench_run_us(const char *const *arguments, const char *const *environment, int output)
+{
+        double before = bench_now_us();
+        int status;
+        pid_t pid;
+
+        assert_return_code(process_spawn(&(Spawn){ .arguments = arguments,
+                                                 .environment = environment,
+                                                 .output = output,
+                                                 .errors = -EBADF,
+                                                 .pass = -EBADF },
+                                   &pid),
+                0);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        before = bench_now_us() - before;
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+                fail_msg("%s failed: %d", arguments[0], status);
+        return before;
+}

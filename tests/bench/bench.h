@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the benchmarks share: samples, the line that is printed of them, and the floor's programs.
+ * Each number is measured beside its floor, the same work without Conductor, in the same run and
+ * turn about, so that a slow machine slows both. */
+
+#include "tests/bus/harness.h"
+
+typedef struct Samples {
+        double *value;
+        size_t n, allocated;
+} Samples;
+
+#define SAMPLES_MAX 1000000U
+
+void samples_add(Samples *s, double value);
+void samples_done(Samples *s);
+#define _cleanup_samples_ _cleanup_(samples_done)
+
+/* One JSON line; floor is the median of the floor's samples, ratio is median / floor. Sorts. */
+void bench_print(const char *name, const char *unit, Samples *s, Samples *floor);
+
+double bench_now_us(void);
+/* CPU time of another process so far. */
+double bench_cpu_ms(pid_t pid);
+
+/* A Harness whose service is not slowed by a debug log. */
+Harness *bench_begin(void);
+void bench_start(Harness *h);
+void bench_end(Harness *h);
+
+/* Forks; the child runs this and never returns. The caller ends it with process_end(). The child
+ * has to write a byte to ready; the function returns after it. */
+typedef void (*bench_child_t)(int ready, void *userdata);
+pid_t bench_fork(bench_child_t run, void *userdata);
+
+/* Runs a program to its end, its output to this descriptor or nowhere; the time it took. */
+double bench_run_us(const char *const *arguments, const char *const *environment, int output);
