@@ -131,6 +131,30 @@ static void request_refused(EngineReply *r)
         engine_reply_attempt_failed(r, &failure);
 }
 
+/* What the decoder still holds back came before the connection broke. An engine that had said why
+ * it stopped had said all: then only the formal end is missing. */
+static void request_broken(EngineReply *r, const Failure *broken)
+{
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        WireEnd end = { .reason = REASON_INCOMPLETE };
+
+        if (r->decoder) {
+                int k;
+
+                r->decoding = true;
+                k = wire_decoder_finish(r->decoder, &end, NULL);
+                r->decoding = false;
+                if (!r->ops)
+                        return;
+                if (k >= 0 && end.reason != REASON_INCOMPLETE) {
+                        engine_reply_finish(r, &end, NULL);
+                        return;
+                }
+        }
+        failure_copy(&failure, broken);
+        engine_reply_attempt_failed(r, &failure);
+}
+
 static void on_done(const HttpResult *result, void *userdata)
 {
         _cleanup_(engine_reply_unrefp) EngineReply *r = engine_reply_ref(ASSERT_PTR(userdata));
@@ -145,20 +169,9 @@ static void on_done(const HttpResult *result, void *userdata)
         else if (failure_is_set(&r->wire_failure)) {
                 failure_copy(&failure, &r->wire_failure);
                 engine_reply_attempt_failed(r, &failure);
-        } else if (failure_is_set(&result->failure)) {
-                /* What the decoder still holds back came before the failure. */
-                if (r->decoder) {
-                        WireEnd end = { 0 };
-
-                        r->decoding = true;
-                        (void) wire_decoder_finish(r->decoder, &end, NULL);
-                        r->decoding = false;
-                        if (!r->ops)
-                                return;
-                }
-                failure_copy(&failure, &result->failure);
-                engine_reply_attempt_failed(r, &failure);
-        } else
+        } else if (failure_is_set(&result->failure))
+                request_broken(r, &result->failure);
+        else
                 request_finish(r);
 }
 

@@ -68,9 +68,9 @@ static void send_answer(int fd, const char *status, const char *headers, const c
         "{\"message\":{\"content\":\"\"},\"done\":true,\"done_reason\":\"stop\"," \
         "\"prompt_eval_count\":7,\"eval_count\":2,\"eval_duration\":1000000000}\n"
 #define OPENAI_TEXT(t) "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" t "\"}}]}\n\n"
-#define OPENAI_END \
-        "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n" \
-        "data: [DONE]\n\n"
+#define OPENAI_STOP \
+        "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+#define OPENAI_END OPENAI_STOP "data: [DONE]\n\n"
 
 /* Closes with a reset instead of an orderly end. */
 static void reset(int fd)
@@ -175,6 +175,11 @@ static bool serve_chat(Server *s, int fd, const char *request, unsigned attempt)
                 send_text(fd,
                         "HTTP/1.1 200 OK\r\n" NDJSON
                         "Content-Length: 9999\r\n\r\n" OLLAMA_TEXT("Hello "));
+                return false;
+        } else if (asks_for(request, "unclean")) {
+                send_text(fd,
+                        "HTTP/1.1 200 OK\r\n" SSE
+                        "Content-Length: 9999\r\n\r\n" OPENAI_TEXT("Hello ") OPENAI_STOP);
                 return false;
         } else if (asks_for(request, "silent")) {
                 wait_for_close(s, fd);

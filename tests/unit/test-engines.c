@@ -41,6 +41,21 @@ static void test_openai(void **state)
         assert_true(q.outcome.context_estimated);
 }
 
+/* It said why it stopped, and broke the connection without the formal end. */
+static void test_unclean_close(void **state)
+{
+        _cleanup_question_ Question q = { 0 };
+        Fixture *f = *state;
+
+        f->configs[0].type = ENGINE_OPENAI;
+        fixture_start(f);
+        ask(f, &q, "one/unclean", "hi");
+        wait_end(f, &q);
+        assert_int_equal(q.outcome.reason, REASON_STOP);
+        assert_string_equal(buffer_text(&q.text), "Hello ");
+        assert_int_equal(q.outcome.attempts, 1);
+}
+
 static void test_builtin(void **state)
 {
         _cleanup_question_ Question q = { 0 };
@@ -400,6 +415,7 @@ int main(void)
         static const struct CMUnitTest tests[] = {
                 TEST(test_good),
                 TEST(test_openai),
+                TEST(test_unclean_close),
                 TEST(test_builtin),
                 TEST(test_lingering),
                 TEST(test_refused_connection),
