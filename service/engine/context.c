@@ -10,6 +10,7 @@ static uint64_t bytes_to_tokens(uint64_t bytes)
         return (bytes * 2 + 6) / 7;
 }
 
+/* What is neither text nor an image is sent to no engine. */
 static uint64_t message_estimate(const PromptMessage *m)
 {
         uint64_t tokens = MESSAGE_TOKENS + bytes_to_tokens(m->size);
@@ -17,7 +18,7 @@ static uint64_t message_estimate(const PromptMessage *m)
         for (size_t i = 0; i < m->n_attachments; i++)
                 if (startswith(strempty(m->attachments[i].type), "image/"))
                         tokens += IMAGE_TOKENS;
-                else
+                else if (startswith(strempty(m->attachments[i].type), "text/"))
                         tokens += bytes_to_tokens(m->attachments[i].size);
         return tokens;
 }

@@ -31,6 +31,7 @@ static void test_estimate(void **state)
         PromptAttachment attachments[] = {
                 { .type = (char *) "image/png", .size = MIB(1) },
                 { .type = (char *) "text/plain", .size = 700 },
+                { .type = (char *) "application/octet-stream", .size = MIB(32) },
         };
         PromptMessage m[4];
         Prompt p = prompt(m, "uauu");
@@ -40,7 +41,7 @@ static void test_estimate(void **state)
         p.system = text;
         assert_int_equal(context_estimate(&p, 3), 2 * MESSAGE);
         m[3].attachments = attachments;
-        m[3].n_attachments = 2;
+        m[3].n_attachments = ELEMENTSOF(attachments);
         assert_int_equal(context_estimate(&p, 3), 2 * MESSAGE + 768 + 200);
 }
 
