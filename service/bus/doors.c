@@ -19,6 +19,9 @@ void doors_schedule_reap(Doors *d)
 {
         int r;
 
+        /* What is left goes with the doors themselves. */
+        if (sd_event_get_state(d->event) == SD_EVENT_FINISHED)
+                return;
         r = sd_event_source_set_enabled(d->reap, SD_EVENT_ONESHOT);
         if (r < 0)
                 log_warning_errno(r, "Cannot schedule a clean-up of connections, ignoring: %m");
