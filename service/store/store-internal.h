@@ -119,6 +119,7 @@ void store_deliver_done(StoreRequest *r, const Failure *failure);
 /* ---- on the thread (store-thread.c) ---- */
 
 void store_thread_run(void *request);
+bool store_thread_settled(void *store);
 void store_thread_end(void *store);
 void store_thread_after(void *store);
 

@@ -120,6 +120,14 @@ void store_thread_run(void *request)
         r->damaged = t->db && store_db_is_damaged(t->db);
 }
 
+/* Nothing waits for a commit: what was read before the first write need not either. */
+bool store_thread_settled(void *store)
+{
+        const StoreThread *t = &((const Store *) ASSERT_PTR(store))->thread;
+
+        return !t->first && (!t->db || !store_db_in_transaction(t->db));
+}
+
 void store_thread_end(void *store)
 {
         Store *s = ASSERT_PTR(store);

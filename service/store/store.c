@@ -204,6 +204,7 @@ int store_open(Store **ret, sd_event *event, const char *path, store_opened_t op
 
         r = worker_new(&s->worker, event, "store",
                 &(WorkerBatch){
+                        .settled = store_thread_settled,
                         .end = store_thread_end,
                         .after = store_thread_after,
                         .userdata = s,

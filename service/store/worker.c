@@ -81,6 +81,31 @@ static bool worker_wait(Worker *w, ItemList *ret)
         return ret->first;
 }
 
+static void worker_send(Worker *w, const ItemList *list)
+{
+        worker_lock(w);
+        item_list_append(&w->finished, list);
+        worker_unlock(w);
+        /* Fails only when the counter is full, and then the loop is awake already. */
+        (void) eventfd_write(w->fd, 1);
+}
+
+/* What is left in the batch then waits for its end. */
+static void worker_run_batch(Worker *w, ItemList *batch)
+{
+        for (Item *i = batch->first, *next; i; i = next) {
+                ItemList sent = { batch->first, i };
+
+                next = i->next;
+                i->job.run(i->job.data);
+                if (!next || !w->batch.settled || !w->batch.settled(w->batch.userdata))
+                        continue;
+                i->next = NULL;
+                batch->first = next;
+                worker_send(w, &sent);
+        }
+}
+
 static void *worker_main(void *userdata)
 {
         Worker *w = ASSERT_PTR(userdata);
@@ -89,17 +114,10 @@ static void *worker_main(void *userdata)
         (void) pthread_setname_np(pthread_self(), w->name);
 
         while (worker_wait(w, &batch)) {
-                for (Item *i = batch.first; i; i = i->next)
-                        i->job.run(i->job.data);
+                worker_run_batch(w, &batch);
                 if (w->batch.end)
                         w->batch.end(w->batch.userdata);
-
-                worker_lock(w);
-                item_list_append(&w->finished, &batch);
-                worker_unlock(w);
-                /* Fails only when the counter is full, and then the loop is awake already. */
-                (void) eventfd_write(w->fd, 1);
-
+                worker_send(w, &batch);
                 if (w->batch.after)
                         w->batch.after(w->batch.userdata);
         }

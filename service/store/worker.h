@@ -23,6 +23,9 @@ typedef struct WorkerJob {
 
 /* Around all jobs that wait when the thread wakes up (group commit). Optional; on the thread. */
 typedef struct WorkerBatch {
+        /* After each job but the last; optional: true when nothing that ran needs the batch's end,
+         * so that its completions go to the loop at once. */
+        bool (*settled)(void *userdata);
         void (*end)(void *userdata);   /* before their completions go to the loop */
         void (*after)(void *userdata); /* when they are on their way: for what nobody waits for */
         void *userdata;

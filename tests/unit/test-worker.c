@@ -2,6 +2,7 @@
 #include "service/store/worker.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,8 +19,11 @@ typedef struct Log {
         unsigned run[JOBS], n_run;
         unsigned done[JOBS], n_done, n_discarded;
         unsigned n_ended, n_after;
-        unsigned run_when_ended; /* jobs that had run at the last batch's end */
-        unsigned refill;         /* jobs still to be submitted from completions */
+        _Atomic unsigned run_when_ended; /* jobs that had run at the last batch's end */
+        unsigned n_settled;              /* so many of the first jobs need no end of their batch */
+        bool gated;                      /* a batch's end is told, and waits to be let go */
+        sem_t at_end, go;
+        unsigned refill; /* jobs still to be submitted from completions */
         bool elsewhere, signals_blocked;
 } Log;
 
@@ -66,10 +70,24 @@ static void on_discard(void *data)
         free(job);
 }
 
+static bool on_settled(void *userdata)
+{
+        Log *log = userdata;
+
+        if (log->n_run > log->n_settled)
+                return false;
+        log->run_when_ended = log->n_run;
+        return true;
+}
+
 static void on_end(void *userdata)
 {
         Log *log = userdata;
 
+        if (log->gated) {
+                (void) sem_post(&log->at_end);
+                (void) sem_wait(&log->go);
+        }
         log->n_ended++;
         log->run_when_ended = log->n_run;
 }
@@ -98,9 +116,11 @@ static int setup(void **state)
         assert_non_null(log);
         log->loop = pthread_self();
         log->gate = (pthread_mutex_t) PTHREAD_MUTEX_INITIALIZER;
+        assert_return_code(sem_init(&log->at_end, 0, 0), 0);
+        assert_return_code(sem_init(&log->go, 0, 0), 0);
         assert_return_code(sd_event_new(&log->event), 0);
         assert_return_code(worker_new(&log->worker, log->event, "test",
-                                   &(WorkerBatch){ on_end, on_after, log }),
+                                   &(WorkerBatch){ on_settled, on_end, on_after, log }),
                 0);
         *state = log;
         return 0;
@@ -113,6 +133,8 @@ static int teardown(void **state)
         worker_free(log->worker);
         sd_event_unref(log->event);
         (void) pthread_mutex_destroy(&log->gate);
+        (void) sem_destroy(&log->at_end);
+        (void) sem_destroy(&log->go);
         free(log);
         return 0;
 }
@@ -146,6 +168,27 @@ static void test_order(void **state)
         log->worker = worker_free(log->worker);
         assert_in_range(log->n_ended, 1, 2);
         assert_int_equal(log->n_after, log->n_ended);
+}
+
+/* The first are delivered while the end of their batch is still kept from happening. */
+static void test_settled(void **state)
+{
+        Log *log = *state;
+
+        log->n_settled = 4;
+        log->gated = true;
+        submit(log, 0);
+        (void) sem_wait(&log->at_end);
+        for (unsigned i = 1; i < 10; i++)
+                submit(log, i);
+        (void) sem_post(&log->go);
+        run_until(log, 4);
+        (void) sem_wait(&log->at_end);
+        assert_int_equal(log->n_done, 4);
+        (void) sem_post(&log->go);
+        run_until(log, 10);
+        for (unsigned i = 0; i < 10; i++)
+                assert_int_equal(log->done[i], i);
 }
 
 static void test_submit_from_completion(void **state)
@@ -191,6 +234,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_order, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_settled, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_submit_from_completion, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_freed_first, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_unused, setup, teardown),
