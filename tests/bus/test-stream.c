@@ -15,7 +15,7 @@
 
 /* Followers in the one process that is stopped. Were a follower sent more than its window, the
  * service or the bus would hold this many times the whole reply. */
-#define STOPPED_FOLLOWERS 8U
+#define STOPPED_FOLLOWERS 24U
 
 #define LONG_TOKENS   30000U
 #define LONG_SIZE     100U
@@ -27,7 +27,7 @@
 
 static char *read_all(int fd, size_t *ret_size)
 {
-        _cleanup_buffer_ Buffer b = BUFFER_INIT(MIB(64));
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(MIB(128));
         char *text, *place;
         ssize_t n;
 
@@ -195,7 +195,7 @@ static void check_stopped(Harness *h, Via via)
         follower_check(&follower, thought, said);
 }
 
-/* Eight followers sleep through a long reply: another reads all of it meanwhile, the service does
+/* Many followers sleep through a long reply: another reads all of it meanwhile, the service does
  * not grow by what they leave, and awake they catch up. */
 static void test_stopped_follower(void **state)
 {
