@@ -53,6 +53,9 @@ static void prepare_process(void)
 
         /* The store's thread would get a heap of its own, of which little is ever given back. */
         (void) mallopt(M_ARENA_MAX, 1);
+        /* Set, they stay: else each long reply that is freed raises them, and memory is kept. */
+        (void) mallopt(M_MMAP_THRESHOLD, KIB(128));
+        (void) mallopt(M_TRIM_THRESHOLD, KIB(128));
 
         if (getrlimit(RLIMIT_NOFILE, &files) >= 0 && files.rlim_cur < DESCRIPTORS_WANTED) {
                 files.rlim_cur = MIN(files.rlim_max, (rlim_t) DESCRIPTORS_WANTED);
