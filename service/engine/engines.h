@@ -120,7 +120,7 @@ typedef struct EngineInfo {
         EngineState state;
         const char *last_error; /* "" = none */
         unsigned live, waiting;
-        bool found; /* at its usual place, not from a file: its absence is no error */
+        bool found;             /* at its usual place, not from a file: its absence is no error */
         const char *key_source; /* "", "file", "credential", "environment" */
         usec_t probed;          /* CLOCK_MONOTONIC, 0 = never */
 } EngineInfo;
