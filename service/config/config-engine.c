@@ -7,7 +7,6 @@
 
 #define ENGINE_NAME_MAX 64
 #define MODEL_NAME_MAX  256
-#define UNIT_NAME_MAX   255
 
 #define CONNECT_TIMEOUT           (10 * USEC_PER_SEC)
 #define FIRST_BYTE_TIMEOUT_REMOTE (600 * USEC_PER_SEC)
@@ -50,8 +49,8 @@ const char *engine_type_default_url(EngineType t)
 int engine_config_init(
         EngineConfig *e, const char *name, EngineType type, const char *url, const char *source)
 {
-        char **const empty[] = { &e->keep_alive, &e->unit, &e->key_credential, &e->key_secret,
-                &e->key_file, &e->key_environment, &e->ca_file, &e->proxy };
+        char **const empty[] = { &e->keep_alive, &e->key_credential, &e->key_secret, &e->key_file,
+                &e->key_environment, &e->ca_file, &e->proxy };
         int r;
 
         *e = (EngineConfig){ .type = type, .max_concurrent = CONCURRENT_UNSET };
@@ -80,7 +79,6 @@ void engine_config_done(EngineConfig *e)
         free(e->name);
         free(e->url);
         free(e->keep_alive);
-        free(e->unit);
         free(e->key_credential);
         free(e->key_secret);
         free(e->key_file);
@@ -169,25 +167,6 @@ static int read_concurrent(const char *value, void *field)
                 return -EINVAL;
         *(unsigned *) field = (unsigned) n;
         return 0;
-}
-
-static int read_unit(const char *value, void *field)
-{
-        static const char *const suffixes[] = { ".service", ".socket", ".target" };
-        size_t n = strlen(value);
-        bool suffix_known = n == 0;
-
-        if (n > UNIT_NAME_MAX ||
-                value[strspn(value,
-                        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                        "0123456789:_.\\@-")])
-                return -EINVAL;
-        for (size_t i = 0; i < ELEMENTSOF(suffixes); i++) {
-                size_t m = strlen(suffixes[i]);
-
-                suffix_known = suffix_known || (n > m && streq(value + n - m, suffixes[i]));
-        }
-        return suffix_known ? free_and_strdup(field, value) : -EINVAL;
 }
 
 static int read_environment(const char *value, void *field)
@@ -290,7 +269,6 @@ static const ConfigSetting engine_settings[] = {
                 "a time over 0 such as 10min, or infinity"),
         ENGINE("StallTimeoutSec", config_read_timeout, stall_timeout,
                 "a time over 0 such as 5min, or infinity"),
-        ENGINE("Unit", read_unit, unit, "the name of a unit such as ollama.service"),
         ENGINE("KeyCredential", config_read_string, key_credential, "the name of a credential"),
         ENGINE("KeySecret", config_read_string, key_secret, "attributes of a secret"),
         ENGINE("KeyFile", config_read_path, key_file, "the absolute path of a file"),

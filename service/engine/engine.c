@@ -40,7 +40,6 @@ static const size_t config_strings[] = {
         offsetof(EngineConfig, name),
         offsetof(EngineConfig, url),
         offsetof(EngineConfig, keep_alive),
-        offsetof(EngineConfig, unit),
         offsetof(EngineConfig, key_credential),
         offsetof(EngineConfig, key_secret),
         offsetof(EngineConfig, key_file),
