@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "service/store/store-db-internal.h"
 
-#define MESSAGE_COLUMNS "id, parent, role, reason, live, created, metadata, content, reasoning"
+#define MESSAGE_COLUMNS \
+        "id, parent, role, reason, live, created, metadata, content, reasoning," \
+        " EXISTS (SELECT 1 FROM attachments WHERE message = messages.id)"
 
 int store_db_find_token(StoreDb *db, uint64_t number, const char *token, uint64_t *ret_user,
         uint64_t *ret_reply, Failure *failure)
@@ -129,14 +131,31 @@ static int read_message(
                 if (r < 0)
                         return r;
         }
-        return read_attachments(d, m, what, failure);
+        return statement_u64(stmt, 9) ? read_attachments(d, m, what, failure) : 0;
 }
+
+#define MESSAGES_LEAST ((size_t) 8)
 
 typedef struct Page {
         StoreMessages *messages;
-        size_t allocated;
+        size_t n; /* that this read added */
         size_t bytes;
 } Page;
+
+/* Makes room for one more: there is room for eight, and for each power of two above. */
+static int messages_grow(StoreMessages *m, Failure *failure)
+{
+        size_t n = m->n_messages;
+        StoreMessage *more;
+
+        if (n > 0 && (n < MESSAGES_LEAST || (n & (n - 1)) != 0))
+                return 0;
+        more = reallocarray(m->messages, MAX(2 * n, MESSAGES_LEAST), sizeof *more);
+        if (!more)
+                return failure_set_errno(failure, -ENOMEM, "Reading messages");
+        m->messages = more;
+        return 0;
+}
 
 /* Returns 0 when the message would be over the page's bytes: it is not in the page then. */
 static int page_add(Page *page, Database *d, sqlite3_stmt *stmt, size_t max_bytes, StoreDbRead what,
@@ -148,20 +167,14 @@ static int page_add(Page *page, Database *d, sqlite3_stmt *stmt, size_t max_byte
         StoreMessage *message;
         int r;
 
-        if (m->n_messages > 0 && (page->bytes > max_bytes || size > max_bytes - page->bytes))
+        if (page->n > 0 && (page->bytes > max_bytes || size > max_bytes - page->bytes))
                 return 0;
         page->bytes += size;
+        page->n++;
 
-        if (m->n_messages == page->allocated) {
-                StoreMessage *more;
-                size_t allocated = MAX(page->allocated * 2, (size_t) 8);
-
-                more = reallocarray(m->messages, allocated, sizeof *more);
-                if (!more)
-                        return failure_set_errno(failure, -ENOMEM, "Reading messages");
-                m->messages = more;
-                page->allocated = allocated;
-        }
+        r = messages_grow(m, failure);
+        if (r < 0)
+                return r;
         /* Counted first: a half-read one is freed with the others. */
         message = &m->messages[m->n_messages++];
         r = read_message(d, stmt, what, message, failure);
@@ -173,7 +186,7 @@ static int page_add(Page *page, Database *d, sqlite3_stmt *stmt, size_t max_byte
         return 1;
 }
 
-static void reverse(StoreMessages *m)
+void store_messages_reverse(StoreMessages *m)
 {
         for (size_t i = 0, j = m->n_messages; i + 1 < j; i++) {
                 StoreMessage swap = m->messages[i];
@@ -183,20 +196,20 @@ static void reverse(StoreMessages *m)
         }
 }
 
-static int climb(Database *d, uint64_t number, uint64_t id, uint32_t limit, size_t max_bytes,
+static int climb(Database *d, uint64_t number, uint64_t *id, uint32_t limit, size_t max_bytes,
         StoreDbRead what, StoreMessages *messages, Failure *failure)
 {
         Page page = { .messages = messages };
         int r;
 
-        while (id != 0 && messages->n_messages < limit) {
+        while (*id != 0 && page.n < limit) {
                 _cleanup_statement_ sqlite3_stmt *stmt = NULL;
                 uint64_t parent;
 
                 r = database_query(d, &stmt, failure,
                         "SELECT " MESSAGE_COLUMNS " FROM messages"
                         " WHERE id = ?1 AND conversation = ?2",
-                        "uu", id, number);
+                        "uu", *id, number);
                 if (r < 0)
                         return r;
                 r = database_step(d, stmt, failure);
@@ -205,45 +218,46 @@ static int climb(Database *d, uint64_t number, uint64_t id, uint32_t limit, size
                 if (r == 0) {
                         if (messages->n_messages == 0)
                                 return failure_set(failure, FAILURE_NO_SUCH_MESSAGE, NULL);
-                        break;
+                        *id = 0;
+                        return 0;
                 }
                 /* Older than its child, always: in a file that somebody changed too, this ends. */
                 parent = statement_u64(stmt, 1);
-                parent = parent < id ? parent : 0;
+                parent = parent < *id ? parent : 0;
 
                 r = page_add(&page, d, stmt, max_bytes, what, failure);
-                if (r < 0)
+                if (r <= 0)
                         return r;
-                if (r == 0)
-                        break;
-                id = parent;
+                *id = parent;
         }
-        reverse(messages);
         return 0;
 }
 
-int store_db_get_branch(StoreDb *db, uint64_t number, uint64_t id, uint32_t limit, size_t max_bytes,
-        StoreDbRead what, StoreMessages **ret, Failure *failure)
+int store_db_climb(StoreDb *db, uint64_t number, uint64_t *id, uint32_t limit, size_t max_bytes,
+        StoreDbRead what, StoreMessages *messages, Failure *failure)
 {
-        _cleanup_(store_messages_freep) StoreMessages *messages = NULL;
         Database *d;
         int r;
 
         r = store_db_of(db, number, &d, failure);
         if (r < 0)
                 return r;
+        return climb(d, number, id, limit, max_bytes, what, messages, failure);
+}
+
+int store_db_get_branch(StoreDb *db, uint64_t number, uint64_t id, uint32_t limit, size_t max_bytes,
+        StoreDbRead what, StoreMessages **ret, Failure *failure)
+{
+        _cleanup_(store_messages_freep) StoreMessages *messages = NULL;
+        int r;
+
         messages = calloc(1, sizeof *messages);
         if (!messages)
                 return failure_set_errno(failure, -ENOMEM, "Reading messages");
-
-        r = climb(d, number, id, limit, max_bytes, what, messages, failure);
+        r = store_db_climb(db, number, &id, limit, max_bytes, what, messages, failure);
         if (r < 0)
                 return r;
-        if (what & STORE_DB_SYSTEM) {
-                r = store_db_get_system(db, number, &messages->system, failure);
-                if (r < 0)
-                        return r;
-        }
+        store_messages_reverse(messages);
 
         *ret = TAKE_PTR(messages);
         return 0;

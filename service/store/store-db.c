@@ -477,6 +477,19 @@ void store_db_checkpoint(StoreDb *db)
         db->disk.log_pages = 0;
 }
 
+void store_db_look(StoreDb *db)
+{
+        /* Without it each statement looks for itself: slower, not wrong. */
+        if (db->disk.sqlite)
+                (void) database_run(&db->disk, NULL, "BEGIN", "");
+}
+
+void store_db_look_end(StoreDb *db)
+{
+        if (store_db_in_transaction(db))
+                (void) store_db_commit(db, NULL);
+}
+
 bool store_db_is_damaged(const StoreDb *db)
 {
         return db->disk.damaged;

@@ -44,6 +44,11 @@ int store_db_savepoint_end(StoreDb *db, uint64_t number, bool failed, Failure *f
 bool store_db_in_transaction(const StoreDb *db);
 int store_db_commit(StoreDb *db, Failure *failure);
 
+/* Around a read that is in no transaction: its statements share one look at the database, which
+ * locks and unlocks the log once and not with each of them. */
+void store_db_look(StoreDb *db);
+void store_db_look_end(StoreDb *db);
+
 /* Copies the log into the database when it has grown; when nobody waits. */
 void store_db_checkpoint(StoreDb *db);
 
@@ -81,11 +86,15 @@ int store_db_find_token(StoreDb *db, uint64_t number, const char *token, uint64_
         uint64_t *ret_reply, Failure *failure);
 
 typedef enum StoreDbRead {
-        STORE_DB_SYSTEM = 1 << 0,      /* the system prompt too */
-        STORE_DB_ATTACHMENTS = 1 << 1, /* the attachments' data too */
+        STORE_DB_ATTACHMENTS = 1 << 0, /* the attachments' data too */
 } StoreDbRead;
 
-/* The branch that ends at id. */
+/* The branch that ends at *id, upwards: appends at most limit messages, newest first, and what fits
+ * into max_bytes. *id is then where it goes on, 0 at its root. */
+int store_db_climb(StoreDb *db, uint64_t number, uint64_t *id, uint32_t limit, size_t max_bytes,
+        StoreDbRead what, StoreMessages *messages, Failure *failure);
+void store_messages_reverse(StoreMessages *m);
+/* A page of it, oldest first. */
 int store_db_get_branch(StoreDb *db, uint64_t number, uint64_t id, uint32_t limit, size_t max_bytes,
         StoreDbRead what, StoreMessages **ret, Failure *failure);
 int store_db_get_all(StoreDb *db, uint64_t number, uint64_t after, uint32_t limit, size_t max_bytes,

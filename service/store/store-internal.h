@@ -59,6 +59,7 @@ struct StoreRequest {
         Failure failure;
         bool damaged;
         bool more;
+        uint64_t cursor; /* where a branch that is read in steps goes on */
         StoreMessages *page;
         StoreText part;
         uint64_t *ids;

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "service/store/store-internal.h"
 
+/* A branch is read in steps. The first is small, for it stands before the question's own write: a
+ * short conversation's request leaves for the engine beside that write, and no conversation's
+ * length delays it. */
+#define FIRST_MESSAGES 32U
+#define FIRST_BYTES    KIB(64)
+#define STEP_MESSAGES  512U
+#define STEP_BYTES     MIB(1)
+
 static int read_new(StoreRequest **ret, Store *s, uint64_t number,
         int (*run)(StoreRequest *r, StoreDb *db, Failure *failure),
         void (*deliver)(StoreRequest *r, const Failure *failure), void *userdata)
@@ -51,6 +59,42 @@ static int run_get_branch(StoreRequest *r, StoreDb *db, Failure *failure)
                 db, r->number, r->id, r->limit, r->size, r->flags, &r->page, failure);
 }
 
+static int run_get_context(StoreRequest *r, StoreDb *db, Failure *failure)
+{
+        bool first = !r->page;
+        int error;
+
+        if (first) {
+                r->page = calloc(1, sizeof *r->page);
+                if (!r->page)
+                        return failure_set_errno(failure, -ENOMEM, "Reading messages");
+                r->cursor = r->id;
+        }
+        error = store_db_climb(db, r->number, &r->cursor, first ? FIRST_MESSAGES : STEP_MESSAGES,
+                first ? FIRST_BYTES : STEP_BYTES, STORE_DB_ATTACHMENTS, r->page, failure);
+        if (error < 0)
+                return error;
+        r->more = r->cursor != 0;
+        if (r->more)
+                return 0;
+        store_messages_reverse(r->page);
+        return store_db_get_system(db, r->number, &r->page->system, failure);
+}
+
+/* Upwards a branch never changes: between two steps others have their turn. */
+static bool context_again(StoreRequest *r)
+{
+        int error;
+
+        if (!r->more || r->dropped || failure_is_set(&r->failure))
+                return false;
+        r->more = false;
+        error = store_request_resubmit(r);
+        if (error < 0)
+                (void) failure_set_errno(&r->failure, error, "Reading messages");
+        return error >= 0;
+}
+
 static int run_get_all(StoreRequest *r, StoreDb *db, Failure *failure)
 {
         return store_db_get_all(db, r->number, r->id, r->limit, r->size, &r->page, failure);
@@ -89,8 +133,16 @@ int store_get_page(Store *s, uint64_t number, uint64_t id, uint32_t limit, size_
 int store_get_context(Store *s, uint64_t number, uint64_t id, store_messages_done_t done,
         void *userdata, StoreSlot **ret_slot)
 {
-        return read_messages(s, number, id, UINT32_MAX, SIZE_MAX,
-                STORE_DB_SYSTEM | STORE_DB_ATTACHMENTS, run_get_branch, done, userdata, ret_slot);
+        StoreRequest *request;
+        int r;
+
+        r = read_new(&request, s, number, run_get_context, deliver_messages, userdata);
+        if (r < 0)
+                return r;
+        request->callback.messages = done;
+        request->id = id;
+        request->again = context_again;
+        return store_request_submit(request, ret_slot);
 }
 
 int store_get_message(Store *s, uint64_t number, uint64_t id, store_messages_done_t done,

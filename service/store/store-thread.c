@@ -17,6 +17,7 @@ static void clear_results(StoreRequest *r)
         r->hits = NULL;
         r->n_hits = 0;
         r->string = mfree(r->string);
+        r->cursor = 0;
         r->more = false;
 }
 
@@ -90,9 +91,15 @@ static void run_write(StoreRequest *r, StoreThread *t)
 
 static void run_read(StoreRequest *r, StoreThread *t)
 {
+        if (store_db_in_transaction(t->db)) {
+                (void) request_call(r, t);
+                if (store_db_in_transaction(t->db))
+                        group_add(t, r);
+                return;
+        }
+        store_db_look(t->db);
         (void) request_call(r, t);
-        if (store_db_in_transaction(t->db))
-                group_add(t, r);
+        store_db_look_end(t->db);
 }
 
 void store_thread_run(void *request)

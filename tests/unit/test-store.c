@@ -310,6 +310,102 @@ static void test_attachments(void **state)
         assert_int_equal(do_add_all(f, n, &m, 1, m.id, NULL), FAILURE_INVALID_ARGUMENT);
 }
 
+#define LONG_BRANCH 1100U /* more than one step of reading it */
+
+typedef struct Turns {
+        unsigned n;
+        unsigned written, read; /* the turn in which each ended */
+        StoreMessages *context;
+} Turns;
+
+static void on_turn_written(const Failure *failure, void *userdata)
+{
+        Turns *t = userdata;
+
+        assert_null(failure);
+        t->written = ++t->n;
+}
+
+static void on_turn_context(const Failure *failure, StoreMessages *messages, void *userdata)
+{
+        Turns *t = userdata;
+
+        assert_null(failure);
+        t->read = ++t->n;
+        t->context = messages;
+}
+
+/* However long the branch is, a write that was asked for after it does not wait until it is read;
+ * and a short one is read before it. */
+static void test_context_in_steps(void **state)
+{
+        static const struct {
+                unsigned messages;
+                bool write_first;
+        } cases[] = { { 1, false }, { 32, false }, { 33, true }, { LONG_BRANCH, true } };
+        Fixture *f = *state;
+        uint64_t n = make_conversation(f, ""), parent = 0, ids[LONG_BRANCH];
+
+        assert_int_equal(({
+                Call call = CALL(f);
+                call_wait(&call,
+                        store_set_system(f->store, n, "Be brief.", on_call_done, &call, NULL));
+        }),
+                FAILURE_NONE);
+        for (unsigned i = 0; i < LONG_BRANCH; i++)
+                parent = ids[i] = add_message(f, n, parent, i % 2, i % 2 ? "answer" : "question");
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                unsigned messages = cases[i].messages;
+                Turns t = { 0 };
+
+                assert_return_code(store_get_context(f->store, n, ids[messages - 1],
+                                           on_turn_context, &t, NULL),
+                        0);
+                assert_return_code(
+                        store_set_setting(f->store, "key", "value", on_turn_written, &t, NULL), 0);
+                while (t.n < 2)
+                        assert_return_code(sd_event_run(f->event, UINT64_MAX), errno);
+
+                assert_int_equal(t.written < t.read, cases[i].write_first);
+                assert_int_equal(t.context->n_messages, messages);
+                assert_string_equal(t.context->system, "Be brief.");
+                for (unsigned k = 0; k < messages; k++)
+                        assert_int_equal(t.context->messages[k].id, ids[k]);
+                store_messages_free(t.context);
+        }
+}
+
+/* A message larger than a step is a step, and nobody who went away is waited for. */
+static void test_context_of_large_messages(void **state)
+{
+        Fixture *f = *state;
+        uint64_t n = make_conversation(f, ""), parent = 0;
+        char *large = malloc(MIB(1) + 2);
+        StoreSlot *slot;
+        Call call;
+
+        memset(large, 'x', MIB(1) + 1);
+        large[MIB(1) + 1] = 0;
+        for (unsigned i = 0; i < 4; i++)
+                parent = add_message(f, n, parent, ROLE_USER, i % 2 ? large : "small");
+        call = CALL(f);
+        assert_int_equal(
+                call_wait(&call,
+                        store_get_context(f->store, n, parent, on_call_messages, &call, NULL)),
+                FAILURE_NONE);
+        assert_int_equal(f->messages->n_messages, 4);
+        assert_string_equal(f->messages->messages[1].content, large);
+        assert_string_equal(f->messages->messages[2].content, "small");
+
+        assert_return_code(
+                store_get_context(f->store, n, parent, on_call_messages, &call, &slot), 0);
+        store_slot_free(slot);
+        while (store_pending(f->store) > 0)
+                assert_return_code(sd_event_run(f->event, UINT64_MAX), errno);
+        free(large);
+}
+
 static void test_all_pages(void **state)
 {
         Fixture *f = *state;
@@ -698,6 +794,10 @@ int main(void)
                         test_settings_and_prompts, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_branches, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_attachments, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_context_in_steps, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_context_of_large_messages, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_all_pages, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_tokens, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_old_tokens, fixture_setup, fixture_teardown),
