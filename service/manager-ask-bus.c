@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "common/names.h"
+#include "service/bus/append.h"
 #include "service/bus/error.h"
 #include "service/bus/options.h"
 #include "service/conversation/conversation-face.h"
@@ -48,6 +49,10 @@ static void fail(Asking *a, const Failure *failure)
 static int build_answer(Asking *a, Reply *reply, const ReplyInfo *info, sd_bus_message **ret)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        const BusEntry which[] = {
+                { "conversation", 's', .s = conversation_path(reply_conversation(reply)) },
+                { "reply", 't', .t = reply_id(reply) },
+        };
         const char *text;
         size_t size;
         int r;
@@ -63,10 +68,7 @@ static int build_answer(Asking *a, Reply *reply, const ReplyInfo *info, sd_bus_m
         r = sd_bus_message_open_container(m, 'a', "{sv}");
         if (r < 0)
                 return r;
-        r = bus_append_string(m, "conversation", conversation_path(reply_conversation(reply)));
-        if (r < 0)
-                return r;
-        r = bus_append_u64(m, "reply", reply_id(reply));
+        r = bus_append_entries(m, which, ELEMENTSOF(which));
         if (r < 0)
                 return r;
         r = conversation_append_reply_info(m, info);

@@ -4,6 +4,7 @@
 
 #include "common/names.h"
 #include "common/utf8.h"
+#include "service/bus/append.h"
 #include "service/bus/error.h"
 #include "service/bus/options.h"
 #include "service/manager-bus.h"
@@ -13,58 +14,27 @@
 
 /* ---- conversations ---- */
 
-static int append_conversation_details(sd_bus_message *m, Conversation *c)
-{
-        int r;
-
-        r = bus_append_string(m, "state", conversation_state(c));
-        if (r < 0)
-                return r;
-        r = bus_append_u64(m, "messages", conversation_messages(c));
-        if (r < 0)
-                return r;
-        r = bus_append_u64(m, "unread", conversation_unread(c));
-        if (r < 0)
-                return r;
-        r = bus_append_u64(m, "head", conversation_head(c));
-        if (r < 0)
-                return r;
-        if (conversation_archived(c)) {
-                r = bus_append_bool(m, "archived", true);
-                if (r < 0)
-                        return r;
-        }
-        if (conversation_private(c)) {
-                r = bus_append_bool(m, "private", true);
-                if (r < 0)
-                        return r;
-        }
-        if (conversation_deleted(c) > 0)
-                return bus_append_u64(m, "deleted", conversation_deleted(c));
-        return 0;
-}
-
 int manager_append_conversation(sd_bus_message *m, Conversation *c)
 {
+        const BusEntry details[] = {
+                { "state", 's', .s = conversation_state(c) },
+                { "messages", 't', .t = conversation_messages(c) },
+                { "unread", 't', .t = conversation_unread(c) },
+                { "head", 't', .t = conversation_head(c) },
+                { "archived", 'b', .optional = true, .b = conversation_archived(c) },
+                { "private", 'b', .optional = true, .b = conversation_private(c) },
+                { "deleted", 't', .optional = true, .t = conversation_deleted(c) },
+        };
         int r;
 
-        r = sd_bus_message_open_container(m, 'r', "osstta{sv}");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(m, "osstt", conversation_path(c), conversation_title(c),
+        r = bus_open_row(m, "osstt", conversation_path(c), conversation_title(c),
                 conversation_model(c), conversation_created(c), conversation_modified(c));
         if (r < 0)
                 return r;
-        r = sd_bus_message_open_container(m, 'a', "{sv}");
+        r = bus_append_entries(m, details, ELEMENTSOF(details));
         if (r < 0)
                 return r;
-        r = append_conversation_details(m, c);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_close_container(m);
-        if (r < 0)
-                return r;
-        return sd_bus_message_close_container(m);
+        return bus_close_containers(m, 2);
 }
 
 typedef struct ListOptions {
@@ -108,10 +78,7 @@ int manager_method_list_conversations(sd_bus_message *m, void *userdata, sd_bus_
                         return r;
         }
 
-        r = sd_bus_message_new_method_return(m, &reply);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_open_container(reply, 'a', "(osstta{sv})");
+        r = bus_open_answer(m, "(osstta{sv})", &reply);
         if (r < 0)
                 return r;
         for (uint32_t n = 0; n < o.limit;) {
@@ -145,26 +112,18 @@ static int append_hit(sd_bus_message *m, Manager *manager, const StoreHit *hit)
 
         if (!c) /* purged while the search ran */
                 return 0;
-        r = sd_bus_message_open_container(m, 'r', "otssa{sv}");
+        r = bus_open_row(m, "otss", conversation_path(c), hit->message, role_to_string(hit->role),
+                hit->snippet);
         if (r < 0)
                 return r;
-        r = sd_bus_message_append(m, "otss", conversation_path(c), hit->message,
-                role_to_string(hit->role), hit->snippet);
+        const BusEntry more[] = {
+                { "title", 's', .s = conversation_title(c) },
+                { "created", 't', .t = hit->created },
+        };
+        r = bus_append_entries(m, more, ELEMENTSOF(more));
         if (r < 0)
                 return r;
-        r = sd_bus_message_open_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        r = bus_append_string(m, "title", conversation_title(c));
-        if (r < 0)
-                return r;
-        r = bus_append_u64(m, "created", hit->created);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_close_container(m);
-        if (r < 0)
-                return r;
-        return sd_bus_message_close_container(m);
+        return bus_close_containers(m, 2);
 }
 
 static int build_hits(Search *s, const StoreHit *hits, size_t n, sd_bus_message **ret)
@@ -172,10 +131,7 @@ static int build_hits(Search *s, const StoreHit *hits, size_t n, sd_bus_message 
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
-        r = sd_bus_message_new_method_return(call_message(s->call), &reply);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_open_container(reply, 'a', "(otssa{sv})");
+        r = bus_open_answer(call_message(s->call), "(otssa{sv})", &reply);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < n; i++) {
@@ -292,75 +248,39 @@ static int append_capabilities(sd_bus_message *m, const char *const *capabilitie
 {
         int r;
 
-        r = sd_bus_message_open_container(m, 'e', "sv");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(m, "s", "capabilities");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_open_container(m, 'v', "as");
+        if (!capabilities || !capabilities[0])
+                return 0;
+        r = bus_open_entry(m, "capabilities", "as");
         if (r < 0)
                 return r;
         r = sd_bus_message_append_strv(m, (char **) capabilities);
         if (r < 0)
                 return r;
-        r = sd_bus_message_close_container(m);
-        if (r < 0)
-                return r;
-        return sd_bus_message_close_container(m);
-}
-
-static int append_model_details(sd_bus_message *m, const ModelInfo *model)
-{
-        int r;
-
-        if (model->context_size > 0) {
-                r = bus_append_u64(m, "context_size", model->context_size);
-                if (r < 0)
-                        return r;
-        }
-        if (model->size > 0) {
-                r = bus_append_u64(m, "size", model->size);
-                if (r < 0)
-                        return r;
-        }
-        if (model->modified > 0) {
-                r = bus_append_u64(m, "modified", model->modified);
-                if (r < 0)
-                        return r;
-        }
-        r = bus_append_bool(m, "loaded", model->loaded);
-        if (r < 0)
-                return r;
-        r = bus_append_bool(m, "chat", model->chat);
-        if (r < 0)
-                return r;
-        if (model->capabilities && model->capabilities[0])
-                return append_capabilities(m, model->capabilities);
-        return 0;
+        return bus_close_containers(m, 2);
 }
 
 static int append_model(sd_bus_message *m, const ModelInfo *model)
 {
+        const BusEntry details[] = {
+                { "context_size", 't', .optional = true, .t = model->context_size },
+                { "size", 't', .optional = true, .t = model->size },
+                { "modified", 't', .optional = true, .t = model->modified },
+                { "loaded", 'b', .b = model->loaded },
+                { "chat", 'b', .b = model->chat },
+        };
         int r;
 
-        r = sd_bus_message_open_container(m, 'r', "sssa{sv}");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(
+        r = bus_open_row(
                 m, "sss", model->model, model->engine, engine_state_to_string(model->state));
         if (r < 0)
                 return r;
-        r = sd_bus_message_open_container(m, 'a', "{sv}");
+        r = bus_append_entries(m, details, ELEMENTSOF(details));
         if (r < 0)
                 return r;
-        r = append_model_details(m, model);
+        r = append_capabilities(m, model->capabilities);
         if (r < 0)
                 return r;
-        r = sd_bus_message_close_container(m);
-        if (r < 0)
-                return r;
-        return sd_bus_message_close_container(m);
+        return bus_close_containers(m, 2);
 }
 
 static int build_models(Call *call, const ModelInfo *models, size_t n, sd_bus_message **ret)
@@ -368,10 +288,7 @@ static int build_models(Call *call, const ModelInfo *models, size_t n, sd_bus_me
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
-        r = sd_bus_message_new_method_return(call_message(call), &reply);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})");
+        r = bus_open_answer(call_message(call), "(sssa{sv})", &reply);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < n; i++) {
@@ -425,55 +342,26 @@ int manager_method_list_models(sd_bus_message *m, void *userdata, sd_bus_error *
 
 /* ---- engines ---- */
 
-static int append_engine_details(sd_bus_message *m, const EngineInfo *engine)
-{
-        int r;
-
-        r = bus_append_string(m, "url", engine->url);
-        if (r < 0)
-                return r;
-        if (!isempty(engine->last_error)) {
-                r = bus_append_string(m, "last_error", engine->last_error);
-                if (r < 0)
-                        return r;
-        }
-        if (!isempty(engine->key_source)) {
-                r = bus_append_string(m, "key_source", engine->key_source);
-                if (r < 0)
-                        return r;
-        }
-        if (engine->found) {
-                r = bus_append_bool(m, "found", true);
-                if (r < 0)
-                        return r;
-        }
-        r = bus_append_u32(m, "live", engine->live);
-        if (r < 0)
-                return r;
-        return bus_append_u32(m, "waiting", engine->waiting);
-}
-
 int manager_append_engine(sd_bus_message *m, const EngineInfo *engine)
 {
+        const BusEntry details[] = {
+                { "url", 's', .s = engine->url },
+                { "last_error", 's', .optional = true, .s = engine->last_error },
+                { "key_source", 's', .optional = true, .s = engine->key_source },
+                { "found", 'b', .optional = true, .b = engine->found },
+                { "live", 'u', .u = engine->live },
+                { "waiting", 'u', .u = engine->waiting },
+        };
         int r;
 
-        r = sd_bus_message_open_container(m, 'r', "sssa{sv}");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(
+        r = bus_open_row(
                 m, "sss", engine->name, engine->type, engine_state_to_string(engine->state));
         if (r < 0)
                 return r;
-        r = sd_bus_message_open_container(m, 'a', "{sv}");
+        r = bus_append_entries(m, details, ELEMENTSOF(details));
         if (r < 0)
                 return r;
-        r = append_engine_details(m, engine);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_close_container(m);
-        if (r < 0)
-                return r;
-        return sd_bus_message_close_container(m);
+        return bus_close_containers(m, 2);
 }
 
 int manager_method_list_engines(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -483,10 +371,7 @@ int manager_method_list_engines(sd_bus_message *m, void *userdata, sd_bus_error 
         EngineInfo engine;
         int r;
 
-        r = sd_bus_message_new_method_return(m, &reply);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_open_container(reply, 'a', "(sssa{sv})");
+        r = bus_open_answer(m, "(sssa{sv})", &reply);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < engines_count(manager->engines); i++) {

@@ -4,36 +4,19 @@
  * shows. */
 
 #include "build-config.h"
-#include "service/bus/options.h"
+#include "service/bus/append.h"
 #include "service/conversation/conversation-bus.h"
 #include "service/manager-bus.h"
 
-/* Opens and closes one {sv} entry whose value is a container or an array. */
-static int open_entry(sd_bus_message *m, const char *key, const char *signature)
+/* Opens an entry whose value is an array: three containers. */
+static int open_array(sd_bus_message *m, const char *key, const char *signature)
 {
         int r;
 
-        r = sd_bus_message_open_container(m, 'e', "sv");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(m, "s", key);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_open_container(m, 'v', signature);
+        r = bus_open_entry(m, key, signature);
         if (r < 0)
                 return r;
         return sd_bus_message_open_container(m, 'a', signature + 1);
-}
-
-static int close_entry(sd_bus_message *m)
-{
-        for (unsigned i = 0; i < 3; i++) {
-                int r = sd_bus_message_close_container(m);
-
-                if (r < 0)
-                        return r;
-        }
-        return 0;
 }
 
 static int append_recent(sd_bus_message *m, Manager *manager)
@@ -41,7 +24,7 @@ static int append_recent(sd_bus_message *m, Manager *manager)
         Conversation *c = NULL;
         int r;
 
-        r = open_entry(m, "conversations", "a(osstta{sv})");
+        r = open_array(m, "conversations", "a(osstta{sv})");
         if (r < 0)
                 return r;
         for (unsigned n = 0; n < MANAGER_RECENT_MAX;) {
@@ -55,7 +38,7 @@ static int append_recent(sd_bus_message *m, Manager *manager)
                         return r;
                 n++;
         }
-        return close_entry(m);
+        return bus_close_containers(m, 3);
 }
 
 static int append_live_reply(sd_bus_message *m, Reply *reply)
@@ -68,20 +51,22 @@ static int append_live_reply(sd_bus_message *m, Reply *reply)
         (void) reply_text(reply, CHANNEL_REASONING, &reasoning);
         reply_get_info(reply, &info);
 
-        r = sd_bus_message_open_container(m, 'r', "ottsa{sv}");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(m, "otts", conversation_path(reply_conversation(reply)),
-                reply_id(reply), reply_parent(reply),
+        const BusEntry more[] = {
+                { "content", 't', .t = content },
+                { "reasoning", 't', .t = reasoning },
+                { "model", 's', .s = strempty(info.model) },
+                { "phase", 's', .s = strempty(info.phase) },
+                { "place", 'u', .u = info.place },
+        };
+        r = bus_open_row(m, "otts", conversation_path(reply_conversation(reply)), reply_id(reply),
+                reply_parent(reply),
                 reply_state(reply) == REPLY_STREAMING ? "streaming" : "waiting");
         if (r < 0)
                 return r;
-        r = sd_bus_message_append(m, "a{sv}", 5, "content", "t", (uint64_t) content, "reasoning",
-                "t", (uint64_t) reasoning, "model", "s", strempty(info.model), "phase", "s",
-                strempty(info.phase), "place", "u", (uint32_t) info.place);
+        r = bus_append_entries(m, more, ELEMENTSOF(more));
         if (r < 0)
                 return r;
-        return sd_bus_message_close_container(m);
+        return bus_close_containers(m, 2);
 }
 
 static int append_live(sd_bus_message *m, Manager *manager)
@@ -89,7 +74,7 @@ static int append_live(sd_bus_message *m, Manager *manager)
         Reply *reply = NULL;
         int r;
 
-        r = open_entry(m, "replies", "a(ottsa{sv})");
+        r = open_array(m, "replies", "a(ottsa{sv})");
         if (r < 0)
                 return r;
         while ((reply = conversations_next_reply(manager->conversations, reply))) {
@@ -97,7 +82,7 @@ static int append_live(sd_bus_message *m, Manager *manager)
                 if (r < 0)
                         return r;
         }
-        return close_entry(m);
+        return bus_close_containers(m, 3);
 }
 
 static int append_engines(sd_bus_message *m, Manager *manager)
@@ -105,7 +90,7 @@ static int append_engines(sd_bus_message *m, Manager *manager)
         EngineInfo engine;
         int r;
 
-        r = open_entry(m, "engines", "a(sssa{sv})");
+        r = open_array(m, "engines", "a(sssa{sv})");
         if (r < 0)
                 return r;
         for (size_t i = 0; i < engines_count(manager->engines); i++) {
@@ -114,48 +99,40 @@ static int append_engines(sd_bus_message *m, Manager *manager)
                 if (r < 0)
                         return r;
         }
-        return close_entry(m);
+        return bus_close_containers(m, 3);
 }
 
 static int append_avatar(sd_bus_message *m, const Avatar *a)
 {
+        const BusEntry avatar[] = {
+                { "mood", 's', .s = avatar_mood(a) },
+                { "gesture", 's', .s = avatar_gesture(a) },
+                { "activity", 's', .s = avatar_activity_to_string(avatar_activity(a)) },
+                { "visible", 'b', .b = avatar_visible(a) },
+                { "size", 's', .s = avatar_size(a) },
+                { "position", 's', .s = avatar_position(a) },
+        };
         int r;
 
-        r = open_entry(m, "avatar", "a{sv}");
+        r = open_array(m, "avatar", "a{sv}");
         if (r < 0)
                 return r;
-        r = bus_append_string(m, "mood", avatar_mood(a));
+        r = bus_append_entries(m, avatar, ELEMENTSOF(avatar));
         if (r < 0)
                 return r;
-        r = bus_append_string(m, "gesture", avatar_gesture(a));
-        if (r < 0)
-                return r;
-        r = bus_append_string(m, "activity", avatar_activity_to_string(avatar_activity(a)));
-        if (r < 0)
-                return r;
-        r = bus_append_bool(m, "visible", avatar_visible(a));
-        if (r < 0)
-                return r;
-        r = bus_append_string(m, "size", avatar_size(a));
-        if (r < 0)
-                return r;
-        r = bus_append_string(m, "position", avatar_position(a));
-        if (r < 0)
-                return r;
-        return close_entry(m);
+        return bus_close_containers(m, 3);
 }
 
 static int append_snapshot(sd_bus_message *m, Manager *manager)
 {
+        const BusEntry first[] = {
+                { "version", 's', .s = CONDUCTOR_VERSION },
+                { "default_model", 's', .s = engines_default_model(manager->engines) },
+                { "surfaces", 'u', .u = surfaces_count(manager->surfaces) },
+        };
         int r;
 
-        r = bus_append_string(m, "version", CONDUCTOR_VERSION);
-        if (r < 0)
-                return r;
-        r = bus_append_string(m, "default_model", engines_default_model(manager->engines));
-        if (r < 0)
-                return r;
-        r = bus_append_u32(m, "surfaces", surfaces_count(manager->surfaces));
+        r = bus_append_entries(m, first, ELEMENTSOF(first));
         if (r < 0)
                 return r;
         r = append_recent(m, manager);
@@ -172,31 +149,23 @@ static int append_snapshot(sd_bus_message *m, Manager *manager)
 
 static int append_statistics(sd_bus_message *m, Manager *manager)
 {
-        const struct {
-                const char *key;
-                uint64_t value;
-        } numbers[] = {
-                { "conversations", conversations_count(manager->conversations) },
-                { "replies_live", conversations_live(manager->conversations) },
-                { "replies_waiting", conversations_waiting(manager->conversations) },
-                { "engine_requests", engines_live(manager->engines) },
-                { "engine_queue", engines_waiting(manager->engines) },
-                { "followers", conversation_face_followers(manager->conversation_face) },
-                { "stalls", conversation_face_stalls(manager->conversation_face) },
-                { "surfaces", surfaces_count(manager->surfaces) },
-                { "private_connections", doors_private_connections(manager->doors) },
-                { "calls", doors_calls(manager->doors) },
-                { "messages_queued", doors_queued(manager->doors) },
-                { "store_pending", store_pending(manager->store) },
+        const BusEntry statistics[] = {
+                { "conversations", 't', .t = conversations_count(manager->conversations) },
+                { "replies_live", 't', .t = conversations_live(manager->conversations) },
+                { "replies_waiting", 't', .t = conversations_waiting(manager->conversations) },
+                { "engine_requests", 't', .t = engines_live(manager->engines) },
+                { "engine_queue", 't', .t = engines_waiting(manager->engines) },
+                { "followers", 't', .t = conversation_face_followers(manager->conversation_face) },
+                { "stalls", 't', .t = conversation_face_stalls(manager->conversation_face) },
+                { "surfaces", 't', .t = surfaces_count(manager->surfaces) },
+                { "private_connections", 't', .t = doors_private_connections(manager->doors) },
+                { "calls", 't', .t = doors_calls(manager->doors) },
+                { "messages_queued", 't', .t = doors_queued(manager->doors) },
+                { "store_pending", 't', .t = store_pending(manager->store) },
+                { "version", 's', .s = CONDUCTOR_VERSION },
         };
-        int r;
 
-        for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {
-                r = bus_append_u64(m, numbers[i].key, numbers[i].value);
-                if (r < 0)
-                        return r;
-        }
-        return bus_append_string(m, "version", CONDUCTOR_VERSION);
+        return bus_append_entries(m, statistics, ELEMENTSOF(statistics));
 }
 
 typedef int (*append_t)(sd_bus_message *m, Manager *manager);
@@ -206,10 +175,7 @@ static int reply_dictionary(sd_bus_message *m, Manager *manager, append_t append
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
-        r = sd_bus_message_new_method_return(m, &reply);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        r = bus_open_answer(m, "{sv}", &reply);
         if (r < 0)
                 return r;
         r = append(reply, manager);

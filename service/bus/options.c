@@ -117,28 +117,3 @@ int bus_read_options(
 
         return sd_bus_message_exit_container(m);
 }
-
-int bus_append_string(sd_bus_message *m, const char *key, const char *value)
-{
-        return sd_bus_message_append(m, "{sv}", key, "s", value);
-}
-
-int bus_append_bool(sd_bus_message *m, const char *key, bool value)
-{
-        return sd_bus_message_append(m, "{sv}", key, "b", (int) value);
-}
-
-int bus_append_u32(sd_bus_message *m, const char *key, uint32_t value)
-{
-        return sd_bus_message_append(m, "{sv}", key, "u", value);
-}
-
-int bus_append_u64(sd_bus_message *m, const char *key, uint64_t value)
-{
-        return sd_bus_message_append(m, "{sv}", key, "t", value);
-}
-
-int bus_append_double(sd_bus_message *m, const char *key, double value)
-{
-        return sd_bus_message_append(m, "{sv}", key, "d", value);
-}

@@ -19,10 +19,3 @@ typedef struct BusOption {
 
 int bus_read_options(
         sd_bus_message *m, const BusOption *options, size_t n_options, sd_bus_error *error);
-
-/* For metadata and answers: one {sv} entry. */
-int bus_append_string(sd_bus_message *m, const char *key, const char *value);
-int bus_append_bool(sd_bus_message *m, const char *key, bool value);
-int bus_append_u32(sd_bus_message *m, const char *key, uint32_t value);
-int bus_append_u64(sd_bus_message *m, const char *key, uint64_t value);
-int bus_append_double(sd_bus_message *m, const char *key, double value);

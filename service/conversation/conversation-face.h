@@ -86,11 +86,12 @@ bool bus_read_failed(BusRead *read, const Failure *failure);
 /* Sends the answer, or an error when r says that it could not be built. Frees the read. */
 void bus_read_answer(BusRead *read, sd_bus_message *answer, int r);
 
-/* ---- metadata (metadata-bus.c): entries of an a{sv} that is open ---- */
+/* ---- metadata (metadata-bus.c) ---- */
 
+/* The whole a{sv} of a live reply. */
+int metadata_append_reply(sd_bus_message *m, const ReplyInfo *info);
+/* What is stored of one, into an a{sv} that is open. */
 int metadata_append_json(sd_bus_message *m, const char *json, EndReason reason);
-/* size bytes of UTF-8 as a string, without a copy in between. */
-int bus_append_text(sd_bus_message *m, const char *text, size_t size);
 
 /* ---- the option `attachments` (attachments-bus.c) ---- */
 

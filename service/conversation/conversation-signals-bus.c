@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/names.h"
 #include "common/utf8.h"
+#include "service/bus/append.h"
 #include "service/conversation/conversation-face.h"
 #include "service/manager-bus.h"
 
@@ -191,16 +192,9 @@ static void on_message_added(Conversation *c, uint64_t id, uint64_t parent, Role
 static int fill_metadata(sd_bus_message *m, const Reply *r)
 {
         ReplyInfo info;
-        int error;
 
         reply_get_info(r, &info);
-        error = sd_bus_message_open_container(m, 'a', "{sv}");
-        if (error < 0)
-                return error;
-        error = conversation_append_reply_info(m, &info);
-        if (error < 0)
-                return error;
-        return sd_bus_message_close_container(m);
+        return metadata_append_reply(m, &info);
 }
 
 static int fill_reply_started(sd_bus_message *m, void *userdata)

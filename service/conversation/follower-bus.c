@@ -8,6 +8,7 @@
 #include "common/message-ids.h"
 #include "common/names.h"
 #include "common/utf8.h"
+#include "service/bus/append.h"
 #include "service/bus/error.h"
 #include "service/bus/options.h"
 #include "service/conversation/conversation-face.h"
@@ -104,13 +105,7 @@ static int send_end(Reply *reply, uint64_t sequence, void *userdata)
                 m, "tts", reply_id(reply), sequence, end_reason_to_string(info.reason));
         if (r < 0)
                 return r;
-        r = sd_bus_message_open_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        r = conversation_append_reply_info(m, &info);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_close_container(m);
+        r = metadata_append_reply(m, &info);
         if (r < 0)
                 return r;
         return peer_send(b->peer, m);

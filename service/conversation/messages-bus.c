@@ -3,8 +3,8 @@
 /* GetMessages: a page of the current branch. */
 
 #include "common/utf8.h"
+#include "service/bus/append.h"
 #include "service/bus/error.h"
-#include "service/bus/options.h"
 #include "service/conversation/conversation-face.h"
 
 static int append_attachments(sd_bus_message *m, const StoreMessage *message)
@@ -13,13 +13,7 @@ static int append_attachments(sd_bus_message *m, const StoreMessage *message)
 
         if (message->n_attachments == 0)
                 return 0;
-        r = sd_bus_message_open_container(m, 'e', "sv");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(m, "s", "attachments");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_open_container(m, 'v', "a(sst)");
+        r = bus_open_entry(m, "attachments", "a(sst)");
         if (r < 0)
                 return r;
         r = sd_bus_message_open_container(m, 'a', "(sst)");
@@ -32,12 +26,7 @@ static int append_attachments(sd_bus_message *m, const StoreMessage *message)
                 if (r < 0)
                         return r;
         }
-        for (unsigned containers = 0; containers < 3; containers++) {
-                r = sd_bus_message_close_container(m);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        return bus_close_containers(m, 3);
 }
 
 /* A live reply's text is in memory; what is stored of it is up to a second old. A text that is too
@@ -70,50 +59,34 @@ static int append_reasoning(sd_bus_message *m, const MessageText *t)
 {
         int r;
 
-        r = sd_bus_message_open_container(m, 'e', "sv");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(m, "s", "reasoning");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_open_container(m, 'v', "s");
+        if (t->size[CHANNEL_REASONING] == 0)
+                return 0;
+        r = bus_open_entry(m, "reasoning", "s");
         if (r < 0)
                 return r;
         r = bus_append_text(m, t->text[CHANNEL_REASONING], t->sent[CHANNEL_REASONING]);
         if (r < 0)
                 return r;
-        r = sd_bus_message_close_container(m);
-        if (r < 0)
-                return r;
-        return sd_bus_message_close_container(m);
+        return bus_close_containers(m, 2);
 }
 
-/* How much there is of a channel that was cut. */
-static int append_sizes(sd_bus_message *m, const MessageText *t)
+/* How much there is of a channel that was cut; 0 when it is all there. */
+static uint64_t cut_size(const MessageText *t, Channel c)
 {
-        static const char *const keys[_CHANNEL_MAX] = {
-                [CHANNEL_CONTENT] = "content_size",
-                [CHANNEL_REASONING] = "reasoning_size",
+        return t->sent[c] == t->size[c] ? 0 : t->size[c];
+}
+
+static int append_metadata(sd_bus_message *m, const StoreMessage *message, const MessageText *t)
+{
+        const BusEntry more[] = {
+                { "live", 'b', .optional = true, .b = message->live },
+                { "content_size", 't', .optional = true, .t = cut_size(t, CHANNEL_CONTENT) },
+                { "reasoning_size", 't', .optional = true, .t = cut_size(t, CHANNEL_REASONING) },
         };
-        int r;
-
-        for (Channel c = 0; c < _CHANNEL_MAX; c++) {
-                if (t->sent[c] == t->size[c])
-                        continue;
-                r = bus_append_u64(m, keys[c], t->size[c]);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int append_message_metadata(
-        sd_bus_message *m, const StoreMessage *message, const MessageText *t)
-{
         ReplyInfo info;
         int r;
 
-        r = bus_append_u64(m, "created", message->created);
+        r = sd_bus_message_append(m, "{sv}", "created", "t", message->created);
         if (r < 0)
                 return r;
         if (t->live) {
@@ -121,13 +94,15 @@ static int append_message_metadata(
                 r = conversation_append_reply_info(m, &info);
         } else
                 r = metadata_append_json(m, message->metadata, message->reason);
-        if (r >= 0 && message->live)
-                r = bus_append_bool(m, "live", true);
-        if (r >= 0 && t->size[CHANNEL_REASONING] > 0)
-                r = append_reasoning(m, t);
-        if (r >= 0)
-                r = append_sizes(m, t);
-        return r < 0 ? r : append_attachments(m, message);
+        if (r < 0)
+                return r;
+        r = bus_append_entries(m, more, ELEMENTSOF(more));
+        if (r < 0)
+                return r;
+        r = append_reasoning(m, t);
+        if (r < 0)
+                return r;
+        return append_attachments(m, message);
 }
 
 static int append_message(sd_bus_message *m, Conversation *c, const StoreMessage *message)
@@ -148,13 +123,10 @@ static int append_message(sd_bus_message *m, Conversation *c, const StoreMessage
         r = sd_bus_message_open_container(m, 'a', "{sv}");
         if (r < 0)
                 return r;
-        r = append_message_metadata(m, message, &t);
+        r = append_metadata(m, message, &t);
         if (r < 0)
                 return r;
-        r = sd_bus_message_close_container(m);
-        if (r < 0)
-                return r;
-        return sd_bus_message_close_container(m);
+        return bus_close_containers(m, 2);
 }
 
 static int append_messages(
@@ -163,10 +135,7 @@ static int append_messages(
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = sd_bus_message_new_method_return(call, &m);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_open_container(m, 'a', "(ttssa{sv})");
+        r = bus_open_answer(call, "(ttssa{sv})", &m);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < messages->n_messages; i++) {

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/names.h"
 #include "common/utf8.h"
+#include "service/bus/append.h"
 #include "service/conversation/conversation-face.h"
 
 #define PROGRESS_MAX KIB(8)

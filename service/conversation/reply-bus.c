@@ -5,8 +5,8 @@
 #include <inttypes.h>
 
 #include "common/utf8.h"
+#include "service/bus/append.h"
 #include "service/bus/error.h"
-#include "service/bus/options.h"
 #include "service/conversation/conversation-face.h"
 
 typedef struct ReplyPart {

@@ -187,23 +187,6 @@ static void test_error_names(void **state)
         }
 }
 
-static void test_append(void **state)
-{
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = begin(state);
-        Values v = { 0 };
-
-        assert_true(bus_append_string(m, "text", "t") >= 0);
-        assert_true(bus_append_bool(m, "flag", true) >= 0);
-        assert_true(bus_append_u32(m, "number", 5) >= 0);
-        assert_true(bus_append_u64(m, "large", 6) >= 0);
-        end(m);
-        assert_true(read_into(m, &v, NULL) >= 0);
-        assert_string_equal(v.text, "t");
-        assert_true(v.flag);
-        assert_int_equal(v.number, 5);
-        assert_int_equal(v.large, 6);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -214,7 +197,6 @@ int main(void)
                 cmocka_unit_test(test_twice),
                 cmocka_unit_test(test_wrong_types),
                 cmocka_unit_test(test_error_names),
-                cmocka_unit_test(test_append),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);
