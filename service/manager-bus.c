@@ -32,12 +32,7 @@ int manager_find_conversation(Manager *m, const char *id, Conversation **ret, sd
 
 static void answer_done(const Failure *failure, Conversation *c, void *userdata)
 {
-        Call *call = ASSERT_PTR(userdata);
-
-        if (failure)
-                (void) call_fail(call, failure);
-        else
-                (void) call_reply(call, NULL);
+        (void) call_finish(ASSERT_PTR(userdata), failure, NULL);
 }
 
 static void answer_path(const Failure *failure, Conversation *c, void *userdata)
@@ -52,20 +47,7 @@ static void answer_path(const Failure *failure, Conversation *c, void *userdata)
 
 static void answer_plain(const Failure *failure, void *userdata)
 {
-        Call *call = ASSERT_PTR(userdata);
-
-        if (failure)
-                (void) call_fail(call, failure);
-        else
-                (void) call_reply(call, NULL);
-}
-
-/* What a handler does once its work is under way, or was refused at once. */
-static int handed_over(int r, Call *call, const Failure *failure)
-{
-        if (r < 0)
-                (void) call_fail(call, failure);
-        return 1;
+        (void) call_finish(ASSERT_PTR(userdata), failure, NULL);
 }
 
 /* ---- methods ---- */
@@ -92,7 +74,7 @@ static int method_create_conversation(sd_bus_message *m, void *userdata, sd_bus_
         if (r < 0)
                 return r;
         r = conversations_create(manager->conversations, &o, answer_path, call, &failure);
-        return handed_over(r, call, &failure);
+        return call_handed_over(call, r, &failure);
 }
 
 static int method_open_conversation(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -133,7 +115,7 @@ static int on_conversation(
         if (r < 0)
                 return r;
         r = verb(c, answer_done, call, &failure);
-        return handed_over(r, call, &failure);
+        return call_handed_over(call, r, &failure);
 }
 
 static int method_delete_conversation(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -157,7 +139,7 @@ static int method_purge_deleted(sd_bus_message *m, void *userdata, sd_bus_error 
         if (r < 0)
                 return r;
         r = conversations_purge_deleted(manager->conversations, answer_done, call, &failure);
-        return handed_over(r, call, &failure);
+        return call_handed_over(call, r, &failure);
 }
 
 static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -173,7 +155,7 @@ static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error)
         r = manager_reload(manager, answer_plain, call);
         if (r < 0)
                 (void) failure_set_errno(&failure, r, "The configuration cannot be read again");
-        return handed_over(r, call, &failure);
+        return call_handed_over(call, r, &failure);
 }
 
 /* A new default is answered when it is on disk; only then is it everybody's. */
@@ -235,7 +217,7 @@ static int method_set_default_model(sd_bus_message *m, void *userdata, sd_bus_er
                 manager->store, "default_model", model, on_default_model_stored, d, NULL);
         if (r < 0) {
                 (void) failure_set_errno(&failure, r, "The default model cannot be stored");
-                return handed_over(r, d->call, &failure);
+                return call_handed_over(d->call, r, &failure);
         }
         TAKE_PTR(d);
         return 1;

@@ -120,25 +120,32 @@ static int call_send_broken(Call *c, int error)
         return error;
 }
 
-int call_reply(Call *call, const char *types, ...)
+static int call_replyv(Call *call, const char *types, va_list ap)
 {
         _cleanup_(call_freep) Call *c = call;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        va_list ap;
         int r;
 
         if (c->peer->flags & PEER_GONE)
                 return 0;
 
         r = sd_bus_message_new_method_return(c->message, &reply);
-        if (r >= 0 && !isempty(types)) {
-                va_start(ap, types);
+        if (r >= 0 && !isempty(types))
                 r = sd_bus_message_appendv(reply, types, ap);
-                va_end(ap);
-        }
         if (r >= 0)
                 r = call_send(c, reply);
         return r < 0 ? call_send_broken(c, r) : 0;
+}
+
+int call_reply(Call *c, const char *types, ...)
+{
+        va_list ap;
+        int r;
+
+        va_start(ap, types);
+        r = call_replyv(c, types, ap);
+        va_end(ap);
+        return r;
 }
 
 int call_reply_message(Call *call, sd_bus_message *reply)
@@ -157,6 +164,26 @@ int call_fail(Call *call, const Failure *failure)
 
         (void) bus_error_from_failure(&e, failure);
         return call_send_error(c, &e);
+}
+
+int call_finish(Call *c, const Failure *failure, const char *types, ...)
+{
+        va_list ap;
+        int r;
+
+        if (failure)
+                return call_fail(c, failure);
+        va_start(ap, types);
+        r = call_replyv(c, types, ap);
+        va_end(ap);
+        return r;
+}
+
+int call_handed_over(Call *c, int r, const Failure *failure)
+{
+        if (r < 0)
+                (void) call_fail(c, failure);
+        return 1;
 }
 
 void doors_free_calls(Doors *d)

@@ -104,6 +104,11 @@ bool call_is_awaited(const Call *c);
 int call_reply(Call *c, const char *types, ...);
 int call_reply_message(Call *c, sd_bus_message *reply);
 int call_fail(Call *c, const Failure *failure);
+/* What came of it: the failure if there is one, else the values. */
+int call_finish(Call *c, const Failure *failure, const char *types, ...);
+/* A handler's last line, with what the function returned that took the call: one that was refused
+ * at once is answered with the failure. */
+int call_handed_over(Call *c, int r, const Failure *failure);
 
 /* ---- leaving ---- */
 

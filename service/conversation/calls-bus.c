@@ -11,40 +11,31 @@
 
 static void answer_nothing(const Failure *failure, Conversation *c, void *userdata)
 {
-        Call *call = ASSERT_PTR(userdata);
-
-        if (failure)
-                (void) call_fail(call, failure);
-        else
-                (void) call_reply(call, NULL);
+        (void) call_finish(ASSERT_PTR(userdata), failure, NULL);
 }
 
 void conversation_answer_ids(
         const Failure *failure, uint64_t message, uint64_t reply, void *userdata)
 {
-        Call *call = ASSERT_PTR(userdata);
-
-        if (failure)
-                (void) call_fail(call, failure);
-        else
-                (void) call_reply(call, "tt", message, reply);
+        (void) call_finish(ASSERT_PTR(userdata), failure, "tt", message, reply);
 }
 
 static void answer_reply(const Failure *failure, uint64_t message, uint64_t reply, void *userdata)
 {
-        Call *call = ASSERT_PTR(userdata);
-
-        if (failure)
-                (void) call_fail(call, failure);
-        else
-                (void) call_reply(call, "t", reply);
+        (void) call_finish(ASSERT_PTR(userdata), failure, "t", reply);
 }
 
-int conversation_handed_over(int r, Call *call, const Failure *failure)
+/* What every handler below goes on with, once it has read its arguments. */
+static int take_call(sd_bus_message *m, Manager *manager, Conversation **ret, Call **ret_call,
+        sd_bus_error *error)
 {
+        int r;
+
+        r = call_new(manager->doors, m, ret_call, error);
         if (r < 0)
-                (void) call_fail(call, failure);
-        return 1;
+                return r;
+        *ret = ASSERT_PTR(conversation_at(manager, sd_bus_message_get_path(m)));
+        return 0;
 }
 
 /* ---- one string, one switch ---- */
@@ -56,39 +47,37 @@ typedef int (*set_bool_t)(
 
 static int set_string(sd_bus_message *m, void *userdata, set_string_t set, sd_bus_error *error)
 {
-        Manager *manager = ASSERT_PTR(userdata);
-        Conversation *c = ASSERT_PTR(conversation_at(manager, sd_bus_message_get_path(m)));
         _cleanup_failure_ Failure failure = FAILURE_NULL;
         const char *value;
+        Conversation *c;
         Call *call;
         int r;
 
         r = sd_bus_message_read(m, "s", &value);
         if (r < 0)
                 return r;
-        r = call_new(manager->doors, m, &call, error);
+        r = take_call(m, ASSERT_PTR(userdata), &c, &call, error);
         if (r < 0)
                 return r;
         r = set(c, value, answer_nothing, call, &failure);
-        return conversation_handed_over(r, call, &failure);
+        return call_handed_over(call, r, &failure);
 }
 
 static int set_bool(sd_bus_message *m, void *userdata, set_bool_t set, sd_bus_error *error)
 {
-        Manager *manager = ASSERT_PTR(userdata);
-        Conversation *c = ASSERT_PTR(conversation_at(manager, sd_bus_message_get_path(m)));
         _cleanup_failure_ Failure failure = FAILURE_NULL;
+        Conversation *c;
         Call *call;
         int value, r;
 
         r = sd_bus_message_read(m, "b", &value);
         if (r < 0)
                 return r;
-        r = call_new(manager->doors, m, &call, error);
+        r = take_call(m, ASSERT_PTR(userdata), &c, &call, error);
         if (r < 0)
                 return r;
         r = set(c, value, answer_nothing, call, &failure);
-        return conversation_handed_over(r, call, &failure);
+        return call_handed_over(call, r, &failure);
 }
 
 int conversation_method_set_title(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -137,11 +126,10 @@ int conversation_method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *
 
 int conversation_method_regenerate(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-        Manager *manager = ASSERT_PTR(userdata);
-        Conversation *c = ASSERT_PTR(conversation_at(manager, sd_bus_message_get_path(m)));
         _cleanup_failure_ Failure failure = FAILURE_NULL;
         const char *model = NULL;
         uint64_t reply;
+        Conversation *c;
         Call *call;
         int r;
 
@@ -154,67 +142,64 @@ int conversation_method_regenerate(sd_bus_message *m, void *userdata, sd_bus_err
         r = bus_read_options(m, options, ELEMENTSOF(options), error);
         if (r < 0)
                 return r;
-        r = call_new(manager->doors, m, &call, error);
+        r = take_call(m, ASSERT_PTR(userdata), &c, &call, error);
         if (r < 0)
                 return r;
         r = conversation_regenerate(c, reply, model, answer_reply, call, &failure);
-        return conversation_handed_over(r, call, &failure);
+        return call_handed_over(call, r, &failure);
 }
 
 int conversation_method_edit(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-        Manager *manager = ASSERT_PTR(userdata);
-        Conversation *c = ASSERT_PTR(conversation_at(manager, sd_bus_message_get_path(m)));
         _cleanup_failure_ Failure failure = FAILURE_NULL;
         uint64_t message;
         const char *text;
+        Conversation *c;
         Call *call;
         int r;
 
         r = sd_bus_message_read(m, "ts", &message, &text);
         if (r < 0)
                 return r;
-        r = call_new(manager->doors, m, &call, error);
+        r = take_call(m, ASSERT_PTR(userdata), &c, &call, error);
         if (r < 0)
                 return r;
         r = conversation_edit(c, message, text, conversation_answer_ids, call, &failure);
-        return conversation_handed_over(r, call, &failure);
+        return call_handed_over(call, r, &failure);
 }
 
 int conversation_method_continue(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-        Manager *manager = ASSERT_PTR(userdata);
-        Conversation *c = ASSERT_PTR(conversation_at(manager, sd_bus_message_get_path(m)));
         _cleanup_failure_ Failure failure = FAILURE_NULL;
         uint64_t reply;
+        Conversation *c;
         Call *call;
         int r;
 
         r = sd_bus_message_read(m, "t", &reply);
         if (r < 0)
                 return r;
-        r = call_new(manager->doors, m, &call, error);
+        r = take_call(m, ASSERT_PTR(userdata), &c, &call, error);
         if (r < 0)
                 return r;
         r = conversation_continue(c, reply, answer_reply, call, &failure);
-        return conversation_handed_over(r, call, &failure);
+        return call_handed_over(call, r, &failure);
 }
 
 int conversation_method_select_branch(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-        Manager *manager = ASSERT_PTR(userdata);
-        Conversation *c = ASSERT_PTR(conversation_at(manager, sd_bus_message_get_path(m)));
         _cleanup_failure_ Failure failure = FAILURE_NULL;
         uint64_t message;
+        Conversation *c;
         Call *call;
         int r;
 
         r = sd_bus_message_read(m, "t", &message);
         if (r < 0)
                 return r;
-        r = call_new(manager->doors, m, &call, error);
+        r = take_call(m, ASSERT_PTR(userdata), &c, &call, error);
         if (r < 0)
                 return r;
         r = conversation_select_branch(c, message, answer_nothing, call, &failure);
-        return conversation_handed_over(r, call, &failure);
+        return call_handed_over(call, r, &failure);
 }

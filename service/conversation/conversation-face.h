@@ -56,9 +56,6 @@ Conversation *conversation_at(Manager *m, const char *path);
 /* The thread for files, made on first use. */
 int conversation_face_files(ConversationFace *f, Worker **ret);
 
-/* For a handler that handed its call over: answers it when the work was refused at once. */
-int conversation_handed_over(int r, Call *call, const Failure *failure);
-
 /* A send_done_t whose userdata is the call: answers it with both ids. */
 void conversation_answer_ids(
         const Failure *failure, uint64_t message, uint64_t reply, void *userdata);

@@ -199,7 +199,7 @@ int conversation_method_import(sd_bus_message *m, void *userdata, sd_bus_error *
         r = submit_step(i);
         if (r < 0) {
                 (void) failure_set_errno(&failure, r, "The file cannot be read");
-                return conversation_handed_over(r, i->call, &failure);
+                return call_handed_over(i->call, r, &failure);
         }
         TAKE_PTR(i);
         return 1;

@@ -22,7 +22,7 @@ int bus_read_new(
         if (!read) {
                 const Failure failure = { .code = FAILURE_NO_MEMORY };
 
-                return conversation_handed_over(-ENOMEM, call, &failure);
+                return call_handed_over(call, -ENOMEM, &failure);
         }
         read->face = f;
         read->call = call;

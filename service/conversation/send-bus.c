@@ -122,12 +122,12 @@ int conversation_method_send(sd_bus_message *m, void *userdata, sd_bus_error *er
         if (!s->attachments) {
                 r = conversation_send(
                         c, s->text, &s->options, conversation_answer_ids, s->call, &failure);
-                return conversation_handed_over(r, s->call, &failure);
+                return call_handed_over(s->call, r, &failure);
         }
         r = bus_attachments_load(s->attachments, manager->conversation_face, on_loaded, s);
         if (r < 0) {
                 (void) failure_set_errno(&failure, r, "The attachments cannot be read");
-                return conversation_handed_over(r, s->call, &failure);
+                return call_handed_over(s->call, r, &failure);
         }
         TAKE_PTR(s);
         return 1;
