@@ -17,6 +17,7 @@ typedef enum ConversationFlags {
         CONVERSATION_ARCHIVED = 1 << 0,
         CONVERSATION_HIDDEN = 1 << 1,
         CONVERSATION_TITLE_SET = 1 << 2, /* by a person, or made from the first exchange */
+        CONVERSATION_KEPT = 1 << 3,      /* a salvage found it; only while that is looked at */
 } ConversationFlags;
 
 typedef enum ConversationState {
@@ -162,6 +163,8 @@ DEFINE_CLEANUP(Conversation *, conversation_unref)
 
 /* A new one that is listed nowhere. */
 int conversation_new(Conversation **ret, sd_id128_t id, uint64_t number);
+/* As it is stored, listed nowhere: the strings change hands. */
+int conversation_new_stored(Conversation **ret, StoreConversation *s);
 /* Lists it, by the time when it was modified. -ENOMEM. */
 int conversations_add(Conversations *cs, Conversation *c);
 /* Unlists it; what is under way for it fails. */
@@ -207,6 +210,11 @@ void trash_changed(Conversation *c, usec_t deleted);
 
 /* Sets the timer for the next one that is due, not before earliest from now. */
 void trash_arm(Conversations *cs, usec_t earliest);
+
+/* ---- salvage.c ---- */
+
+/* What is stored is not what was known: the index becomes what is stored. Takes it over. */
+void conversations_salvaged(StoreIndex *index, void *userdata);
 
 /* ---- conversation.c ---- */
 

@@ -243,17 +243,15 @@ void conversations_remove(Conversations *cs, Conversation *c)
         conversation_unref(c);
 }
 
-/* From the index as it was read: the strings change hands. */
-static int take_stored(Conversations *cs, StoreConversation *s)
+int conversation_new_stored(Conversation **ret, StoreConversation *s)
 {
-        _cleanup_(conversation_unrefp) Conversation *c = NULL;
+        Conversation *c;
 
         c = calloc(1, sizeof *c);
         if (!c)
                 return -ENOMEM;
         *c = (Conversation){
                 .n_ref = 1,
-                .parent = cs,
                 .id = s->id,
                 .number = s->number,
                 .title = TAKE_PTR(s->title),
@@ -272,9 +270,7 @@ static int take_stored(Conversations *cs, StoreConversation *s)
                         (s->hidden ? CONVERSATION_HIDDEN : 0) |
                         (s->title_set ? CONVERSATION_TITLE_SET : 0),
         };
-        link_buckets(cs, c);
-        link_oldest(cs, TAKE_PTR(c));
-        cs->count++;
+        *ret = c;
         return 0;
 }
 
@@ -286,9 +282,15 @@ static int take_index(Conversations *cs, StoreIndex *index)
         if (r < 0)
                 return r;
         for (size_t i = 0; i < index->n_conversations; i++) {
-                r = take_stored(cs, &index->conversations[i]);
+                Conversation *c;
+
+                r = conversation_new_stored(&c, &index->conversations[i]);
                 if (r < 0)
                         return r;
+                c->parent = cs;
+                link_buckets(cs, c);
+                link_oldest(cs, c);
+                cs->count++;
         }
         cs->last_model = TAKE_PTR(index->last_model);
         return 0;
@@ -318,6 +320,7 @@ int conversations_new(Conversations **ret, sd_event *event, Store *store, Engine
         if (r < 0)
                 return r;
 
+        store_set_salvaged(store, conversations_salvaged, cs);
         trash_arm(cs, 0);
         *ret = TAKE_PTR(cs);
         return 0;
@@ -329,6 +332,7 @@ Conversations *conversations_free(Conversations *cs)
                 return NULL;
 
         cs->observer = (ConversationsObserver){ 0 };
+        store_set_salvaged(cs->store, NULL, NULL);
         for (Conversation *c; (c = cs->newest);) {
                 asks_free(c);
                 while (c->replies)

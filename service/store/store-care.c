@@ -9,7 +9,12 @@ static void purges_unpark(Store *s);
 
 static int run_salvage(StoreRequest *r, StoreDb *db, Failure *failure)
 {
-        return store_db_salvage(db, &r->string, failure);
+        int error;
+
+        error = store_db_salvage(db, &r->string, failure);
+        if (error < 0)
+                return error;
+        return store_db_read_index(db, &r->opened.index, failure);
 }
 
 static void deliver_salvage(StoreRequest *r, const Failure *failure)
@@ -18,8 +23,11 @@ static void deliver_salvage(StoreRequest *r, const Failure *failure)
 
         if (failure)
                 s->notice(STORE_NOTICE_FAILED, failure_message(failure), s->userdata);
-        else
+        else {
+                if (s->salvaged)
+                        s->salvaged(TAKE_PTR(r->opened.index), s->salvaged_userdata);
                 s->notice(STORE_NOTICE_SALVAGED, r->string, s->userdata);
+        }
 }
 
 /* Once in a run: what is damaged again at once has a reason that this does not mend. */

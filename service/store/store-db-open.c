@@ -110,6 +110,11 @@ static int read_index(Database *d, StoreIndex **ret, Failure *failure)
         return 0;
 }
 
+int store_db_read_index(StoreDb *db, StoreIndex **ret, Failure *failure)
+{
+        return read_index(&db->disk, ret, failure);
+}
+
 /* ---- numbers that were given out ---- */
 
 static int read_last(Database *d, StoreDbOpened *o, Failure *failure)

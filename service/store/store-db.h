@@ -31,6 +31,9 @@ int store_db_open(StoreDb **ret, const char *path, StoreDbOpened *ret_opened, Fa
 StoreDb *store_db_free(StoreDb *db);
 DEFINE_CLEANUP(StoreDb *, store_db_free)
 
+/* What store_db_open() gave, as it is now. */
+int store_db_read_index(StoreDb *db, StoreIndex **ret, Failure *failure);
+
 /* Kept for the next run: ids that were given out are not given out again. */
 void store_db_remember(StoreDb *db, uint64_t last_id, uint64_t last_number);
 

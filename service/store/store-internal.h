@@ -89,6 +89,8 @@ struct Store {
         store_opened_t opened;
         store_notice_t notice;
         void *userdata;
+        store_salvaged_t salvaged;
+        void *salvaged_userdata;
 
         /* The check after an unclean end, beside the thread. */
         Worker *checker;

@@ -247,6 +247,12 @@ Store *store_free(Store *s)
         return mfree(s);
 }
 
+void store_set_salvaged(Store *s, store_salvaged_t salvaged, void *userdata)
+{
+        s->salvaged = salvaged;
+        s->salvaged_userdata = userdata;
+}
+
 Worker *store_worker(Store *s)
 {
         return s->worker;

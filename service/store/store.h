@@ -68,6 +68,12 @@ typedef void (*store_opened_t)(const Failure *failure, StoreIndex *index, void *
 int store_open(Store **ret, sd_event *event, const char *path, store_opened_t opened,
         store_notice_t notice, void *userdata);
 
+/* The database was salvaged while the service ran: what is stored now, which may be less than what
+ * was known, belongs to the callee. Called after all that had been written before it, and before
+ * the notice. NULL = nobody wants to know. */
+typedef void (*store_salvaged_t)(StoreIndex *index, void *userdata);
+void store_set_salvaged(Store *s, store_salvaged_t salvaged, void *userdata);
+
 /* Waits for what was queued, then closes. Call after the loop has ended. */
 Store *store_free(Store *s);
 DEFINE_CLEANUP(Store *, store_free)

@@ -48,6 +48,11 @@ const StoreConversation *fake_store_conversation(uint64_t number);
 unsigned fake_store_count(uint64_t number);      /* messages */
 void fake_store_age(uint64_t number, usec_t by); /* it was set aside so much earlier */
 StoreIndex *fake_store_open(void);
+/* What a damaged disk does to it; the salvage then tells the room what is left. */
+void fake_store_lose(uint64_t number);
+void fake_store_cut(uint64_t number, uint64_t head, uint64_t messages);
+void fake_store_recover(uint64_t number, const char *title);
+void fake_store_salvage(void);
 void fake_store_close(void); /* what waits is forgotten */
 void fake_store_clear(void);
 

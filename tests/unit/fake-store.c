@@ -778,6 +778,48 @@ StoreIndex *fake_store_open(void)
         return index;
 }
 
+void fake_store_lose(uint64_t number)
+{
+        remove_thread(number);
+}
+
+void fake_store_cut(uint64_t number, uint64_t head, uint64_t messages)
+{
+        Thread *t = find_thread(number);
+
+        t->c.head = head;
+        t->c.messages = messages;
+}
+
+void fake_store_recover(uint64_t number, const char *title)
+{
+        disk.threads = grow(disk.threads, disk.n_threads, sizeof *disk.threads);
+        disk.threads[disk.n_threads++] = (Thread){
+                .c = {
+                        .number = number,
+                        .title = copy_string(title),
+                        .model = copy_string(""),
+                        .modified = 1,
+                },
+        };
+        assert_true(sd_id128_randomize(&disk.threads[disk.n_threads - 1].c.id) >= 0);
+}
+
+static store_salvaged_t salvaged;
+static void *salvaged_userdata;
+
+void store_set_salvaged(Store *s, store_salvaged_t callback, void *userdata)
+{
+        salvaged = callback;
+        salvaged_userdata = userdata;
+}
+
+void fake_store_salvage(void)
+{
+        assert_non_null(salvaged);
+        salvaged(fake_store_open(), salvaged_userdata);
+}
+
 void fake_store_close(void)
 {
         for (Request *q; (q = requests);) {

@@ -31,6 +31,58 @@ static void exchange(Conversation *c)
 
 /* ---- the index ---- */
 
+/* The database was damaged while it was in use: what is listed is what is left. */
+static void test_salvaged(void **state)
+{
+        const ConversationOptions secret = { .private = true };
+        Conversation *c[4], *found;
+        uint64_t number[4];
+
+        for (unsigned i = 0; i < ELEMENTSOF(c); i++) {
+                if (i < 3)
+                        c[i] = world_create();
+                else {
+                        done_with(FAILURE_NONE, conversations_create(world.cs, &secret, DONE));
+                        c[i] = conversations_next(world.cs, NULL);
+                }
+                number[i] = conversation_number(c[i]);
+        }
+        exchange(c[0]);
+        exchange(c[1]);
+        assert_int_equal(world_send(c[1], "Under way"), 0);
+        free(world_take_log());
+
+        /* One lost in the middle of a reply, one shortened, one untouched, one found again. */
+        fake_store_lose(number[1]);
+        fake_store_lose(number[3]);
+        fake_store_cut(number[0], conversation_head(c[0]) - 1, 1);
+        fake_store_recover(4711, "Recovered");
+        fake_store_salvage();
+        world_settle();
+
+        assert_null(conversations_find_number(world.cs, number[1]));
+        assert_false(fake_last_ask()->live);
+        assert_ptr_equal(conversations_find_number(world.cs, number[0]), c[0]);
+        assert_int_equal(conversation_messages(c[0]), 1);
+        assert_int_equal(conversation_head(c[0]), fake_store_conversation(number[0])->head);
+        assert_ptr_equal(conversations_find_number(world.cs, number[2]), c[2]);
+        assert_ptr_equal(conversations_find_number(world.cs, number[3]), c[3]); /* private */
+        found = conversations_find_number(world.cs, 4711);
+        assert_non_null(found);
+        assert_string_equal(conversation_title(found), "Recovered");
+        assert_int_equal(conversations_count(world.cs), 4);
+        {
+                _cleanup_free_ char *log = world_take_log();
+
+                assert_non_null(strstr(log, "removed\n"));
+                assert_non_null(strstr(log, "added\n"));
+                assert_null(strstr(strstr(log, "removed\n") + 1, "removed\n"));
+        }
+        /* It goes on from what is left. */
+        exchange(c[0]);
+        assert_int_equal(conversation_messages(c[0]), 3);
+}
+
 static void test_create(void **state)
 {
         const ConversationOptions o = {
@@ -463,6 +515,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_set_up, world_tear_down)
         const struct CMUnitTest tests[] = {
+                TEST(test_salvaged),
                 TEST(test_create),
                 TEST(test_create_fails),
                 TEST(test_order),

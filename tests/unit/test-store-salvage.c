@@ -138,6 +138,16 @@ static Bytes make_damaged(Fixture *f)
         return b;
 }
 
+/* Before the notice. */
+static void on_salvaged(StoreIndex *index, void *userdata)
+{
+        Fixture *f = userdata;
+
+        assert_int_equal(f->notices[STORE_NOTICE_SALVAGED], 0);
+        store_index_free(f->index);
+        f->index = index;
+}
+
 /* Found while it is used. */
 static void test_damaged_page(void **state)
 {
@@ -146,9 +156,13 @@ static void test_damaged_page(void **state)
         Bytes b = make_damaged(f);
 
         assert_int_equal(fixture_open(f), FAILURE_NONE);
+        store_set_salvaged(f->store, on_salvaged, f);
+        assert_int_equal(f->index->conversations[0].messages, MESSAGES);
         assert_int_equal(do_page(f, n, MESSAGES, UINT32_MAX, SIZE_MAX), FAILURE_STORE_FAILED);
         assert_non_null(strstr(failure_message(&f->failure), "damaged"));
         wait_notice(f, STORE_NOTICE_SALVAGED);
+        assert_int_equal(f->index->n_conversations, 1);
+        assert_int_equal(f->index->conversations[0].messages, count_readable(f, n));
         check_salvaged(f, n, &b);
         free(b.data);
 }
