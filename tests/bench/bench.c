@@ -59,9 +59,9 @@ void bench_print(const char *name, const char *unit, Samples *s, Samples *floor)
         median = samples_quantile(s, 50);
         base = samples_quantile(floor, 50);
         printf("{\"name\":\"%s\",\"unit\":\"%s\",\"n\":%zu,\"min\":%.3f,\"median\":%.3f,"
-               "\"p99\":%.3f,\"max\":%.3f,\"floor\":%.3f,\"ratio\":%.3f}\n",
+               "\"p99\":%.3f,\"max\":%.3f,\"floor\":%.3f,\"floor_p99\":%.3f,\"ratio\":%.3f}\n",
                 name, unit, s->n, s->value[0], median, samples_quantile(s, 99), s->value[s->n - 1],
-                base, base > 0 ? median / base : 0);
+                base, samples_quantile(floor, 99), base > 0 ? median / base : 0);
         (void) fflush(stdout);
 }
 

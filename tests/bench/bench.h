@@ -18,7 +18,8 @@ void samples_add(Samples *s, double value);
 void samples_done(Samples *s);
 #define _cleanup_samples_ _cleanup_(samples_done)
 
-/* One JSON line; floor is the median of the floor's samples, ratio is median / floor. Sorts. */
+/* One JSON line; floor is the median of the floor's samples, ratio is median / floor. The quantiles
+ * are the sample at that rank. Sorts. */
 void bench_print(const char *name, const char *unit, Samples *s, Samples *floor);
 
 double bench_now_us(void);
