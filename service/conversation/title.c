@@ -51,6 +51,15 @@ static size_t link_end(const char *line, size_t size, size_t bracket)
         return bracket + 1;
 }
 
+/* Whether what begins here may be a link's text: "](" comes somewhere. */
+static bool is_link_text(const char *line, size_t size, size_t bracket)
+{
+        for (size_t i = bracket + 1; i + 1 < size; i++)
+                if (line[i] == ']' && line[i + 1] == '(')
+                        return true;
+        return false;
+}
+
 /* Without emphasis, code marks and links. Underscores inside words are letters. */
 static int strip_markup(const char *line, size_t size, Buffer *out)
 {
@@ -67,7 +76,7 @@ static int strip_markup(const char *line, size_t size, Buffer *out)
                         i++;
                         continue;
                 }
-                if (c == '[' && memmem(line + i, size - i, "](", 2)) {
+                if (c == '[' && is_link_text(line, size, i)) {
                         links++;
                         i++;
                         continue;
