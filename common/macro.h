@@ -18,8 +18,7 @@
 #define _cleanup_(f)       __attribute__((cleanup(f)))
 #define _printf_(fmt, arg) __attribute__((format(printf, fmt, arg)))
 #define _unused_           __attribute__((unused))
-#define _sentinel_         __attribute__((sentinel))
-#define _public_           __attribute__((visibility("default")))
+#define _noreturn_         __attribute__((noreturn))
 
 #define ELEMENTSOF(x) (sizeof(x) / sizeof((x)[0]))
 /* Each use gets names of its own, so that they nest. */

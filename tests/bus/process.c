@@ -16,7 +16,7 @@ static int move_to(int fd, int as)
 }
 
 /* In the child. */
-static void run(const Spawn *s, pid_t parent)
+_noreturn_ static void run(const Spawn *s, pid_t parent)
 {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         sigset_t none;

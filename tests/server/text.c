@@ -9,14 +9,11 @@ static const char *const unicode_tokens[] = { "\xc3\xa9t\xc3\xa9 ", "\xe6\xbc\xa
         "\xf0\x9f\xa6\x8a", "e\xcc\x81 ", "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x94\xac " };
 
 static const char *const escape_tokens[] = { "\033[31mred ", "\033]0;title\007", "\033[2J",
-        "\xc2\x9b"
-        "1m",
-        "\rback" };
+        "\302\2331m", "\rback" };
 
 /* A lone continuation, a cut sequence, an overlong one, a surrogate, beyond the last. */
-static const char *const invalid_tokens[] = { "a\x80"
-                                              "b ",
-        "\xe6\xbc ", "\xc0\xaf ", "\xed\xa0\x80 ", "\xf5\x80\x80\x80 ", "\xff " };
+static const char *const invalid_tokens[] = { "a\200b ", "\xe6\xbc ", "\xc0\xaf ", "\xed\xa0\x80 ",
+        "\xf5\x80\x80\x80 ", "\xff " };
 
 /* The next piece of a whole text; a character is never cut, so that each event is valid. */
 static int next_piece(TextSource *t, Buffer *b, const char *text, size_t size)

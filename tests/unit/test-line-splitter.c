@@ -80,12 +80,12 @@ static void test_limit(void **state)
                 _cleanup_buffer_ Buffer out = BUFFER_INIT(100);
 
                 assert_int_equal(line_splitter_feed(&s, "12345\n", cut, note, &out), 0);
-                assert_int_equal(line_splitter_feed(&s, "12345\n" + cut, 6 - cut, note, &out), 0);
+                assert_int_equal(line_splitter_feed(&s, &"12345\n"[cut], 6 - cut, note, &out), 0);
                 assert_string_equal(buffer_text(&out), "<12345>");
 
                 assert_int_equal(line_splitter_feed(&s, "a\n12345", 2 + cut, note, &out), 0);
                 assert_int_equal(
-                        line_splitter_feed(&s, "123456\n" + cut, 7 - cut, note, &out), -EFBIG);
+                        line_splitter_feed(&s, &"123456\n"[cut], 7 - cut, note, &out), -EFBIG);
                 assert_string_equal(buffer_text(&out), "<12345><a>");
         }
 }

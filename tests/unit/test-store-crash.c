@@ -79,7 +79,7 @@ static void child_pair(Fixture *f, int fd, uint64_t number)
         say(fd, ack);
 }
 
-static void child_main(const char *path, int fd)
+_noreturn_ static void child_main(const char *path, int fd)
 {
         Fixture f = { 0 };
         uint64_t number;
