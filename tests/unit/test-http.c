@@ -8,11 +8,13 @@
 
 static void test_get(void **state)
 {
+        HttpRequest request;
         Client c;
         Server s;
 
         server_start(&s, script_hello);
-        client_get(&c, &s, &(HttpRequest){ .url = s.url });
+        request = request_to(s.url);
+        client_get(&c, &s, &request);
         assert_false(failure_is_set(&c.failure));
         assert_int_equal(c.status, 200);
         assert_int_equal(c.headers, 1);
