@@ -14,6 +14,7 @@
 #include "service/conversation/conversation-bus.h"
 #include "service/lifecycle.h"
 #include "service/manager-bus.h"
+#include "service/unit-bus.h"
 
 /* ---- what the rooms tell ---- */
 
@@ -76,6 +77,14 @@ static void on_name_lost(const char *why, void *userdata)
 
 /* ---- opening ---- */
 
+static int start_unit(const char *unit, unit_started_t done, void *done_userdata, UnitStart **ret,
+        Failure *failure, void *userdata)
+{
+        Manager *m = ASSERT_PTR(userdata);
+
+        return unit_start_new(ret, m->event, unit, done, done_userdata, failure);
+}
+
 static int make_engines(Manager *m, const StoreIndex *index)
 {
         const EnginesObserver observer = { on_engine_changed, on_engine_notice, m };
@@ -84,6 +93,7 @@ static int make_engines(Manager *m, const StoreIndex *index)
         r = engines_new(&m->engines, m->event, m->config, store_worker(m->store), &observer);
         if (r < 0)
                 return r;
+        engines_set_units(m->engines, &(EngineUnits){ start_unit, unit_start_free, m });
         r = engines_set_default_model(m->engines, strempty(index->default_model));
         if (r < 0)
                 return r;

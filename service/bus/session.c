@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "common/names.h"
+#include "service/bus/address.h"
 
 /* A connection that did not last this long is not tried again at once. */
 #define SESSION_SETTLED_USEC   (1 * USEC_PER_SEC)
@@ -15,50 +16,14 @@ enum {
         NAME_ALREADY_OWNER = 4,
 };
 
-/* A path inside a D-Bus address. */
-static int escape_path(const char *path, char **ret)
-{
-        static const char hex[] = "0123456789abcdef";
-        char *escaped;
-        size_t n = 0;
-
-        escaped = malloc(strlen(path) * 3 + 1);
-        if (!escaped)
-                return -ENOMEM;
-        for (const char *s = path; *s; s++) {
-                if (!strchr("%,;:=\\*", *s)) {
-                        escaped[n++] = *s;
-                        continue;
-                }
-                escaped[n++] = '%';
-                escaped[n++] = hex[(unsigned char) *s >> 4];
-                escaped[n++] = hex[(unsigned char) *s & 15];
-        }
-        escaped[n] = 0;
-
-        *ret = escaped;
-        return 0;
-}
-
 static int session_address(char **ret)
 {
-        const char *address = getenv("DBUS_SESSION_BUS_ADDRESS"), *runtime;
-        _cleanup_free_ char *folder = NULL;
+        const char *address = getenv("DBUS_SESSION_BUS_ADDRESS");
         char *copy;
-        int r;
 
-        if (!isempty(address)) {
-                copy = strdup(address);
-        } else {
-                runtime = getenv("XDG_RUNTIME_DIR");
-                if (isempty(runtime) || runtime[0] != '/')
-                        return -ENXIO;
-                r = escape_path(runtime, &folder);
-                if (r < 0)
-                        return r;
-                if (asprintf(&copy, "unix:path=%s/bus", folder) < 0)
-                        copy = NULL;
-        }
+        if (isempty(address))
+                return address_in_runtime("bus", ret);
+        copy = strdup(address);
         if (!copy)
                 return -ENOMEM;
 

@@ -7,6 +7,7 @@
 
 #define ENGINE_NAME_MAX 64
 #define MODEL_NAME_MAX  256
+#define UNIT_NAME_MAX   255
 
 #define CONNECT_TIMEOUT           (10 * USEC_PER_SEC)
 #define FIRST_BYTE_TIMEOUT_REMOTE (600 * USEC_PER_SEC)
@@ -49,8 +50,8 @@ const char *engine_type_default_url(EngineType t)
 int engine_config_init(
         EngineConfig *e, const char *name, EngineType type, const char *url, const char *source)
 {
-        char **const empty[] = { &e->keep_alive, &e->key_credential, &e->key_secret, &e->key_file,
-                &e->key_environment, &e->ca_file, &e->proxy };
+        char **const empty[] = { &e->keep_alive, &e->unit, &e->key_credential, &e->key_secret,
+                &e->key_file, &e->key_environment, &e->ca_file, &e->proxy };
         int r;
 
         *e = (EngineConfig){ .type = type, .max_concurrent = CONCURRENT_UNSET };
@@ -79,6 +80,7 @@ void engine_config_done(EngineConfig *e)
         free(e->name);
         free(e->url);
         free(e->keep_alive);
+        free(e->unit);
         free(e->key_credential);
         free(e->key_secret);
         free(e->key_file);
@@ -167,6 +169,27 @@ static int read_concurrent(const char *value, void *field)
                 return -EINVAL;
         *(unsigned *) field = (unsigned) n;
         return 0;
+}
+
+/* systemd's grammar of names, and only kinds of units behind which a server can be. A template has
+ * to name its instance. */
+static int read_unit(const char *value, void *field)
+{
+        static const char *const kinds[] = { ".service", ".socket", ".target" };
+        const char *kind = strrchr(value, '.'), *at = strchr(value, '@');
+        bool known = false;
+
+        if (!*value)
+                return free_and_strdup(field, value);
+        if (strlen(value) > UNIT_NAME_MAX ||
+                value[strspn(value,
+                        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.\\@-")])
+                return -EINVAL;
+        if (!kind || kind == value || at == value || (at && at + 1 == kind))
+                return -EINVAL;
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+                known = known || streq(kind, kinds[i]);
+        return known ? config_read_string(value, field) : -EINVAL;
 }
 
 static int read_environment(const char *value, void *field)
@@ -269,6 +292,8 @@ static const ConfigSetting engine_settings[] = {
                 "a time over 0 such as 10min, or infinity"),
         ENGINE("StallTimeoutSec", config_read_timeout, stall_timeout,
                 "a time over 0 such as 5min, or infinity"),
+        ENGINE("Unit", read_unit, unit,
+                "a .service, .socket or .target of your user manager, such as ollama.service"),
         ENGINE("KeyCredential", config_read_string, key_credential, "the name of a credential"),
         ENGINE("KeySecret", config_read_string, key_secret, "attributes of a secret"),
         ENGINE("KeyFile", config_read_path, key_file, "the absolute path of a file"),

@@ -51,6 +51,7 @@ typedef struct EngineConfig {
          * byte: none on this machine, where a model may be loading for minutes, 600 s elsewhere.
          * Between two bytes of the answer: 300 s. */
         usec_t connect_timeout, first_byte_timeout, stall_timeout;
+        char *unit; /* of the user manager, started before the first request; "" = none */
         char *key_credential, *key_secret, *key_file; /* "" = none */
         char *key_environment; /* KeyEnvironment=, and what found ones read: OPENAI_API_KEY; "" */
         char *ca_file;

@@ -145,7 +145,7 @@ static int query_start(ModelsQuery *q, bool refresh)
                 if (engine->config.type == ENGINE_BUILTIN || (!refresh && engine_is_fresh(engine)))
                         continue;
                 q->waits[i] = (EngineWait){ .done = on_probed, .userdata = q };
-                r = engine_probe(engine, q->waits + i);
+                r = engine_probe(engine, refresh ? PROBE_START : PROBE_ASK, q->waits + i);
                 if (r < 0)
                         return r;
                 q->n_missing++;

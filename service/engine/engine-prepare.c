@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What must be known before a request leaves: the key, and how much of the conversation fits. */
+/* What must be there before a request leaves: the engine itself, where a unit starts it, its key,
+ * and how much of the conversation fits. */
 #include "service/engine/engine.h"
 
 #include <inttypes.h>
@@ -17,6 +18,34 @@ static void on_prepared(void *userdata)
         _cleanup_(engine_reply_unrefp) EngineReply *r = engine_reply_ref(ASSERT_PTR(userdata));
 
         engine_reply_prepare(r);
+}
+
+static void on_unit(void *userdata)
+{
+        _cleanup_(engine_reply_unrefp) EngineReply *r = engine_reply_ref(ASSERT_PTR(userdata));
+
+        if (failure_is_set(&r->engine->unit_failure))
+                engine_reply_unit_failed(r);
+        else
+                engine_reply_prepare(r);
+}
+
+/* 1 = goes on later. */
+static int reply_start_unit(EngineReply *r)
+{
+        char phase[PHASE_MAX];
+        int k;
+
+        if (r->unit_tried || !engine_wants_unit(r->engine))
+                return 0;
+        r->unit_tried = true;
+        r->wait = (EngineWait){ .done = on_unit, .userdata = r };
+        k = engine_unit_start(r->engine, &r->wait);
+        if (k < 0)
+                return k;
+        (void) snprintf(phase, sizeof phase, "starting %s", r->engine->config.unit);
+        engine_reply_tell_phase(r, phase);
+        return 1;
 }
 
 static void on_show(const char *body, size_t size, const Failure *failure, void *userdata)
@@ -84,7 +113,7 @@ static int reply_ask_context(EngineReply *r)
                 (r->overflowed || e->probed == 0 || (ollama && !engine_is_fresh(e)))) {
                 r->probe_tried = true;
                 r->wait = (EngineWait){ .done = on_prepared, .userdata = r };
-                return engine_probe(e, &r->wait) < 0 ? 0 : 1;
+                return engine_probe(e, PROBE_ASK, &r->wait) < 0 ? 0 : 1;
         }
         if (ollama && !r->show_tried && engine_context_size(e, r->model) == 0) {
                 r->show_tried = true;
@@ -160,6 +189,11 @@ void engine_reply_prepare(EngineReply *r)
                 return;
         }
 
+        k = reply_start_unit(r);
+        if (k < 0)
+                engine_reply_unit_failed(r);
+        if (k != 0)
+                return;
         r->wait = (EngineWait){ .done = on_prepared, .userdata = r };
         k = engine_load_key(r->engine, &r->wait);
         if (k < 0) {

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Asks an engine what it has: key, model list, and of Ollama what is loaded. One at a time for each
- * engine, shared by all who wait for it; only ever because somebody asked. */
+ * engine, shared by all who wait for it; only ever because somebody asked. Where it does not answer
+ * and somebody wants it started, its unit is, and it is asked again until it listens. */
 #include "service/engine/engine.h"
 
 #include "common/log.h"
 
 struct EngineProbe {
         Engine *engine; /* which owns the probe */
-        sd_event_source *defer;
-        EngineWait key_wait;
+        sd_event_source *defer, *timer;
+        ProbeMode mode;
+        unsigned attempts; /* since its unit was started */
+        EngineWait wait;   /* key, or unit */
         EngineFetch *fetch;
         WireModel *models;
         size_t n_models;
@@ -18,37 +21,49 @@ EngineProbe *engine_probe_free(EngineProbe *p)
 {
         if (!p)
                 return NULL;
-        engine_wait_cancel(&p->key_wait);
+        engine_wait_cancel(&p->wait);
         engine_fetch_free(p->fetch);
         sd_event_source_disable_unref(p->defer);
+        sd_event_source_disable_unref(p->timer);
         wire_models_free(p->models, p->n_models);
         free(p);
         return NULL;
+}
+
+/* What it is known for from now on. */
+static void probe_learn_failure(EngineProbe *p, const Failure *failure)
+{
+        _cleanup_failure_ Failure named = FAILURE_NULL;
+        Engine *e = p->engine;
+
+        if (failure == &e->unit_failure)
+                failure_copy(&named, failure);
+        else if (failure->code == FAILURE_ENGINE_UNREACHABLE && p->attempts > 0)
+                engine_name_unit_failure(e, failure, &named);
+        else
+                engine_name_failure(e, failure, &named);
+        /* A server without a model list answers all the same. */
+        if (failure->code == FAILURE_NO_SUCH_MODEL)
+                engine_set_state(e, ENGINE_REFUSING, &named);
+        else
+                engine_learn_failure(e, &named, 0);
 }
 
 static void probe_end(EngineProbe *p, const Failure *failure)
 {
         _cleanup_(engine_unrefp) Engine *e = engine_ref(p->engine);
 
-        (void) sd_event_now(e->engines->event, CLOCK_MONOTONIC, &e->probed);
-        if (failure_is_set(failure)) {
-                _cleanup_failure_ Failure named = FAILURE_NULL;
-                usec_t probed = e->probed;
-
-                engine_name_failure(e, failure, &named);
-                /* A server without a model list answers all the same. */
-                if (failure->code == FAILURE_NO_SUCH_MODEL)
-                        engine_set_state(e, ENGINE_REFUSING, &named);
-                else
-                        engine_learn_failure(e, &named, 0);
-                e->probed = probed;
-        } else {
+        if (failure_is_set(failure))
+                probe_learn_failure(p, failure);
+        else {
                 wire_models_free(e->models, e->n_models);
                 e->models = TAKE_PTR(p->models);
                 e->n_models = p->n_models;
                 p->n_models = 0;
                 engine_set_state(e, ENGINE_READY, NULL);
         }
+        /* Last: what it is known for now is what it said now. */
+        (void) sd_event_now(e->engines->event, CLOCK_MONOTONIC, &e->probed);
         e->probe = engine_probe_free(p);
         engine_waits_wake(&e->probe_waits);
 }
@@ -84,6 +99,49 @@ static void on_loaded(const char *body, size_t size, const Failure *failure, voi
         probe_end(p, NULL);
 }
 
+static void probe_fetch(EngineProbe *p);
+
+static void on_unit(void *userdata)
+{
+        EngineProbe *p = ASSERT_PTR(userdata);
+
+        if (failure_is_set(&p->engine->unit_failure)) {
+                probe_end(p, &p->engine->unit_failure);
+                return;
+        }
+        p->attempts = 1;
+        probe_fetch(p);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        probe_fetch(ASSERT_PTR(userdata));
+        return 0;
+}
+
+/* What does not answer is started; what was started may not listen yet. */
+static bool probe_try_again(EngineProbe *p, const Failure *failure)
+{
+        Engine *e = p->engine;
+        usec_t delay;
+
+        if (p->mode != PROBE_START || failure->code != FAILURE_ENGINE_UNREACHABLE ||
+                !engine_has_unit(e))
+                return false;
+        if (p->attempts == 0) {
+                p->wait = (EngineWait){ .done = on_unit, .userdata = p };
+                if (engine_unit_start(e, &p->wait) < 0)
+                        probe_end(p, &e->unit_failure);
+                return true;
+        }
+        if (p->attempts >= REPLY_ATTEMPTS_MAX)
+                return false;
+        delay = engine_backoff(e->engines, p->attempts++);
+        p->timer = sd_event_source_disable_unref(p->timer);
+        return sd_event_add_time_relative(e->engines->event, &p->timer, CLOCK_MONOTONIC, delay,
+                       10 * USEC_PER_MSEC, on_timer, p) >= 0;
+}
+
 static void on_models(const char *body, size_t size, const Failure *failure, void *userdata)
 {
         _cleanup_failure_ Failure f = FAILURE_NULL;
@@ -93,7 +151,8 @@ static void on_models(const char *body, size_t size, const Failure *failure, voi
         int r;
 
         if (failure_is_set(failure)) {
-                probe_end(p, failure);
+                if (!probe_try_again(p, failure))
+                        probe_end(p, failure);
                 return;
         }
         r = wire_parse_models(c->type, body, size, &p->models, &p->n_models, &f);
@@ -123,6 +182,7 @@ static void probe_fetch(EngineProbe *p)
                 probe_end(p, &p->engine->key_failure);
                 return;
         }
+        p->fetch = engine_fetch_free(p->fetch);
         r = wire_models_url(c->type, c->url, &url);
         if (r < 0)
                 (void) failure_set_errno(&f, r, "Asking an engine");
@@ -143,8 +203,8 @@ static int on_defer(sd_event_source *source, void *userdata)
         EngineProbe *p = ASSERT_PTR(userdata);
         int r;
 
-        p->key_wait = (EngineWait){ .done = on_key, .userdata = p };
-        r = engine_load_key(p->engine, &p->key_wait);
+        p->wait = (EngineWait){ .done = on_key, .userdata = p };
+        r = engine_load_key(p->engine, &p->wait);
         if (r < 0) {
                 (void) failure_set_errno(&f, r, "Reading a key");
                 probe_end(p, &f);
@@ -153,7 +213,7 @@ static int on_defer(sd_event_source *source, void *userdata)
         return 0;
 }
 
-int engine_probe(Engine *e, EngineWait *w)
+int engine_probe(Engine *e, ProbeMode mode, EngineWait *w)
 {
         int r;
 
@@ -173,6 +233,12 @@ int engine_probe(Engine *e, EngineWait *w)
                         return r;
                 }
                 e->probe = p;
+        }
+        if (mode == PROBE_START) {
+                e->probe->mode = mode;
+                /* What it was known for ends with the start. */
+                if (engine_wants_unit(e))
+                        e->probed = 0;
         }
         engine_wait_add(&e->probe_waits, w);
         return 0;

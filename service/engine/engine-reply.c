@@ -273,11 +273,40 @@ static int reply_ask_engines(EngineReply *r, const RouteEngine *views)
                 if (views[i].known)
                         continue;
                 *w = (EngineWait){ .done = on_probed, .userdata = r };
-                k = engine_probe(e->engines[i], w);
+                k = engine_probe(e->engines[i], PROBE_ASK, w);
                 if (k < 0)
                         return k;
         }
         return 0;
+}
+
+/* No engine that is up will do; one whose unit is started may. */
+static int reply_start_engines(EngineReply *r)
+{
+        Engines *e = r->engines;
+        char phase[PHASE_MAX] = "";
+        int k;
+
+        if (r->units_tried)
+                return -ECONNREFUSED; /* as the routing's failure says */
+        r->units_tried = true;
+        r->probe_waits = calloc(e->n_engines, sizeof *r->probe_waits);
+        if (!r->probe_waits)
+                return -ENOMEM;
+        r->n_probe_waits = e->n_engines;
+        for (size_t i = 0; i < e->n_engines; i++) {
+                if (!engine_wants_unit(e->engines[i]))
+                        continue;
+                r->probe_waits[i] = (EngineWait){ .done = on_probed, .userdata = r };
+                k = engine_probe(e->engines[i], PROBE_START, r->probe_waits + i);
+                if (k < 0)
+                        return k;
+                if (!phase[0])
+                        (void) snprintf(
+                                phase, sizeof phase, "starting %s", e->engines[i]->config.unit);
+        }
+        engine_reply_tell_phase(r, phase);
+        return ROUTE_START;
 }
 
 static int reply_take_route(EngineReply *r, Engine *engine, const char *model)
@@ -302,10 +331,15 @@ static void reply_route(EngineReply *r)
         int k;
 
         k = engines_route(e, r->requested, r->verify, r->started, &views, &route, &failure);
+        if (k == ROUTE_START)
+                k = reply_start_engines(r);
         if (k < 0) {
+                (void) failure_set_errno(&failure, k, "Starting an engine");
                 engine_reply_fail(r, &failure);
                 return;
         }
+        if (k == ROUTE_START)
+                return;
         if (k == ROUTE_ASK) {
                 engine_reply_tell_phase(r, "looking for a model");
                 k = r->ops ? reply_ask_engines(r, views) : 0;
@@ -334,7 +368,7 @@ static void reply_leave_engine(EngineReply *r)
 {
         engine_queue_remove(r->engine, r);
         r->engine = engine_unref(r->engine);
-        r->probe_tried = r->show_tried = r->key_retried = r->overflowed = false;
+        r->unit_tried = r->probe_tried = r->show_tried = r->key_retried = r->overflowed = false;
         r->place = UINT_MAX;
 }
 

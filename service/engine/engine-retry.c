@@ -14,21 +14,25 @@ static bool status_is_passing(long status)
 }
 
 /* The server may think otherwise in a moment: it said so, or the connection broke after it was
- * there. One that was never there is left alone: fail fast. */
+ * there, or it was started for this very question. One that was never there is left alone: fail
+ * fast. */
 static bool may_retry(const EngineReply *r, const Failure *failure, bool connected, long status)
 {
         if (r->attempts >= REPLY_ATTEMPTS_MAX)
                 return false;
         if (status_is_passing(status))
                 return true;
-        return failure->code == FAILURE_ENGINE_UNREACHABLE && connected && status < 400;
+        if (failure->code != FAILURE_ENGINE_UNREACHABLE || status >= 400)
+                return false;
+        /* Its unit is up, but may not listen yet. */
+        return connected || r->unit_tried;
 }
 
 /* Doubles with every attempt; up to a quarter more or less, so that clients of one server that was
  * down do not come back all at once. */
-static usec_t backoff(const EngineReply *r)
+usec_t engine_backoff(const Engines *e, unsigned attempts)
 {
-        usec_t base = r->engines->retry_usec << (r->attempts - 1);
+        usec_t base = e->retry_usec << (attempts - 1);
         uint16_t random = UINT16_MAX / 2;
 
         (void) getrandom(&random, sizeof random, GRND_NONBLOCK);
@@ -38,7 +42,8 @@ static usec_t backoff(const EngineReply *r)
 static void retry_later(EngineReply *r, usec_t retry_after, long status)
 {
         _cleanup_(engine_reply_unrefp) _unused_ EngineReply *pin = engine_reply_ref(r);
-        usec_t delay = retry_after != USEC_INFINITY ? retry_after : backoff(r);
+        usec_t delay = retry_after != USEC_INFINITY ? retry_after
+                                                    : engine_backoff(r->engines, r->attempts);
         char phase[64], reason[24] = "connection lost";
         int k;
 
@@ -140,6 +145,18 @@ static int retry_key(EngineReply *r, const Failure *named)
         return engine_reply_schedule(r) < 0 ? 0 : 1;
 }
 
+/* It answered until now: its unit may have ended since. 1 = it is started again. */
+static int retry_unit(EngineReply *r, const Failure *named)
+{
+        if (r->connected || r->unit_tried)
+                return 0;
+        engine_learn_failure(r->engine, named, r->status);
+        if (!r->ops || !engine_wants_unit(r->engine))
+                return 0;
+        r->phase = ASK_PREPARING;
+        return engine_reply_schedule(r) < 0 ? 0 : 1;
+}
+
 /* The estimate was too low, or the size was not known. 1 = less is sent. */
 static int retry_shorter(EngineReply *r)
 {
@@ -149,6 +166,17 @@ static int retry_shorter(EngineReply *r)
         r->probe_tried = false;
         r->phase = ASK_PREPARING;
         return engine_reply_schedule(r) < 0 ? 0 : 1;
+}
+
+void engine_reply_unit_failed(EngineReply *r)
+{
+        _cleanup_(engine_reply_unrefp) _unused_ EngineReply *pin = engine_reply_ref(r);
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+
+        failure_copy(&failure, &r->engine->unit_failure);
+        engine_learn_failure(r->engine, &failure, 0);
+        if (r->ops && !try_other(r, failure.code, 0))
+                engine_reply_fail(r, &failure);
 }
 
 void engine_reply_attempt_failed(EngineReply *r, const Failure *failure)
@@ -162,6 +190,8 @@ void engine_reply_attempt_failed(EngineReply *r, const Failure *failure)
 
         if (code == FAILURE_NO_SUCH_MODEL)
                 describe_no_model(r, &named);
+        else if (code == FAILURE_ENGINE_UNREACHABLE && r->unit_tried)
+                engine_name_unit_failure(r->engine, failure, &named);
         else
                 engine_name_failure(r->engine, failure, &named);
         engine_request_stop(r);
@@ -172,6 +202,8 @@ void engine_reply_attempt_failed(EngineReply *r, const Failure *failure)
         }
 
         if (code == FAILURE_KEY_REFUSED && retry_key(r, &named) > 0)
+                return;
+        if (code == FAILURE_ENGINE_UNREACHABLE && retry_unit(r, &named) > 0)
                 return;
         if (code == FAILURE_CONTEXT_TOO_LONG && retry_shorter(r) > 0)
                 return;

@@ -40,6 +40,7 @@ static const size_t config_strings[] = {
         offsetof(EngineConfig, name),
         offsetof(EngineConfig, url),
         offsetof(EngineConfig, keep_alive),
+        offsetof(EngineConfig, unit),
         offsetof(EngineConfig, key_credential),
         offsetof(EngineConfig, key_secret),
         offsetof(EngineConfig, key_file),
@@ -152,6 +153,7 @@ int engine_new(Engine **ret, Engines *engines, const EngineConfig *config)
         e->n_ref = 1;
         TAILQ_INIT(&e->key_waits);
         TAILQ_INIT(&e->probe_waits);
+        TAILQ_INIT(&e->unit_waits);
         TAILQ_INIT(&e->queue);
 
         r = config_copy(&e->config, config);
@@ -187,6 +189,7 @@ void engine_detach(Engine *e)
         if (!e->engines)
                 return;
         e->probe = engine_probe_free(e->probe);
+        engine_unit_stop(e);
         e->queue_source = sd_event_source_disable_unref(e->queue_source);
         TAILQ_REMOVE(&e->engines->all, e, all);
         e->engines = NULL;
@@ -207,6 +210,7 @@ Engine *engine_unref(Engine *e)
         wire_models_free(e->models, e->n_models);
         key_free(e->key);
         failure_done(&e->key_failure);
+        failure_done(&e->unit_failure);
         free(e->last_error);
         free(e->display);
         config_done(&e->config);
@@ -245,6 +249,9 @@ void engine_set_state(Engine *e, EngineState state, const Failure *failure)
         e->state = state;
         if (state == before)
                 return;
+        /* It is back, and what it has now nobody knows. */
+        if (before == ENGINE_UNREACHABLE)
+                e->probed = 0;
         log_debug("Engine '%s' (%s): %s -> %s.", e->config.name, e->display,
                 engine_state_to_string(before), engine_state_to_string(state));
         if (e->engines && e->engines->observer.changed)
@@ -364,6 +371,7 @@ void engine_describe(const Engine *e, RouteEngine *ret)
                 .known = engine_is_fresh(e),
                 .key_refused = e->state == ENGINE_REFUSING && e->last_code == FAILURE_KEY_REFUSED &&
                         (e->key || failure_is_set(&e->key_failure)),
+                .may_start = engine_wants_unit(e),
                 .models = e->models,
                 .n_models = e->n_models,
         };

@@ -23,6 +23,7 @@
 #define REPLY_ATTEMPTS_MAX   4U
 #define REPLY_RETRY_USEC     (500 * USEC_PER_MSEC) /* the first; then twice as long each time */
 #define RETRY_AFTER_MAX_USEC (60 * USEC_PER_SEC)
+#define PHASE_MAX            280U /* "starting" and a unit's name */
 
 typedef struct Engine Engine;
 typedef struct EngineProbe EngineProbe;
@@ -81,6 +82,10 @@ struct Engine {
         EngineProbe *probe;
         EngineWaits probe_waits;
 
+        UnitStart *unit_start; /* under way, once for all who wait */
+        EngineWaits unit_waits;
+        Failure unit_failure; /* of the last start */
+
         TAILQ_HEAD(EngineQueue, EngineReply) queue;
         unsigned live, n_queued;
         sd_event_source *queue_source;
@@ -92,6 +97,7 @@ struct Engines {
         Http *http;
         Worker *worker;
         EnginesObserver observer;
+        EngineUnits units;
         char *configured_default, *default_model, *last_model, *default_shown;
         Engine **engines; /* the configured and found ones, each with a reference */
         size_t n_engines;
@@ -143,11 +149,29 @@ int engine_fetch_new(EngineFetch **ret, Engine *e, const char *url, char *body,
 EngineFetch *engine_fetch_free(EngineFetch *f);
 DEFINE_CLEANUP(EngineFetch *, engine_fetch_free)
 
+typedef enum ProbeMode {
+        PROBE_ASK,
+        PROBE_START, /* its unit is started where it does not answer */
+} ProbeMode;
+
 /* Asks for the models (engine-probe.c); w is called when the answer is there, never at once. */
-int engine_probe(Engine *e, EngineWait *w);
+int engine_probe(Engine *e, ProbeMode mode, EngineWait *w);
 EngineProbe *engine_probe_free(EngineProbe *p);
 /* "…/api/WHAT" of an Ollama. */
 int engine_ollama_url(const Engine *e, const char *what, char **ret);
+
+/* ---- the unit behind it (engine-unit.c) ---- */
+
+bool engine_has_unit(const Engine *e); /* and somebody who can start it */
+/* It has one, and is not known to answer. */
+bool engine_wants_unit(const Engine *e);
+/* w is called when the start has ended, never at once; e->unit_failure tells, also when this fails.
+ */
+int engine_unit_start(Engine *e, EngineWait *w);
+/* Gives a start up; nobody is told. */
+void engine_unit_stop(Engine *e);
+/* "… Its unit was started: 'journalctl …' …", for one that does not answer all the same. */
+void engine_name_unit_failure(const Engine *e, const Failure *failure, Failure *ret);
 
 /* ---- the queue in front of it (engine-queue.c) ---- */
 
@@ -186,8 +210,10 @@ struct EngineReply {
         bool queued, has_place; /* engine-queue.c's */
         unsigned place;
 
-        EngineWait wait; /* key, or context size */
+        EngineWait wait; /* unit, key, or context size */
         EngineFetch *show;
+        bool units_tried; /* while routing: units were started so that their engines can tell */
+        bool unit_tried;  /* of its engine */
         bool probe_tried, show_tried, key_retried, overflowed;
         unsigned key_serial;
         Failure last_failure; /* of the attempt before */
@@ -232,7 +258,11 @@ void engine_reply_drop(EngineReply *r);
 
 /* The attempt failed (engine-retry.c): another one, another engine, or the end. */
 void engine_reply_attempt_failed(EngineReply *r, const Failure *failure);
-/* It has its place: key and context (engine-prepare.c), then the request. */
+/* Its engine's unit did not start. */
+void engine_reply_unit_failed(EngineReply *r);
+/* How long to wait after so many attempts. */
+usec_t engine_backoff(const Engines *e, unsigned attempts);
+/* It has its place: unit, key and context (engine-prepare.c), then the request. */
 void engine_reply_prepare(EngineReply *r);
 void engine_reply_move(EngineReply *r, Engine *to);
 void engine_reply_route_again(EngineReply *r);

@@ -143,6 +143,11 @@ int engines_new(Engines **ret, sd_event *event, const Config *config, Worker *wo
         return 0;
 }
 
+void engines_set_units(Engines *e, const EngineUnits *units)
+{
+        e->units = *units;
+}
+
 void engines_set_retry_usec(Engines *e, usec_t usec)
 {
         e->retry_usec = usec;

@@ -30,11 +30,26 @@ typedef struct EnginesObserver {
         void *userdata;
 } EnginesObserver;
 
+/* Who can start an engine's unit: installed by the manager, so that this room knows no bus. */
+typedef struct UnitStart UnitStart;
+typedef void (*unit_started_t)(const Failure *failure, void *userdata);
+typedef struct EngineUnits {
+        /* done comes once, later, from the loop, unless *ret was freed before. A failure says in a
+         * sentence why it cannot be tried. */
+        int (*start)(const char *unit, unit_started_t done, void *done_userdata, UnitStart **ret,
+                Failure *failure, void *userdata);
+        UnitStart *(*free)(UnitStart *s);
+        void *userdata;
+} EngineUnits;
+
 /* config stays the caller's and must outlive it; worker is where key files are read. */
 int engines_new(Engines **ret, sd_event *event, const Config *config, Worker *worker,
         const EnginesObserver *observer);
 Engines *engines_free(Engines *e); /* live replies are dropped without a callback */
 DEFINE_CLEANUP(Engines *, engines_free)
+
+/* Without it nothing is started. */
+void engines_set_units(Engines *e, const EngineUnits *units);
 
 /* After a reload. Live replies go on with the engine object that they have. */
 int engines_reconfigure(Engines *e, const Config *config);
@@ -98,7 +113,8 @@ typedef void (*models_done_t)(const ModelInfo *models, size_t n, void *userdata)
 typedef struct ModelsQuery ModelsQuery;
 ModelsQuery *models_query_free(ModelsQuery *q); /* the callback is then not called */
 
-/* Asks every engine whose list is older than 10 s (refresh: all); done is called from the loop.
+/* Asks every engine whose list is older than 10 s (refresh: all, and those that do not answer have
+ * their unit started first); done is called from the loop.
  * *ret: as a store slot; may be NULL. */
 int engines_list_models(
         Engines *e, bool refresh, models_done_t done, void *userdata, ModelsQuery **ret);

@@ -131,6 +131,14 @@ static int fail_no_such_model(const RouteQuery *q, const char *name, Failure *fa
                 buffer_text(&silent));
 }
 
+static int fail_unless_started(const RouteQuery *q, int error)
+{
+        for (size_t i = 0; i < q->n_engines; i++)
+                if (q->engines[i].may_start)
+                        return ROUTE_START;
+        return error;
+}
+
 static int route_bare(const RouteQuery *q, const char *name, Route *ret, Failure *failure)
 {
         _cleanup_buffer_ Buffer candidates = BUFFER_INIT(LIST_BYTES_MAX);
@@ -158,7 +166,7 @@ static int route_bare(const RouteQuery *q, const char *name, Route *ret, Failure
         if (unknown)
                 return ROUTE_ASK;
         if (n == 0)
-                return fail_no_such_model(q, name, failure);
+                return fail_unless_started(q, fail_no_such_model(q, name, failure));
         return ROUTE_FOUND;
 }
 
@@ -319,7 +327,7 @@ static int route_default(const RouteQuery *q, Route *ret, Failure *failure)
                         }
         if (route_declared(q, ret))
                 return ROUTE_FOUND;
-        return fail_no_default(q, failure);
+        return fail_unless_started(q, fail_no_default(q, failure));
 }
 
 int route_model(const RouteQuery *q, Route *ret, Failure *failure)

@@ -18,6 +18,7 @@ typedef struct RouteEngine {
         EngineState state;
         bool known;       /* state and models are what it said lately */
         bool key_refused; /* it refuses because of its key: it is there, and meant */
+        bool may_start;   /* it is not up, and can be started */
         const WireModel *models;
         size_t n_models;
 } RouteEngine;
@@ -38,7 +39,8 @@ typedef struct Route {
 
 typedef enum RouteResult {
         ROUTE_FOUND = 0,
-        ROUTE_ASK = 1, /* it depends on engines that are not known: ask them first */
+        ROUTE_ASK = 1,   /* it depends on engines that are not known: ask them first */
+        ROUTE_START = 2, /* no engine that is up will do, as failure says: others may be started */
 } RouteResult;
 
 /* A RouteResult, or a negative errno with failure set. */

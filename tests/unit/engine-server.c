@@ -326,10 +326,13 @@ static void *server_run(void *userdata)
         }
 }
 
-void server_listen(Server *s)
+void server_bind(Server *s, unsigned port)
 {
-        struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        struct sockaddr_in a = { .sin_family = AF_INET,
+                .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                .sin_port = htons((uint16_t) port) };
         socklen_t n = sizeof a;
+        int yes = 1;
 
         *s = (Server){ .order = BUFFER_INIT(1024),
                 .loaded = "{\"models\":[]}",
@@ -338,11 +341,24 @@ void server_listen(Server *s)
         s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         s->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert_true(s->event_fd >= 0 && s->listen_fd >= 0);
+        assert_int_equal(setsockopt(s->listen_fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes), 0);
         assert_int_equal(bind(s->listen_fd, (struct sockaddr *) &a, sizeof a), 0);
-        assert_int_equal(listen(s->listen_fd, 64), 0);
         assert_int_equal(getsockname(s->listen_fd, (struct sockaddr *) &a, &n), 0);
-        (void) snprintf(s->url, sizeof s->url, "http://127.0.0.1:%u", ntohs(a.sin_port));
+        s->port = ntohs(a.sin_port);
+        (void) snprintf(s->url, sizeof s->url, "http://127.0.0.1:%u", s->port);
+}
+
+void server_open(Server *s)
+{
+        assert_int_equal(listen(s->listen_fd, 64), 0);
         assert_int_equal(pthread_create(&s->thread, NULL, server_run, s), 0);
+        s->open = true;
+}
+
+void server_listen(Server *s)
+{
+        server_bind(s, 0);
+        server_open(s);
 }
 
 void server_stop(Server *s)
@@ -350,7 +366,8 @@ void server_stop(Server *s)
         if (s->listen_fd < 0)
                 return;
         (void) shutdown(s->listen_fd, SHUT_RDWR);
-        assert_int_equal(pthread_join(s->thread, NULL), 0);
+        if (s->open)
+                assert_int_equal(pthread_join(s->thread, NULL), 0);
         s->listen_fd = safe_close(s->listen_fd);
         server_release(s, 1000);
         assert_int_equal(pthread_mutex_lock(&s->lock), 0);

@@ -18,6 +18,8 @@
 typedef struct Server {
         int listen_fd, event_fd;
         char url[64];
+        unsigned port;
+        bool open;
         pthread_t thread, connections[CONNECTIONS_MAX];
         int fds[CONNECTIONS_MAX];
         unsigned n_connections;
@@ -32,6 +34,9 @@ typedef struct Server {
 } Server;
 
 void server_listen(Server *s);
+/* In two steps: in between it refuses. port: 0 = any. */
+void server_bind(Server *s, unsigned port);
+void server_open(Server *s);
 void server_stop(Server *s);
 /* A counter's value now; each change wakes the event_fd. */
 unsigned server_get(Server *s, const unsigned *counter);

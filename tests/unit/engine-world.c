@@ -47,6 +47,7 @@ EngineConfig engine_config(const char *name, EngineType type, const char *url)
                 .type = type,
                 .url = (char *) url,
                 .keep_alive = empty,
+                .unit = empty,
                 .key_credential = empty,
                 .key_secret = empty,
                 .key_file = empty,

@@ -310,6 +310,7 @@ static void test_engine_defaults(void **state)
                 assert_int_equal(e->stall_timeout, 300 * USEC_PER_SEC);
                 assert_false(e->found);
                 assert_non_null(strstr(e->source, "/home/engines.d/my.conf"));
+                assert_string_equal(e->unit, "");
                 assert_string_equal(e->key_file, "");
                 assert_string_equal(e->key_environment, "");
                 assert_int_equal(e->n_models, 0);
@@ -324,7 +325,7 @@ static void test_engine_settings(void **state)
                 "Models=fast=qwen2.5:0.5b  big=meta/llama=3\nModels=plain-name a/b\n"
                 "MaxConcurrent=0\nKeepAlive=5m\nContextSize=8192\nMaxTokens=100\n"
                 "ConnectTimeoutSec=3s\nFirstByteTimeoutSec=2min\nStallTimeoutSec=infinity\n"
-                "KeyCredential=big\nKeySecret=service big\n"
+                "Unit=llama@big.service\nKeyCredential=big\nKeySecret=service big\n"
                 "KeyFile=/etc/keys/big\nKeyEnvironment=BIG_KEY\nCaFile=/etc/ca.pem\n"
                 "Proxy=socks5h://user:word@proxy:1080\n");
         _cleanup_(config_freep) Config *c = load();
@@ -348,6 +349,7 @@ static void test_engine_settings(void **state)
         assert_int_equal(e->connect_timeout, 3 * USEC_PER_SEC);
         assert_int_equal(e->first_byte_timeout, 120 * USEC_PER_SEC);
         assert_true(e->stall_timeout == USEC_INFINITY);
+        assert_string_equal(e->unit, "llama@big.service");
         assert_string_equal(e->key_credential, "big");
         assert_string_equal(e->key_secret, "service big");
         assert_string_equal(e->key_file, "/etc/keys/big");
@@ -365,7 +367,9 @@ static void test_bad_engine_settings(void **state)
         static const char *const bad[] = { "MaxConcurrent=SECRET", "MaxConcurrent=-1",
                 "MaxConcurrent=4294967295", "ContextSize=SECRET", "MaxTokens=1K",
                 "ConnectTimeoutSec=0", "ConnectTimeoutSec=SECRET", "StallTimeoutSec=-1",
-                "FirstByteTimeoutSec=1 fortnight", "KeyFile=SECRET", "CaFile=SECRET",
+                "FirstByteTimeoutSec=1 fortnight", "Unit=SECRET", "Unit=../SECRET.service",
+                "Unit=.service", "Unit=SECRET.timer", "Unit=SECRET@.service",
+                "Unit=@SECRET.service", "Unit=SECRET .service", "KeyFile=SECRET", "CaFile=SECRET",
                 "KeyEnvironment=SECRET-1", "KeyEnvironment=1SECRET", "Proxy=SECRET",
                 "Proxy=ftp://SECRET", "Proxy=http://", "KeepAlive=SECRET\x1b", "Models==SECRET",
                 "Models=SECRET=", "Models=a/b=SECRET", "Key=SECRET" };

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "service/bus/address.h"
+
+/* A path inside a D-Bus address. */
+static int escape_path(const char *path, char **ret)
+{
+        static const char hex[] = "0123456789abcdef";
+        char *escaped;
+        size_t n = 0;
+
+        escaped = malloc(strlen(path) * 3 + 1);
+        if (!escaped)
+                return -ENOMEM;
+        for (const char *s = path; *s; s++) {
+                if (!strchr("%,;:=\\*", *s)) {
+                        escaped[n++] = *s;
+                        continue;
+                }
+                escaped[n++] = '%';
+                escaped[n++] = hex[(unsigned char) *s >> 4];
+                escaped[n++] = hex[(unsigned char) *s & 15];
+        }
+        escaped[n] = 0;
+
+        *ret = escaped;
+        return 0;
+}
+
+int address_in_runtime(const char *name, char **ret)
+{
+        const char *runtime = getenv("XDG_RUNTIME_DIR");
+        _cleanup_free_ char *folder = NULL;
+        char *address;
+        int r;
+
+        if (isempty(runtime) || runtime[0] != '/')
+                return -ENXIO;
+        r = escape_path(runtime, &folder);
+        if (r < 0)
+                return r;
+        if (asprintf(&address, "unix:path=%s/%s", folder, name) < 0)
+                return -ENOMEM;
+
+        *ret = address;
+        return 0;
+}

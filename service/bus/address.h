@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* D-Bus addresses of sockets below the session's folder. */
+
+#include "common/macro.h"
+
+/* "unix:path=$XDG_RUNTIME_DIR/NAME", escaped; -ENXIO when nobody says where the folder is. */
+int address_in_runtime(const char *name, char **ret);
