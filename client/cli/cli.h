@@ -85,6 +85,25 @@ int cli_find_conversation(Cli *cli, const char *word, char **ret);
 /* The id at a path's end. */
 const char *cli_id(const char *path);
 
+/* ---- rows.c: lists and dictionaries ---- */
+
+/* Has each row of an answer that is an array of structs of these types looked at, from the first;
+ * what is not read of one is skipped. row gives a negative errno or an ExitCode, and all but 0 ends
+ * it. An ExitCode: what cannot be read is said. */
+typedef int (*cli_row_t)(sd_bus_message *m, void *userdata);
+int cli_each_row(sd_bus_message *m, const char *types, cli_row_t row, void *userdata);
+
+/* Has each entry of the a{sv} that comes next looked at. entry reads the variant, or gives 0: then
+ * it is skipped. A negative errno, also of entry. */
+typedef int (*cli_entry_t)(sd_bus_message *m, const char *key, void *userdata);
+int cli_each_entry(sd_bus_message *m, cli_entry_t entry, void *userdata);
+
+/* The types of a row of ListConversations, Search, GetMessages; of ListModels and ListEngines. */
+#define ROW_CONVERSATION "osstta{sv}"
+#define ROW_HIT          "otssa{sv}"
+#define ROW_MESSAGE      "ttssa{sv}"
+#define ROW_MODEL        "sssa{sv}"
+
 /* ---- variables.c: variables of this shell that the service does not see ---- */
 
 /* "OLLAMA_HOST OPENAI_API_KEY": those that matter for an answer, names only. *ret is NULL when
@@ -123,7 +142,8 @@ size_t cli_fitting(const char *text, size_t columns);
 /* Prints as --json= says; takes the object over. An ExitCode; NULL is out of memory. */
 int cli_print_json(const Cli *cli, json_object *object);
 
-/* Adds each struct of an answer's array to `array`, as an object with these names. An ExitCode. */
+/* Adds each struct of an answer's array, from the first, to `array`, as an object with these names.
+ * An ExitCode. */
 int cli_add_rows(json_object *array, sd_bus_message *m, const char *const *names, size_t n);
 /* The whole answer so. NULL when it cannot be read, which was said then. */
 json_object *cli_rows(sd_bus_message *m, const char *const *names, size_t n);

@@ -30,35 +30,22 @@ static int fetch_page(
                 (int) (kind == LIST_DELETED));
 }
 
-/* How many conversations the page has, and the last one's id; rewinds it. */
-static int measure_page(sd_bus_message *page, unsigned *ret_n, char **ret_last)
+/* How many conversations a page has, and the last one's id. */
+typedef struct Measure {
+        unsigned n;
+        const char *last;
+} Measure;
+
+static int measure_row(sd_bus_message *m, void *userdata)
 {
-        const char *path = NULL;
-        unsigned n = 0;
+        Measure *page = ASSERT_PTR(userdata);
         int r;
 
-        r = sd_bus_message_enter_container(page, 'a', "(osstta{sv})");
+        r = sd_bus_message_read(m, "o", &page->last);
         if (r < 0)
                 return r;
-        while ((r = sd_bus_message_enter_container(page, 'r', "osstta{sv}")) > 0) {
-                r = sd_bus_message_read(page, "o", &path);
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_skip(page, "sstta{sv}");
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_exit_container(page);
-                if (r < 0)
-                        return r;
-                n++;
-        }
-        if (r < 0)
-                return r;
-        r = free_and_strdup(ret_last, path ? cli_id(path) : NULL);
-        if (r < 0)
-                return r;
-        *ret_n = n;
-        return sd_bus_message_rewind(page, true);
+        page->n++;
+        return 0;
 }
 
 int cli_each_page(Cli *cli, ListKind kind, uint32_t limit,
@@ -66,7 +53,8 @@ int cli_each_page(Cli *cli, ListKind kind, uint32_t limit,
 {
         uint32_t wanted = limit > 0 ? limit : UINT32_MAX;
         _cleanup_free_ char *last = NULL;
-        unsigned n, asked;
+        Measure measured;
+        unsigned asked;
         int r;
 
         do {
@@ -76,17 +64,20 @@ int cli_each_page(Cli *cli, ListKind kind, uint32_t limit,
                 r = fetch_page(cli, kind, last, asked, &page);
                 if (r != EXIT_DONE)
                         return r;
-                r = measure_page(page, &n, &last);
-                if (r < 0) {
-                        cli_error("conductor: the service's list cannot be read: %s", strerror(-r));
+                measured = (Measure){ 0 };
+                r = cli_each_row(page, ROW_CONVERSATION, measure_row, &measured);
+                if (r != EXIT_DONE)
+                        return r;
+                if (measured.last && free_and_strdup(&last, cli_id(measured.last)) < 0) {
+                        cli_error("conductor: out of memory.");
                         return EXIT_FAILED;
                 }
                 r = look(page, userdata);
                 if (r != EXIT_DONE)
                         return r;
                 if (limit > 0)
-                        wanted -= MIN(n, wanted);
-        } while (n == asked && wanted > 0);
+                        wanted -= MIN(measured.n, wanted);
+        } while (measured.n == asked && wanted > 0);
         return EXIT_DONE;
 }
 
@@ -104,32 +95,24 @@ static void search_done(Search *s)
 }
 
 /* Ids that begin with the word; all of them do with "". */
-static int look_for(sd_bus_message *page, void *userdata)
+static int look_at(sd_bus_message *m, void *userdata)
 {
         Search *s = ASSERT_PTR(userdata);
         const char *path;
         int r;
 
-        r = sd_bus_message_enter_container(page, 'a', "(osstta{sv})");
+        r = sd_bus_message_read(m, "o", &path);
         if (r < 0)
-                return EXIT_FAILED;
-        while ((r = sd_bus_message_enter_container(page, 'r', "osstta{sv}")) > 0) {
-                r = sd_bus_message_read(page, "o", &path);
-                if (r < 0)
-                        return EXIT_FAILED;
-                if (startswith(cli_id(path), s->word)) {
-                        s->several = s->path;
-                        if (free_and_strdup(&s->path, path) < 0)
-                                return EXIT_FAILED;
-                }
-                r = sd_bus_message_skip(page, "sstta{sv}");
-                if (r < 0)
-                        return EXIT_FAILED;
-                r = sd_bus_message_exit_container(page);
-                if (r < 0)
-                        return EXIT_FAILED;
-        }
-        return r < 0 ? EXIT_FAILED : EXIT_DONE;
+                return r;
+        if (!startswith(cli_id(path), s->word))
+                return 0;
+        s->several = s->path;
+        return free_and_strdup(&s->path, path);
+}
+
+static int look_for(sd_bus_message *page, void *userdata)
+{
+        return cli_each_row(page, ROW_CONVERSATION, look_at, userdata);
 }
 
 static int find_last(Cli *cli, char **ret)

@@ -69,31 +69,36 @@ static int list(Cli *cli, int argc, char *argv[])
 
 /* ---- test ---- */
 
+typedef struct Count {
+        const char *engine;
+        unsigned n;
+} Count;
+
+static int count_row(sd_bus_message *m, void *userdata)
+{
+        Count *c = ASSERT_PTR(userdata);
+        const char *model, *engine;
+        int r;
+
+        r = sd_bus_message_read(m, "ss", &model, &engine);
+        if (r < 0)
+                return r;
+        c->n += streq(engine, c->engine);
+        return 0;
+}
+
 static int count_models(Cli *cli, const char *name, unsigned *ret)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        const char *model, *engine;
-        unsigned n = 0;
+        Count c = { .engine = name };
         int r;
 
         r = cli_call(cli, PATH_ROOT, INTERFACE_MANAGER, "ListModels", &reply, "b", true);
+        if (r == EXIT_DONE)
+                r = cli_each_row(reply, ROW_MODEL, count_row, &c);
         if (r != EXIT_DONE)
                 return r;
-        r = sd_bus_message_enter_container(reply, 'a', "(sssa{sv})");
-        while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'r', "sssa{sv}")) > 0) {
-                r = sd_bus_message_read(reply, "ss", &model, &engine);
-                if (r < 0)
-                        break;
-                n += streq(engine, name);
-                r = sd_bus_message_skip(reply, "sa{sv}");
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(reply);
-        }
-        if (r < 0) {
-                cli_error("conductor: the models cannot be read: %s", strerror(-r));
-                return EXIT_FAILED;
-        }
-        *ret = n;
+        *ret = c.n;
         return EXIT_DONE;
 }
 

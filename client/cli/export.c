@@ -98,26 +98,18 @@ static int paths_add(Paths *p, const char *path)
         return 0;
 }
 
-static int collect_page(sd_bus_message *page, void *userdata)
+static int collect_row(sd_bus_message *m, void *userdata)
 {
-        Paths *p = ASSERT_PTR(userdata);
         const char *path;
         int r;
 
-        r = sd_bus_message_enter_container(page, 'a', "(osstta{sv})");
-        while (r >= 0 && (r = sd_bus_message_enter_container(page, 'r', "osstta{sv}")) > 0) {
-                r = sd_bus_message_read(page, "o", &path);
-                if (r >= 0)
-                        r = paths_add(p, path);
-                if (r >= 0)
-                        r = sd_bus_message_skip(page, "sstta{sv}");
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(page);
-        }
-        if (r >= 0)
-                return EXIT_DONE;
-        cli_error("conductor: the list cannot be read: %s", strerror(-r));
-        return EXIT_FAILED;
+        r = sd_bus_message_read(m, "o", &path);
+        return r < 0 ? r : paths_add(ASSERT_PTR(userdata), path);
+}
+
+static int collect_page(sd_bus_message *page, void *userdata)
+{
+        return cli_each_row(page, ROW_CONVERSATION, collect_row, userdata);
 }
 
 static int export_all(Cli *cli)

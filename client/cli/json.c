@@ -42,7 +42,9 @@ int cli_add_rows(json_object *array, sd_bus_message *m, const char *const *names
         _cleanup_(json_putp) json_object *rows = NULL;
         int r;
 
-        r = message_to_json(m, &rows);
+        r = sd_bus_message_rewind(m, /* complete= */ true);
+        if (r >= 0)
+                r = message_to_json(m, &rows);
         for (size_t i = 0; r >= 0 && i < json_object_array_length(rows); i++)
                 r = add_row(array, json_object_array_get_idx(rows, i), names, n);
         if (r >= 0)

@@ -15,12 +15,6 @@
 #define LIST_USUAL  100U
 #define LISTING_MAX MIB(64)
 
-static int unreadable(int r)
-{
-        cli_error("conductor: the service's list cannot be read: %s", strerror(-r));
-        return EXIT_FAILED;
-}
-
 /* Ends a line with a text that may be too long for the terminal. */
 static int append_rest(Buffer *b, size_t line, const char *text)
 {
@@ -47,35 +41,17 @@ typedef struct Details {
         uint64_t messages, unread;
 } Details;
 
-static int read_details(sd_bus_message *m, Details *ret)
+static int read_detail(sd_bus_message *m, const char *key, void *userdata)
 {
-        const char *key;
-        int r;
+        Details *d = ASSERT_PTR(userdata);
 
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = sd_bus_message_read(m, "s", &key);
-                if (r < 0)
-                        return r;
-                if (streq(key, "state"))
-                        r = sd_bus_message_read(m, "v", "s", &ret->state);
-                else if (streq(key, "messages"))
-                        r = sd_bus_message_read(m, "v", "t", &ret->messages);
-                else if (streq(key, "unread"))
-                        r = sd_bus_message_read(m, "v", "t", &ret->unread);
-                else
-                        r = sd_bus_message_skip(m, "v");
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
-        if (r < 0)
-                return r;
-        return sd_bus_message_exit_container(m);
+        if (streq(key, "state"))
+                return sd_bus_message_read(m, "v", "s", &d->state);
+        if (streq(key, "messages"))
+                return sd_bus_message_read(m, "v", "t", &d->messages);
+        if (streq(key, "unread"))
+                return sd_bus_message_read(m, "v", "t", &d->unread);
+        return 0;
 }
 
 static void format_time(uint64_t usec, char *ret, size_t size)
@@ -87,57 +63,45 @@ static void format_time(uint64_t usec, char *ret, size_t size)
                 (void) snprintf(ret, size, "-");
 }
 
-static int append_conversation(sd_bus_message *m, Buffer *b)
-{
-        const char *path, *title, *model;
-        uint64_t created, modified;
-        Details d = { .state = "" };
-        size_t line = b->size;
-        char when[32];
-        int r;
-
-        r = sd_bus_message_read(m, "osstt", &path, &title, &model, &created, &modified);
-        if (r < 0)
-                return r;
-        r = read_details(m, &d);
-        if (r < 0)
-                return r;
-        format_time(modified, when, sizeof when);
-        r = buffer_append_format(b, "%.*s  %s  %-9s %5" PRIu64 "  %s", ID_SHOWN, cli_id(path), when,
-                d.state, d.messages, d.unread > 0 ? "* " : "");
-        if (r < 0)
-                return r;
-        return append_rest(b, line, isempty(title) ? "(no title yet)" : title);
-}
-
 typedef struct Listing {
         json_object *rows; /* or, without --json=, */
         Buffer text;
         unsigned n;
 } Listing;
 
+static int list_row(sd_bus_message *m, void *userdata)
+{
+        const char *path, *title, *model;
+        Listing *l = ASSERT_PTR(userdata);
+        uint64_t created, modified;
+        Details d = { .state = "" };
+        size_t line = l->text.size;
+        char when[32];
+        int r;
+
+        r = sd_bus_message_read(m, "osstt", &path, &title, &model, &created, &modified);
+        if (r < 0)
+                return r;
+        r = cli_each_entry(m, read_detail, &d);
+        if (r < 0)
+                return r;
+        format_time(modified, when, sizeof when);
+        r = buffer_append_format(&l->text, "%.*s  %s  %-9s %5" PRIu64 "  %s", ID_SHOWN,
+                cli_id(path), when, d.state, d.messages, d.unread > 0 ? "* " : "");
+        if (r < 0)
+                return r;
+        l->n++;
+        return append_rest(&l->text, line, isempty(title) ? "(no title yet)" : title);
+}
+
 static int list_page(sd_bus_message *page, void *userdata)
 {
         static const char *const names[] = { "path", "title", "model", "created", "modified",
                 "more" };
         Listing *l = ASSERT_PTR(userdata);
-        int r;
 
-        if (l->rows)
-                return cli_add_rows(l->rows, page, names, ELEMENTSOF(names));
-
-        r = sd_bus_message_enter_container(page, 'a', "(osstta{sv})");
-        if (r < 0)
-                return unreadable(r);
-        while ((r = sd_bus_message_enter_container(page, 'r', "osstta{sv}")) > 0) {
-                r = append_conversation(page, &l->text);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(page);
-                if (r < 0)
-                        return unreadable(r);
-                l->n++;
-        }
-        return r < 0 ? unreadable(r) : EXIT_DONE;
+        return l->rows ? cli_add_rows(l->rows, page, names, ELEMENTSOF(names))
+                       : cli_each_row(page, ROW_CONVERSATION, list_row, l);
 }
 
 static int print_listing(const Cli *cli, const Listing *l, uint32_t limit)
@@ -167,7 +131,7 @@ int verb_list(Cli *cli, int argc, char *argv[])
         if (cli->json != JSON_OFF) {
                 l.rows = json_object_new_array();
                 if (!l.rows)
-                        return unreadable(-ENOMEM);
+                        return cli_print_json(cli, NULL);
         }
         r = cli_each_page(cli, kind, limit, list_page, &l);
         if (r == EXIT_DONE)
@@ -179,9 +143,10 @@ int verb_list(Cli *cli, int argc, char *argv[])
 
 /* ---- search ---- */
 
-static int append_hit(sd_bus_message *m, Buffer *b)
+static int hit_row(sd_bus_message *m, void *userdata)
 {
         const char *path, *role, *snippet;
+        Buffer *b = ASSERT_PTR(userdata);
         size_t line = b->size;
         uint64_t message;
         int r;
@@ -189,33 +154,22 @@ static int append_hit(sd_bus_message *m, Buffer *b)
         r = sd_bus_message_read(m, "otss", &path, &message, &role, &snippet);
         if (r < 0)
                 return r;
-        r = sd_bus_message_skip(m, "a{sv}");
-        if (r < 0)
-                return r;
         r = buffer_append_format(
                 b, "%.*s  %6" PRIu64 "  %-9s  ", ID_SHOWN, cli_id(path), message, role);
         return r < 0 ? r : append_rest(b, line, snippet);
 }
 
-static int print_hits(sd_bus_message *m)
+/* One line for each row, or the sentence when there is none. */
+static int print_rows(sd_bus_message *m, const char *types, cli_row_t row, const char *none)
 {
         _cleanup_buffer_ Buffer b = BUFFER_INIT(LISTING_MAX);
         int r;
 
-        r = sd_bus_message_enter_container(m, 'a', "(otssa{sv})");
-        if (r < 0)
-                return unreadable(r);
-        while ((r = sd_bus_message_enter_container(m, 'r', "otssa{sv}")) > 0) {
-                r = append_hit(m, &b);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return unreadable(r);
-        }
-        if (r < 0)
-                return unreadable(r);
+        r = cli_each_row(m, types, row, &b);
+        if (r != EXIT_DONE)
+                return r;
         if (b.size == 0)
-                cli_error("No message has all of these words.");
+                cli_error("%s", none);
         return cli_print(buffer_text(&b), b.size);
 }
 
@@ -239,38 +193,21 @@ int verb_search(Cli *cli, int argc, char *argv[])
         if (r != EXIT_DONE)
                 return r;
         if (cli->json == JSON_OFF)
-                return print_hits(reply);
+                return print_rows(reply, ROW_HIT, hit_row, "No message has all of these words.");
         rows = cli_rows(reply, names, ELEMENTSOF(names));
         return rows ? cli_print_json(cli, rows) : EXIT_FAILED;
 }
 
 /* ---- models ---- */
 
-static int print_models(sd_bus_message *m)
+static int model_row(sd_bus_message *m, void *userdata)
 {
-        _cleanup_buffer_ Buffer b = BUFFER_INIT(LISTING_MAX);
         const char *model, *engine, *state;
+        Buffer *b = ASSERT_PTR(userdata);
         int r;
 
-        r = sd_bus_message_enter_container(m, 'a', "(sssa{sv})");
-        if (r < 0)
-                return unreadable(r);
-        while ((r = sd_bus_message_enter_container(m, 'r', "sssa{sv}")) > 0) {
-                r = sd_bus_message_read(m, "sss", &model, &engine, &state);
-                if (r >= 0)
-                        r = sd_bus_message_skip(m, "a{sv}");
-                if (r >= 0)
-                        r = buffer_append_format(&b, "%-11s  %s/%s\n", state, engine, model);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return unreadable(r);
-        }
-        if (r < 0)
-                return unreadable(r);
-        if (b.size == 0)
-                cli_error("No engine has a model now; 'conductor doctor' says why.");
-        return cli_print(buffer_text(&b), b.size);
+        r = sd_bus_message_read(m, "sss", &model, &engine, &state);
+        return r < 0 ? r : buffer_append_format(b, "%-11s  %s/%s\n", state, engine, model);
 }
 
 int verb_models(Cli *cli, int argc, char *argv[])
@@ -285,7 +222,8 @@ int verb_models(Cli *cli, int argc, char *argv[])
         if (r != EXIT_DONE)
                 return r;
         if (cli->json == JSON_OFF)
-                return print_models(reply);
+                return print_rows(reply, ROW_MODEL, model_row,
+                        "No engine has a model now; 'conductor doctor' says why.");
         rows = cli_rows(reply, names, ELEMENTSOF(names));
         return rows ? cli_print_json(cli, rows) : EXIT_FAILED;
 }

@@ -24,12 +24,6 @@ static void pages_done(Pages *p)
         free(p->pages);
 }
 
-static int unreadable(int r)
-{
-        cli_error("conductor: the messages cannot be read: %s", strerror(-r));
-        return EXIT_FAILED;
-}
-
 static int pages_add(Pages *p, sd_bus_message *m)
 {
         if (p->n == p->allocated) {
@@ -41,48 +35,39 @@ static int pages_add(Pages *p, sd_bus_message *m)
                 p->pages = pages;
                 p->allocated = allocate;
         }
-        p->pages[p->n++] = m;
+        p->pages[p->n++] = sd_bus_message_ref(m);
         return 0;
 }
 
-/* The parent of the page's oldest message, and how many messages it has; rewinds it. */
-static int look_at_page(sd_bus_message *m, uint64_t *ret_parent, unsigned *ret_n)
+/* How many messages a page has, and the parent of its oldest. */
+typedef struct Measure {
+        unsigned n;
+        uint64_t parent;
+} Measure;
+
+static int measure_row(sd_bus_message *m, void *userdata)
 {
-        uint64_t id, parent = 0, first = 0;
-        unsigned n = 0;
+        Measure *page = ASSERT_PTR(userdata);
+        uint64_t id, parent;
         int r;
 
-        r = sd_bus_message_enter_container(m, 'a', "(ttssa{sv})");
+        r = sd_bus_message_read(m, "tt", &id, &parent);
         if (r < 0)
                 return r;
-        while ((r = sd_bus_message_enter_container(m, 'r', "ttssa{sv}")) > 0) {
-                r = sd_bus_message_read(m, "tt", &id, &parent);
-                if (r < 0)
-                        return r;
-                if (n++ == 0)
-                        first = parent;
-                r = sd_bus_message_skip(m, "ssa{sv}");
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
-        if (r < 0)
-                return r;
-        *ret_parent = first;
-        *ret_n = n;
-        return sd_bus_message_rewind(m, true);
+        if (page->n++ == 0)
+                page->parent = parent;
+        return 0;
 }
 
 static int read_pages(Cli *cli, const char *path, Pages *p)
 {
-        uint64_t end = 0, parent;
-        unsigned n, wanted = cli->limit > 0 ? cli->limit : UINT32_MAX;
+        Measure measured;
+        uint64_t end = 0;
+        unsigned wanted = cli->limit > 0 ? cli->limit : UINT32_MAX;
         int r;
 
         do {
-                sd_bus_message *m = NULL;
+                _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 
                 r = cli_call(cli, path, INTERFACE_CONVERSATION, "GetMessages", &m, "tu", end,
                         MIN(wanted, PAGE));
@@ -90,15 +75,16 @@ static int read_pages(Cli *cli, const char *path, Pages *p)
                         return r;
                 r = pages_add(p, m);
                 if (r < 0) {
-                        sd_bus_message_unref(m);
-                        return unreadable(r);
+                        cli_error("conductor: out of memory.");
+                        return EXIT_FAILED;
                 }
-                r = look_at_page(m, &parent, &n);
-                if (r < 0)
-                        return unreadable(r);
-                end = parent;
-                wanted -= MIN(n, wanted);
-        } while (n > 0 && end > 0 && wanted > 0);
+                measured = (Measure){ 0 };
+                r = cli_each_row(m, ROW_MESSAGE, measure_row, &measured);
+                if (r != EXIT_DONE)
+                        return r;
+                end = measured.parent;
+                wanted -= MIN(measured.n, wanted);
+        } while (measured.n > 0 && end > 0 && wanted > 0);
         return EXIT_DONE;
 }
 
@@ -135,36 +121,23 @@ static int read_attachments(sd_bus_message *m, Buffer *b)
         if (r < 0)
                 return r;
         r = sd_bus_message_exit_container(m);
-        return r < 0 ? r : sd_bus_message_exit_container(m);
-}
-
-static int read_notes(sd_bus_message *m, Notes *n)
-{
-        const char *key;
-        int r;
-
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
         if (r < 0)
                 return r;
-        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = sd_bus_message_read(m, "s", &key);
-                if (r < 0)
-                        return r;
-                if (streq(key, "reason"))
-                        r = sd_bus_message_read(m, "v", "s", &n->reason);
-                else if (streq(key, "message"))
-                        r = sd_bus_message_read(m, "v", "s", &n->message);
-                else if (streq(key, "attachments"))
-                        r = read_attachments(m, &n->attachments);
-                else
-                        r = sd_bus_message_skip(m, "v");
-                if (r < 0)
-                        return r;
-                r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
-        return r < 0 ? r : sd_bus_message_exit_container(m);
+        r = sd_bus_message_exit_container(m);
+        return r < 0 ? r : 1;
+}
+
+static int read_note(sd_bus_message *m, const char *key, void *userdata)
+{
+        Notes *n = ASSERT_PTR(userdata);
+
+        if (streq(key, "reason"))
+                return sd_bus_message_read(m, "v", "s", &n->reason);
+        if (streq(key, "message"))
+                return sd_bus_message_read(m, "v", "s", &n->message);
+        if (streq(key, "attachments"))
+                return read_attachments(m, &n->attachments);
+        return 0;
 }
 
 /* Colours are this program's own and pass a terminal as they are. */
@@ -205,30 +178,18 @@ static int print_message(const char *role, const char *text, const Notes *n)
         return r != EXIT_DONE ? r : cli_print(b.data, b.size);
 }
 
-static int print_page(sd_bus_message *m)
+static int print_row(sd_bus_message *m, void *userdata)
 {
+        _cleanup_(notes_done) Notes n = { .attachments = BUFFER_INIT(KIB(64)) };
         const char *role, *text;
         uint64_t id, parent;
-        int r, code;
+        int r;
 
-        r = sd_bus_message_enter_container(m, 'a', "(ttssa{sv})");
+        r = sd_bus_message_read(m, "ttss", &id, &parent, &role, &text);
         if (r < 0)
-                return unreadable(r);
-        while ((r = sd_bus_message_enter_container(m, 'r', "ttssa{sv}")) > 0) {
-                _cleanup_(notes_done) Notes n = { .attachments = BUFFER_INIT(KIB(64)) };
-
-                r = sd_bus_message_read(m, "ttss", &id, &parent, &role, &text);
-                if (r >= 0)
-                        r = read_notes(m, &n);
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return unreadable(r);
-                code = print_message(role, text, &n);
-                if (code != EXIT_DONE)
-                        return code;
-        }
-        return r < 0 ? unreadable(r) : EXIT_DONE;
+                return r;
+        r = cli_each_entry(m, read_note, &n);
+        return r < 0 ? r : print_message(role, text, &n);
 }
 
 /* ---- for programs ---- */
@@ -260,6 +221,6 @@ int verb_show(Cli *cli, int argc, char *argv[])
         if (cli->json != JSON_OFF)
                 return print_json(cli, &pages);
         for (size_t i = pages.n; r == EXIT_DONE && i > 0; i--)
-                r = print_page(pages.pages[i - 1]);
+                r = cli_each_row(pages.pages[i - 1], ROW_MESSAGE, print_row, NULL);
         return r;
 }
