@@ -297,46 +297,69 @@ static void title_failed(Pending *p)
                 p->conversation, CONVERSATION_TITLE_SET, *p->conversation->title != 0);
 }
 
+/* values has no number, and strings that are copied. */
+static int change(Conversation *c, StoreField fields, const StoreConversation *values,
+        conversation_done_t done, void *userdata, Failure *failure)
+{
+        _cleanup_(pending_freep) Pending *p = NULL;
+        int r;
+
+        r = pending_new(&p, c->parent, c, done, userdata, failure);
+        if (r < 0)
+                return r;
+        p->fields = fields;
+        p->values = *values;
+        p->values.number = c->number;
+        p->values.title = p->values.model = NULL;
+        if (free_and_strdup(&p->values.title, values->title) < 0 ||
+                free_and_strdup(&p->values.model, values->model) < 0)
+                return failure_set(failure, FAILURE_NO_MEMORY, NULL);
+        if (fields & STORE_TITLE) {
+                /* Now, so that a reply which ends meanwhile does not put its own title over it. */
+                conversation_set_flag(c, CONVERSATION_TITLE_SET, values->title_set);
+                p->failed = title_failed;
+        }
+        return pending_write(&p, failure);
+}
+
 int conversation_set_title(Conversation *c, const char *title, conversation_done_t done,
         void *userdata, Failure *failure)
 {
-        _cleanup_(pending_freep) Pending *p = NULL;
+        const StoreConversation values = { .title = (char *) title, .title_set = *title };
         int r;
 
         r = check_title(title, failure);
         if (r < 0)
                 return r;
-        r = pending_new(&p, c->parent, c, done, userdata, failure);
-        if (r < 0)
-                return r;
-        p->values.title = strdup(title);
-        if (!p->values.title)
-                return failure_set(failure, FAILURE_NO_MEMORY, NULL);
-        p->values.title_set = *title != 0;
-        p->fields = STORE_TITLE;
-        p->failed = title_failed;
-        /* Now, so that a reply which ends meanwhile does not put its own title over it. */
-        conversation_set_flag(c, CONVERSATION_TITLE_SET, p->values.title_set);
-        return pending_write(&p, failure);
+        return change(c, STORE_TITLE, &values, done, userdata, failure);
 }
 
 int conversation_set_model(Conversation *c, const char *model, conversation_done_t done,
         void *userdata, Failure *failure)
 {
-        _cleanup_(pending_freep) Pending *p = NULL;
+        const StoreConversation values = { .model = (char *) model };
         int r;
 
         r = check_model(c->parent, model, failure);
         if (r < 0)
                 return r;
-        r = pending_new(&p, c->parent, c, done, userdata, failure);
-        if (r < 0)
-                return r;
-        p->values.model = strdup(model);
-        if (!p->values.model)
-                return failure_set(failure, FAILURE_NO_MEMORY, NULL);
-        p->fields = STORE_MODEL;
-        return pending_write(&p, failure);
+        return change(c, STORE_MODEL, &values, done, userdata, failure);
+}
+
+int conversation_set_archived(
+        Conversation *c, bool archived, conversation_done_t done, void *userdata, Failure *failure)
+{
+        const StoreConversation values = { .archived = archived };
+
+        return change(c, STORE_ARCHIVED, &values, done, userdata, failure);
+}
+
+int conversation_set_hidden(
+        Conversation *c, bool hidden, conversation_done_t done, void *userdata, Failure *failure)
+{
+        const StoreConversation values = { .hidden = hidden };
+
+        return change(c, STORE_HIDDEN, &values, done, userdata, failure);
 }
 
 int conversation_set_system(Conversation *c, const char *system, conversation_done_t done,
@@ -353,34 +376,6 @@ int conversation_set_system(Conversation *c, const char *system, conversation_do
                 return r;
         r = store_set_system(c->parent->store, c->number, system, pending_done, p, &p->slot);
         return pending_begun(&p, r, failure);
-}
-
-int conversation_set_archived(
-        Conversation *c, bool archived, conversation_done_t done, void *userdata, Failure *failure)
-{
-        _cleanup_(pending_freep) Pending *p = NULL;
-        int r;
-
-        r = pending_new(&p, c->parent, c, done, userdata, failure);
-        if (r < 0)
-                return r;
-        p->values.archived = archived;
-        p->fields = STORE_ARCHIVED;
-        return pending_write(&p, failure);
-}
-
-int conversation_set_hidden(
-        Conversation *c, bool hidden, conversation_done_t done, void *userdata, Failure *failure)
-{
-        _cleanup_(pending_freep) Pending *p = NULL;
-        int r;
-
-        r = pending_new(&p, c->parent, c, done, userdata, failure);
-        if (r < 0)
-                return r;
-        p->values.hidden = hidden;
-        p->fields = STORE_HIDDEN;
-        return pending_write(&p, failure);
 }
 
 int conversation_mark_read(Conversation *c)
