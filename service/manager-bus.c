@@ -6,6 +6,7 @@
 #include "common/names.h"
 #include "service/bus/error.h"
 #include "service/bus/options.h"
+#include "service/bus/property.h"
 #include "service/conversation/conversation-bus.h"
 #include "service/surface/surface-bus.h"
 
@@ -225,36 +226,14 @@ static int method_set_default_model(sd_bus_message *m, void *userdata, sd_bus_er
 
 /* ---- properties ---- */
 
-static int property_version(sd_bus *bus, const char *path, const char *interface,
-        const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-        return sd_bus_message_append(reply, "s", CONDUCTOR_VERSION);
-}
+#define GETTER(name, type, value) \
+        BUS_DEFINE_GETTER(name, type, const Manager *m = ASSERT_PTR(userdata), value)
 
-static int property_default_model(sd_bus *bus, const char *path, const char *interface,
-        const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-        Manager *m = ASSERT_PTR(userdata);
-
-        return sd_bus_message_append(reply, "s", engines_default_model(m->engines));
-}
-
-static int property_live_replies(sd_bus *bus, const char *path, const char *interface,
-        const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-        Manager *m = ASSERT_PTR(userdata);
-
-        return sd_bus_message_append(reply, "u",
-                conversations_live(m->conversations) + conversations_waiting(m->conversations));
-}
-
-static int property_surfaces(sd_bus *bus, const char *path, const char *interface,
-        const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-        Manager *m = ASSERT_PTR(userdata);
-
-        return sd_bus_message_append(reply, "u", surfaces_count(m->surfaces));
-}
+BUS_DEFINE_GETTER(property_version, "s", , CONDUCTOR_VERSION)
+GETTER(property_default_model, "s", engines_default_model(m->engines))
+GETTER(property_live_replies, "u",
+        conversations_live(m->conversations) + conversations_waiting(m->conversations))
+GETTER(property_surfaces, "u", surfaces_count(m->surfaces))
 
 /* ---- signals ---- */
 

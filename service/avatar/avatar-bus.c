@@ -3,54 +3,28 @@
 
 #include "common/log.h"
 #include "common/names.h"
+#include "service/bus/property.h"
 #include "service/manager.h"
 
-static int property_string(sd_bus *bus, const char *path, const char *interface,
-        const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-        static const struct {
-                const char *name;
-                const char *(*get)(const Avatar *a);
-        } table[] = {
-                { "Mood", avatar_mood },
-                { "Gesture", avatar_gesture },
-                { "Size", avatar_size },
-                { "Position", avatar_position },
-        };
-        const Manager *m = ASSERT_PTR(userdata);
+#define GETTER(name, type, value) \
+        BUS_DEFINE_GETTER(name, type, const Manager *m = ASSERT_PTR(userdata), value)
 
-        for (size_t i = 0; i < ELEMENTSOF(table); i++)
-                if (streq(table[i].name, property))
-                        return sd_bus_message_append(reply, "s", table[i].get(m->avatar));
-        return -ENOENT;
-}
-
-static int property_activity(sd_bus *bus, const char *path, const char *interface,
-        const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-        const Manager *m = ASSERT_PTR(userdata);
-
-        return sd_bus_message_append(
-                reply, "s", avatar_activity_to_string(avatar_activity(m->avatar)));
-}
-
-static int property_visible(sd_bus *bus, const char *path, const char *interface,
-        const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-        const Manager *m = ASSERT_PTR(userdata);
-
-        return sd_bus_message_append(reply, "b", (int) avatar_visible(m->avatar));
-}
+GETTER(property_mood, "s", avatar_mood(m->avatar))
+GETTER(property_gesture, "s", avatar_gesture(m->avatar))
+GETTER(property_activity, "s", avatar_activity_to_string(avatar_activity(m->avatar)))
+GETTER(property_visible, "b", (int) avatar_visible(m->avatar))
+GETTER(property_size, "s", avatar_size(m->avatar))
+GETTER(property_position, "s", avatar_position(m->avatar))
 
 /* clang-format off */
 static const sd_bus_vtable avatar_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_PROPERTY("Mood", "s", property_string, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Gesture", "s", property_string, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Mood", "s", property_mood, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Gesture", "s", property_gesture, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Activity", "s", property_activity, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Visible", "b", property_visible, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Size", "s", property_string, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Position", "s", property_string, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Size", "s", property_size, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Position", "s", property_position, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_SIGNAL_WITH_ARGS("Command", SD_BUS_ARGS("s", verb, "as", arguments), 0),
         SD_BUS_VTABLE_END,
 };

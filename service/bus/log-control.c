@@ -3,14 +3,11 @@
 
 #include "common/log.h"
 #include "service/bus/error.h"
+#include "service/bus/property.h"
 
 #define LOG_IDENTIFIER "conductord"
 
-static int property_level(sd_bus *bus, const char *path, const char *interface,
-        const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-        return sd_bus_message_append(reply, "s", log_level_to_string(log_get_max_level()));
-}
+BUS_DEFINE_GETTER(property_level, "s", , log_level_to_string(log_get_max_level()))
 
 static int set_level(sd_bus *bus, const char *path, const char *interface, const char *property,
         sd_bus_message *value, void *userdata, sd_bus_error *error)
@@ -31,11 +28,7 @@ static int set_level(sd_bus *bus, const char *path, const char *interface, const
         return 0;
 }
 
-static int property_target(sd_bus *bus, const char *path, const char *interface,
-        const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-        return sd_bus_message_append(reply, "s", log_get_target());
-}
+BUS_DEFINE_GETTER(property_target, "s", , log_get_target())
 
 static int set_target(sd_bus *bus, const char *path, const char *interface, const char *property,
         sd_bus_message *value, void *userdata, sd_bus_error *error)
@@ -54,11 +47,7 @@ static int set_target(sd_bus *bus, const char *path, const char *interface, cons
         return 0;
 }
 
-static int property_identifier(sd_bus *bus, const char *path, const char *interface,
-        const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-        return sd_bus_message_append(reply, "s", LOG_IDENTIFIER);
-}
+BUS_DEFINE_GETTER(property_identifier, "s", , LOG_IDENTIFIER)
 
 static const sd_bus_vtable log_control_vtable[] = {
         SD_BUS_VTABLE_START(0),

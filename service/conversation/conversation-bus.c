@@ -5,6 +5,7 @@
 
 #include "common/names.h"
 #include "service/bus/error.h"
+#include "service/bus/property.h"
 #include "service/conversation/conversation-face.h"
 
 /* ---- the object ---- */
@@ -69,52 +70,20 @@ static int conversation_object_enumerate(
 
 /* ---- properties ---- */
 
-static int property_id(sd_bus *bus, const char *path, const char *interface, const char *property,
-        sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-        return sd_bus_message_append(reply, "s", strrchr(path, '/') + 1);
-}
+#define GETTER(name, type, get) \
+        BUS_DEFINE_GETTER(name, type, \
+                const Conversation *c = ASSERT_PTR(conversation_at(userdata, path)), get(c))
 
-static int property_string(sd_bus *bus, const char *path, const char *interface,
-        const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-        static const struct {
-                const char *name;
-                const char *(*get)(const Conversation *c);
-        } table[] = {
-                { "Title", conversation_title },
-                { "Model", conversation_model },
-                { "State", conversation_state },
-        };
-        const Conversation *c = ASSERT_PTR(conversation_at(userdata, path));
-
-        for (size_t i = 0; i < ELEMENTSOF(table); i++)
-                if (streq(table[i].name, property))
-                        return sd_bus_message_append(reply, "s", table[i].get(c));
-        return -ENOENT;
-}
-
-static int property_number(sd_bus *bus, const char *path, const char *interface,
-        const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-        static const struct {
-                const char *name;
-                uint64_t (*get)(const Conversation *c);
-        } table[] = {
-                { "Head", conversation_head },
-                { "Messages", conversation_messages },
-                { "ContextUsed", conversation_context_used },
-                { "ContextSize", conversation_context_size },
-                { "Created", conversation_created },
-                { "Modified", conversation_modified },
-        };
-        const Conversation *c = ASSERT_PTR(conversation_at(userdata, path));
-
-        for (size_t i = 0; i < ELEMENTSOF(table); i++)
-                if (streq(table[i].name, property))
-                        return sd_bus_message_append(reply, "t", table[i].get(c));
-        return -ENOENT;
-}
+BUS_DEFINE_GETTER(property_id, "s", , strrchr(path, '/') + 1)
+GETTER(property_title, "s", conversation_title)
+GETTER(property_model, "s", conversation_model)
+GETTER(property_state, "s", conversation_state)
+GETTER(property_head, "t", conversation_head)
+GETTER(property_messages, "t", conversation_messages)
+GETTER(property_context_used, "t", conversation_context_used)
+GETTER(property_context_size, "t", conversation_context_size)
+GETTER(property_created, "t", conversation_created)
+GETTER(property_modified, "t", conversation_modified)
 
 /* clang-format off */
 static const sd_bus_vtable conversation_vtable[] = {
@@ -186,17 +155,17 @@ static const sd_bus_vtable conversation_vtable[] = {
                 SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_METHOD_NO_REPLY),
 
         SD_BUS_PROPERTY("Id", "s", property_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Title", "s", property_string, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Model", "s", property_string, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("State", "s", property_string, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Head", "t", property_number, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Messages", "t", property_number, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("ContextUsed", "t", property_number, 0,
+        SD_BUS_PROPERTY("Title", "s", property_title, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Model", "s", property_model, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("State", "s", property_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Head", "t", property_head, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Messages", "t", property_messages, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("ContextUsed", "t", property_context_used, 0,
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("ContextSize", "t", property_number, 0,
+        SD_BUS_PROPERTY("ContextSize", "t", property_context_size, 0,
                 SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("Created", "t", property_number, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("Modified", "t", property_number, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Created", "t", property_created, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("Modified", "t", property_modified, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 
         SD_BUS_SIGNAL_WITH_ARGS("Asked", SD_BUS_ARGS("t", message, "t", reply), 0),
         SD_BUS_SIGNAL_WITH_ARGS("ReplyDelta",

@@ -7,6 +7,7 @@
 #include "common/paths.h"
 #include "service/bus/error.h"
 #include "service/bus/options.h"
+#include "service/bus/property.h"
 #include "service/manager.h"
 
 /* What stands behind a surface's object: whose it is. Freed with the surface. */
@@ -157,13 +158,11 @@ static int surface_object_enumerate(
         return 0;
 }
 
-static int property_name(sd_bus *bus, const char *path, const char *interface, const char *property,
-        sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-        const SurfaceFace *f = ASSERT_PTR(userdata);
+#define GETTER(name, type, value) \
+        BUS_DEFINE_GETTER(name, type, const SurfaceFace *f = ASSERT_PTR(userdata), value)
 
-        return sd_bus_message_append(reply, "s", surface_name(f->surface));
-}
+GETTER(property_name, "s", surface_name(f->surface))
+GETTER(property_focus, "o", surface_focus(f->surface))
 
 static int property_capabilities(sd_bus *bus, const char *path, const char *interface,
         const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error)
@@ -182,14 +181,6 @@ static int property_capabilities(sd_bus *bus, const char *path, const char *inte
                                 return r;
                 }
         return sd_bus_message_close_container(reply);
-}
-
-static int property_focus(sd_bus *bus, const char *path, const char *interface,
-        const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-        const SurfaceFace *f = ASSERT_PTR(userdata);
-
-        return sd_bus_message_append(reply, "o", surface_focus(f->surface));
 }
 
 /* *ret is NULL for "/". */
