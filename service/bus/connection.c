@@ -75,6 +75,7 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *ret_error
 
 static int connection_setup(Connection *c, int *fd)
 {
+        static const BusHandlers handlers = { on_message, on_connected, on_disconnected };
         sd_bus *bus = c->bus;
         int r;
 
@@ -88,9 +89,6 @@ static int connection_setup(Connection *c, int *fd)
         r = sd_bus_set_anonymous(bus, /* b= */ false);
         if (r < 0)
                 return r;
-        r = sd_bus_set_trusted(bus, /* b= */ true); /* its uid is ours */
-        if (r < 0)
-                return r;
         r = sd_bus_negotiate_fds(bus, /* b= */ true);
         if (r < 0)
                 return r;
@@ -98,21 +96,8 @@ static int connection_setup(Connection *c, int *fd)
         r = sd_bus_set_sender(bus, BUS_NAME);
         if (r < 0)
                 return r;
-        r = sd_bus_set_connected_signal(bus, /* b= */ true);
-        if (r < 0)
-                return r;
-        r = sd_bus_set_exit_on_disconnect(bus, /* b= */ false);
-        if (r < 0)
-                return r;
         (void) sd_bus_set_description(bus, peer_name(c->peer));
-
-        r = bus_object_register(bus, c->doors->root, c->doors->objects_userdata);
-        if (r < 0)
-                return r;
-        r = sd_bus_add_filter(bus, NULL, on_message, c);
-        if (r < 0)
-                return r;
-        return doors_match_local(bus, on_connected, on_disconnected, c);
+        return doors_setup_bus(c->doors, bus, &handlers, c);
 }
 
 static int connection_start(Connection *c)

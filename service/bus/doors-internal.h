@@ -80,9 +80,12 @@ struct Doors {
 
 /* doors.c */
 void doors_schedule_reap(Doors *d);
-/* The two signals that sd-bus makes itself for a connection. */
-int doors_match_local(sd_bus *bus, sd_bus_message_handler_t connected,
-        sd_bus_message_handler_t disconnected, void *userdata);
+/* message sees every message first; the others are for what sd-bus itself says of a connection. */
+typedef struct BusHandlers {
+        sd_bus_message_handler_t message, connected, disconnected;
+} BusHandlers;
+/* What a connection of either door is made of, before it starts: all objects, and these. */
+int doors_setup_bus(Doors *d, sd_bus *bus, const BusHandlers *handlers, void *userdata);
 /* Every message of every connection passes here first. */
 int doors_count_message(sd_bus_message *m, void *userdata, sd_bus_error *error);
 

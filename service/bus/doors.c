@@ -27,17 +27,33 @@ void doors_schedule_reap(Doors *d)
                 log_warning_errno(r, "Cannot schedule a clean-up of connections, ignoring: %m");
 }
 
-int doors_match_local(sd_bus *bus, sd_bus_message_handler_t connected,
-        sd_bus_message_handler_t disconnected, void *userdata)
+int doors_setup_bus(Doors *d, sd_bus *bus, const BusHandlers *h, void *userdata)
 {
         static const char local[] = "org.freedesktop.DBus.Local";
         int r;
 
-        r = sd_bus_match_signal(bus, NULL, local, NULL, local, "Connected", connected, userdata);
+        /* Whoever reaches a door is this user; without it sd-bus asks the session bus for the
+         * caller's credentials at each call, and waits for the answer. */
+        r = sd_bus_set_trusted(bus, /* b= */ true);
+        if (r < 0)
+                return r;
+        r = sd_bus_set_connected_signal(bus, /* b= */ true);
+        if (r < 0)
+                return r;
+        r = sd_bus_set_exit_on_disconnect(bus, /* b= */ false);
+        if (r < 0)
+                return r;
+        r = bus_object_register(bus, d->root, d->objects_userdata);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_filter(bus, NULL, h->message, userdata);
+        if (r < 0)
+                return r;
+        r = sd_bus_match_signal(bus, NULL, local, NULL, local, "Connected", h->connected, userdata);
         if (r < 0)
                 return r;
         return sd_bus_match_signal(
-                bus, NULL, local, NULL, local, "Disconnected", disconnected, userdata);
+                bus, NULL, local, NULL, local, "Disconnected", h->disconnected, userdata);
 }
 
 int doors_count_message(sd_bus_message *m, void *userdata, sd_bus_error *error)

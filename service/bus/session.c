@@ -92,6 +92,7 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *ret_
  * the objects are there loses the very call that activated us. */
 static int session_setup(Doors *d, sd_bus *bus, const char *address)
 {
+        static const BusHandlers handlers = { doors_count_message, on_connected, on_disconnected };
         int r;
 
         r = sd_bus_set_address(bus, address);
@@ -100,29 +101,11 @@ static int session_setup(Doors *d, sd_bus *bus, const char *address)
         r = sd_bus_set_bus_client(bus, /* b= */ true);
         if (r < 0)
                 return r;
-        /* All on the session bus are this user; without it sd-bus asks the bus for the caller's
-         * credentials at each call, and waits for the answer. */
-        r = sd_bus_set_trusted(bus, /* b= */ true);
-        if (r < 0)
-                return r;
         r = sd_bus_set_watch_bind(bus, /* b= */ true);
         if (r < 0)
                 return r;
-        r = sd_bus_set_connected_signal(bus, /* b= */ true);
-        if (r < 0)
-                return r;
-        r = sd_bus_set_exit_on_disconnect(bus, /* b= */ false);
-        if (r < 0)
-                return r;
         (void) sd_bus_set_description(bus, "session");
-
-        r = bus_object_register(bus, d->root, d->objects_userdata);
-        if (r < 0)
-                return r;
-        r = sd_bus_add_filter(bus, NULL, doors_count_message, d);
-        if (r < 0)
-                return r;
-        return doors_match_local(bus, on_connected, on_disconnected, d);
+        return doors_setup_bus(d, bus, &handlers, d);
 }
 
 static int session_start(Doors *d, sd_bus *bus)
