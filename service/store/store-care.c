@@ -142,8 +142,10 @@ static int run_purge(StoreRequest *r, StoreDb *db, Failure *failure)
         int more = 0;
 
         switch (r->step) {
+        case STORE_PURGE_ROWS_FIRST:
         case STORE_PURGE_ROWS:
-                more = r->number ? store_db_purge_one(db, r->number, failure)
+                more = r->number ? store_db_purge_one(db, r->number,
+                                           r->step == STORE_PURGE_ROWS_FIRST, failure)
                                  : store_db_purge_next(db, r->time, failure);
                 break;
         case STORE_PURGE_INDEX_FIRST:
@@ -175,7 +177,7 @@ static bool purge_again(StoreRequest *r)
                 return false;
         }
 
-        if (r->step == STORE_PURGE_ROWS)
+        if (r->step <= STORE_PURGE_ROWS)
                 purge_step(r, r->more ? STORE_PURGE_ROWS : STORE_PURGE_INDEX_FIRST);
         else
                 purge_step(r, r->more ? STORE_PURGE_INDEX : STORE_PURGE_LOG);
@@ -211,8 +213,8 @@ static void purges_unpark(Store *s)
         }
 }
 
-static int purge_begin(Store *s, StorePurgeStep step, uint64_t number, usec_t before,
-        store_done_t done, void *userdata, StoreSlot **ret_slot)
+static int purge_begin(Store *s, uint64_t number, usec_t before, store_done_t done, void *userdata,
+        StoreSlot **ret_slot)
 {
         StoreRequest *request;
         int r;
@@ -225,24 +227,24 @@ static int purge_begin(Store *s, StorePurgeStep step, uint64_t number, usec_t be
         request->userdata = userdata;
         request->again = purge_again;
         request->time = before;
-        purge_step(request, step);
+        purge_step(request, STORE_PURGE_ROWS_FIRST);
         return store_request_submit(request, ret_slot);
 }
 
 int store_purge_finish(Store *s)
 {
-        return purge_begin(s, STORE_PURGE_INDEX_FIRST, /* number= */ 0, /* before= */ 0,
+        return purge_begin(s, /* number= */ 0, STORE_DB_PURGING_ONLY,
                 /* done= */ NULL, NULL, /* ret_slot= */ NULL);
 }
 
 int store_purge_deleted(
         Store *s, usec_t before, store_done_t done, void *userdata, StoreSlot **ret_slot)
 {
-        return purge_begin(s, STORE_PURGE_ROWS, /* number= */ 0, before, done, userdata, ret_slot);
+        return purge_begin(s, /* number= */ 0, before, done, userdata, ret_slot);
 }
 
 int store_purge(Store *s, uint64_t number, store_done_t done, void *userdata, StoreSlot **ret_slot)
 {
         assert(number != 0);
-        return purge_begin(s, STORE_PURGE_ROWS, number, /* before= */ 0, done, userdata, ret_slot);
+        return purge_begin(s, number, /* before= */ 0, done, userdata, ret_slot);
 }

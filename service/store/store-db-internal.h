@@ -119,6 +119,9 @@ int database_unindex_message(Database *d, uint64_t id, Failure *failure);
 int database_get_meta(Database *d, const char *key, uint64_t *ret, Failure *failure);
 int database_set_meta(Database *d, const char *key, uint64_t value, Failure *failure);
 
+/* When a conversation was set aside, if it is being purged. */
+#define DELETED_PURGING "1"
+
 #define META_LAST_ID     "last-id"
 #define META_LAST_NUMBER "last-number"
 #define META_CHECK_OWED  "check-owed"

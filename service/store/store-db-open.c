@@ -46,7 +46,8 @@ static int read_conversations(Database *d, StoreIndex *index, Failure *failure)
         r = database_query(d, &stmt, failure,
                 "SELECT number, id, created, modified, deleted, head, messages, read, context_used,"
                 " context_size, archived, hidden, title_set, title, model"
-                " FROM conversations ORDER BY modified DESC, number DESC",
+                " FROM conversations WHERE deleted <> " DELETED_PURGING
+                " ORDER BY modified DESC, number DESC",
                 "");
         if (r < 0)
                 return r;
@@ -221,7 +222,10 @@ static int read_opened(StoreDb *db, bool unclean, StoreDbOpened *ret, Failure *f
         r = database_get_meta(d, META_CHECK_OWED, &check, failure);
         if (r < 0)
                 return r;
-        r = database_get_meta(d, META_PURGE_OWED, &purge, failure);
+        r = database_get(d, &purge, 0, failure,
+                "SELECT EXISTS (SELECT 1 FROM conversations WHERE deleted = " DELETED_PURGING ")"
+                " OR EXISTS (SELECT 1 FROM meta WHERE key = '" META_PURGE_OWED "' AND value)",
+                "");
         if (r < 0)
                 return r;
 

@@ -1,43 +1,108 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <time.h>
+
 #include "service/store/store-db-internal.h"
 
 /* Pages of the search index that one step rewrites: some milliseconds, for others wait. */
 #define INDEX_STEP 64
 
-int store_db_purge_one(StoreDb *db, uint64_t number, Failure *failure)
+/* A step begins no further row after so long: others wait for it, for what the search index merges
+ * meanwhile, and for its commit. */
+#define STEP_USEC (2 * USEC_PER_MSEC)
+
+static usec_t now_monotonic(void)
+{
+        struct timespec ts;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (usec_t) ts.tv_sec * USEC_PER_SEC + (usec_t) ts.tv_nsec / 1000;
+}
+
+/* From the first step on it is no conversation any more: nothing finds it, changes it or lists it,
+ * in this run or the next. Ids of what goes are not given out again, nor is the number. */
+static int purge_mark(Database *d, uint64_t number, bool first, Failure *failure)
 {
         uint64_t last;
+        int r;
+
+        r = database_run(d, failure,
+                "UPDATE conversations SET deleted = " DELETED_PURGING " WHERE number = ?1", "u",
+                number);
+        if (r < 0)
+                return r;
+        if (r == 0 && first)
+                return failure_set(failure, FAILURE_NO_SUCH_CONVERSATION, NULL);
+        if (r == 0 || !d->searchable)
+                return 0;
+        r = database_get(d, &last, 0, failure, "SELECT max(id) FROM messages", "");
+        if (r < 0)
+                return r;
+        r = database_run(d, failure,
+                "INSERT INTO meta (key, value) VALUES ('" META_LAST_ID "', ?1),"
+                " ('" META_LAST_NUMBER "', ?2), ('" META_PURGE_OWED "', 1)"
+                " ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)",
+                "uu", last, number);
+        return r < 0 ? r : 0;
+}
+
+/* 1 = time is up. */
+static int purge_attachments(Database *d, uint64_t message, usec_t until, Failure *failure)
+{
+        int r;
+
+        for (;;) {
+                r = database_run(d, failure,
+                        "DELETE FROM attachments WHERE id ="
+                        " (SELECT id FROM attachments WHERE message = ?1 LIMIT 1)",
+                        "u", message);
+                if (r <= 0)
+                        return r;
+                if (now_monotonic() >= until)
+                        return 1;
+        }
+}
+
+/* 1 = time is up, 0 = none is left. */
+static int purge_messages(Database *d, uint64_t number, usec_t until, Failure *failure)
+{
+        uint64_t id;
+        int r;
+
+        do {
+                r = database_get(d, &id, 0, failure,
+                        "SELECT id FROM messages WHERE conversation = ?1 LIMIT 1", "u", number);
+                if (r < 0 || id == 0)
+                        return r;
+                r = purge_attachments(d, id, until, failure);
+                if (r != 0)
+                        return r;
+                r = database_unindex_message(d, id, failure);
+                if (r < 0)
+                        return r;
+                r = database_run(d, failure, "DELETE FROM messages WHERE id = ?1", "u", id);
+                if (r < 0)
+                        return r;
+        } while (now_monotonic() < until);
+        return 1;
+}
+
+int store_db_purge_one(StoreDb *db, uint64_t number, bool first, Failure *failure)
+{
+        usec_t until = now_monotonic() + STEP_USEC;
         Database *d;
         int r;
 
         r = store_db_of(db, number, &d, failure);
         if (r < 0)
                 return r;
-
-        if (d->searchable) {
-                /* Ids of what is gone are not given out again, nor is the number. */
-                r = database_get(d, &last, 0, failure, "SELECT max(id) FROM messages", "");
-                if (r < 0)
-                        return r;
-                r = database_run(d, failure,
-                        "INSERT INTO meta (key, value) VALUES ('" META_LAST_ID "', ?1),"
-                        " ('" META_LAST_NUMBER "', ?2), ('" META_PURGE_OWED "', 1)"
-                        " ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)",
-                        "uu", last, number);
-                if (r < 0)
-                        return r;
-                r = database_run(d, failure,
-                        "INSERT INTO search (search, rowid, content)"
-                        " SELECT 'delete', id, content FROM messages"
-                        " WHERE conversation = ?1 AND NOT live AND content <> ''",
-                        "u", number);
-                if (r < 0)
-                        return r;
-        }
-        r = database_run(d, failure, "DELETE FROM conversations WHERE number = ?1", "u", number);
+        r = purge_mark(d, number, first, failure);
         if (r < 0)
                 return r;
-        return r == 0 ? failure_set(failure, FAILURE_NO_SUCH_CONVERSATION, NULL) : 0;
+        r = purge_messages(d, number, until, failure);
+        if (r != 0)
+                return r;
+        r = database_run(d, failure, "DELETE FROM conversations WHERE number = ?1", "u", number);
+        return r < 0 ? r : 0;
 }
 
 static int purge_first(StoreDb *db, uint64_t which, usec_t before, uint64_t *ret, Failure *failure)
@@ -65,7 +130,7 @@ int store_db_purge_next(StoreDb *db, usec_t before, Failure *failure)
                 return r;
         if (number == 0)
                 return 0;
-        r = store_db_purge_one(db, number, failure);
+        r = store_db_purge_one(db, number, /* first= */ false, failure);
         return r < 0 ? r : 1;
 }
 

@@ -79,7 +79,7 @@ int store_db_update_conversation(
                 " read = iif(?2 & 128, ?11, read),"
                 " context_used = iif(?2 & 256, ?12, context_used),"
                 " context_size = iif(?2 & 256, ?13, context_size)"
-                " WHERE number = ?1",
+                " WHERE number = ?1 AND deleted <> " DELETED_PURGING,
                 "uususuuuuuuuu", c->number, (uint64_t) fields, c->title, (uint64_t) c->title_set,
                 c->model, c->head, c->modified, c->deleted, (uint64_t) c->archived,
                 (uint64_t) c->hidden, c->read, c->context_used, c->context_size);
@@ -94,7 +94,9 @@ static int check_conversation(Database *d, uint64_t number, Failure *failure)
         int r;
 
         r = database_get(d, &found, 0, failure,
-                "SELECT EXISTS (SELECT 1 FROM conversations WHERE number = ?1)", "u", number);
+                "SELECT EXISTS (SELECT 1 FROM conversations WHERE number = ?1"
+                " AND deleted <> " DELETED_PURGING ")",
+                "u", number);
         if (r < 0)
                 return r;
         return found ? 0 : failure_set(failure, FAILURE_NO_SUCH_CONVERSATION, NULL);
@@ -290,7 +292,7 @@ int store_db_add_messages(StoreDb *db, uint64_t number, const StoreMessage *mess
                 return r;
         r = database_run(d, failure,
                 "UPDATE conversations SET head = ?2, modified = ?3, messages = messages + ?4"
-                " WHERE number = ?1",
+                " WHERE number = ?1 AND deleted <> " DELETED_PURGING,
                 "uuuu", number, head, modified, (uint64_t) n);
         if (r < 0)
                 return r;

@@ -75,9 +75,12 @@ int store_db_reopen_reply(StoreDb *db, uint64_t number, uint64_t reply, Failure 
 
 /* ---- purging, in steps between which others have their turn (store-db-purge.c) ---- */
 
-/* One conversation. Returns 1 when there may be more, 0 when none is left. */
+/* A part of a conversation's messages, and the conversation when none is left. Return 1 when there
+ * may be more, 0 when nothing is left. first: it must be there; later another purge may have been
+ * faster. */
+#define STORE_DB_PURGING_ONLY 2 /* before which only those are set aside that are being purged */
 int store_db_purge_next(StoreDb *db, usec_t before, Failure *failure);
-int store_db_purge_one(StoreDb *db, uint64_t number, Failure *failure);
+int store_db_purge_one(StoreDb *db, uint64_t number, bool first, Failure *failure);
 /* A part of the search index' cleaning; first = begin anew. Returns 1 until it is clean. */
 int store_db_purge_index(StoreDb *db, bool first, Failure *failure);
 /* Outside a transaction. */

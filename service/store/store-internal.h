@@ -14,6 +14,7 @@ typedef enum StoreRequestKind {
 } StoreRequestKind;
 
 typedef enum StorePurgeStep {
+        STORE_PURGE_ROWS_FIRST,
         STORE_PURGE_ROWS,
         STORE_PURGE_INDEX_FIRST,
         STORE_PURGE_INDEX,

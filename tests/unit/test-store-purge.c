@@ -198,11 +198,75 @@ static void test_again_and_again(void **state)
         assert_int_equal(f->n_hits, 64);
 }
 
+/* More than one step of its rows. */
+#define HUGE_MESSAGES 4000U
+
+static uint64_t fill_huge(Fixture *f)
+{
+        uint64_t n = make_conversation(f, SECRET), first = store_next_id(f->store);
+        StoreMessage *m = calloc(HUGE_MESSAGES, sizeof *m);
+        char text[512];
+
+        for (unsigned i = 0; i < HUGE_MESSAGES; i++) {
+                int size = snprintf(text, sizeof text,
+                        "w%u x%u y%u z%u " SECRET " among other words that make it longer than a "
+                        "line would be, so that a page holds only few of them; w%u x%u y%u z%u",
+                        i, i * 7, i * 31, i * 101, i * 3, i * 13, i * 17, i * 19);
+
+                m[i] = (StoreMessage){
+                        .id = i == 0 ? first : store_next_id(f->store),
+                        .content = strndup(text, (size_t) size),
+                        .content_size = (size_t) size,
+                };
+        }
+        assert_int_equal(
+                do_add_all(f, n, m, HUGE_MESSAGES, first + HUGE_MESSAGES - 1, NULL), FAILURE_NONE);
+        for (unsigned i = 0; i < HUGE_MESSAGES; i++)
+                free(m[i].content);
+        free(m);
+        return n;
+}
+
+/* A reader has its turn after each step; what is asked of the conversation itself is refused. */
+static void test_huge(void **state)
+{
+        Fixture *f = *state, reader = { .event = f->event, .store = f->store };
+        uint64_t kept = make_conversation(f, "kept"), n = fill_huge(f), id;
+        StoreConversation restored = { .number = n };
+        unsigned n_reads = 0;
+        Call purge;
+
+        id = add_message(f, kept, 0, ROLE_USER, "keptword");
+        purge = CALL(f);
+        assert_return_code(store_purge(f->store, n, on_call_done, &purge, NULL), 0);
+        while (!purge.done) {
+                Call read = { .f = &reader };
+
+                fixture_forget(&reader);
+                assert_int_equal(call_wait(&read,
+                                         store_get_message(f->store, kept, id, on_call_messages,
+                                                 &read, NULL)),
+                        FAILURE_NONE);
+                if (n_reads++ > 0 || purge.done)
+                        continue;
+                assert_int_equal(do_add(&reader, n, store_next_id(f->store), 0, ROLE_USER, "late"),
+                        FAILURE_NO_SUCH_CONVERSATION);
+                assert_int_equal(
+                        do_update(&reader, &restored, STORE_DELETED), FAILURE_NO_SUCH_CONVERSATION);
+                assert_int_equal(do_search(&reader, SECRET, 0, 0, 10), FAILURE_NONE);
+                assert_int_equal(reader.n_hits, 0);
+        }
+        assert_int_equal(f->failure.code, FAILURE_NONE);
+        assert_true(n_reads > 5);
+        assert_false(is_on_disk(f, SECRET));
+        fixture_forget(&reader);
+}
+
 /* Ended between the steps, the next start goes on. */
 static void test_killed(void **state)
 {
         Fixture *f = *state;
-        uint64_t n = fill_secret(f);
+        uint64_t n = fill_secret(f), huge = fill_huge(f);
         int acked[2];
         pid_t pid;
 
@@ -217,8 +281,8 @@ static void test_killed(void **state)
                 (void) strcpy(child.path, f->path);
                 if (fixture_open(&child) != FAILURE_NONE)
                         _exit(1);
-                /* The rows are gone when its first step has come back. */
-                if (store_purge(child.store, n, on_call_done, &call, NULL) < 0)
+                /* Some rows are gone when its first step has come back. */
+                if (store_purge(child.store, huge, on_call_done, &call, NULL) < 0)
                         _exit(1);
                 pending = store_pending(child.store);
                 (void) sd_event_run(child.event, UINT64_MAX);
@@ -233,11 +297,15 @@ static void test_killed(void **state)
         assert_return_code(kill(pid, SIGKILL), errno);
         assert_int_equal(waitpid(pid, NULL, 0), pid);
 
+        /* It does not come back, though most of it is still there. */
         assert_int_equal(fixture_open(f), FAILURE_NONE);
-        assert_int_equal(f->index->n_conversations, 0);
+        assert_int_equal(f->index->n_conversations, 1);
+        assert_int_equal(f->index->conversations[0].number, n);
+        assert_int_equal(do_purge(f, n), FAILURE_NONE);
         while (store_pending(f->store) > 0)
                 assert_return_code(sd_event_run(f->event, UINT64_MAX), errno);
         assert_false(is_on_disk(f, SECRET));
+        assert_int_equal(do_page(f, huge, 1000, 1, SIZE_MAX), FAILURE_NO_SUCH_MESSAGE);
 }
 
 int main(void)
@@ -249,6 +317,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_between, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(
                         test_again_and_again, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_huge, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_killed, fixture_setup, fixture_teardown),
         };
 
