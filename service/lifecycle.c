@@ -29,6 +29,7 @@ typedef enum LifecycleFlags {
         LIFECYCLE_IDLE = 1 << 1,    /* the timer runs */
         LIFECYCLE_LEFT = 1 << 2,    /* the doors are closed */
         LIFECYCLE_STOPPED = 1 << 3, /* no reply lives any more */
+        LIFECYCLE_READY = 1 << 4,   /* systemd knows that it is */
 } LifecycleFlags;
 
 #define STATUS_SIZE 128U /* four numbers among words */
@@ -271,6 +272,8 @@ static int on_post(sd_event_source *s, void *userdata)
 
         if (l->state != LIFECYCLE_RUNNING)
                 return end_when_done(l);
+        if (!(l->flags & LIFECYCLE_READY))
+                return 0;
         tell_status(l);
         return update_idle(l);
 }
@@ -340,11 +343,18 @@ void lifecycle_set_activated(Lifecycle *l)
         l->flags |= LIFECYCLE_ACTIVATED;
 }
 
+void lifecycle_open(Lifecycle *l)
+{
+        l->state = LIFECYCLE_RUNNING;
+}
+
 void lifecycle_ready(Lifecycle *l)
 {
         char status[STATUS_SIZE], took[64];
 
-        l->state = LIFECYCLE_RUNNING;
+        if (l->state != LIFECYCLE_RUNNING)
+                return; /* it was stopped before */
+        l->flags |= LIFECYCLE_READY;
         l->told = count(l->manager);
         format_status(&l->told, status, sizeof(status));
         (void) sd_notifyf(/* unset_environment= */ false, "READY=1\n%s", status);

@@ -21,7 +21,9 @@ DEFINE_CLEANUP(Lifecycle *, lifecycle_free)
  * that made its socket itself could not be called again. */
 void lifecycle_set_activated(Lifecycle *l);
 
-/* The doors are open. */
+/* The doors open: from here on it serves. */
+void lifecycle_open(Lifecycle *l);
+/* Whoever waits for the service reaches it. */
 void lifecycle_ready(Lifecycle *l);
 /* It cannot go on: says why and ends with the status. */
 void lifecycle_fail(Lifecycle *l, int status, const char *why);

@@ -68,6 +68,13 @@ static void on_session_changed(bool connected, void *userdata)
                         "The session bus is gone; it is opened again when it comes back.");
 }
 
+static void on_session_settled(void *userdata)
+{
+        Manager *m = ASSERT_PTR(userdata);
+
+        lifecycle_ready(m->lifecycle);
+}
+
 static void on_name_lost(const char *why, void *userdata)
 {
         Manager *m = ASSERT_PTR(userdata);
@@ -123,7 +130,7 @@ static int make_rooms(Manager *m, StoreIndex *index)
 
 static int make_faces(Manager *m)
 {
-        const DoorsObserver observer = { on_session_changed, on_name_lost, m };
+        const DoorsObserver observer = { on_session_changed, on_session_settled, on_name_lost, m };
         int r;
 
         r = doors_new(&m->doors, m->event, &manager_object, m, &observer);
@@ -171,6 +178,7 @@ static int open_doors(Manager *m)
         r = make_faces(m);
         if (r < 0)
                 return r;
+        lifecycle_open(m->lifecycle);
         r = open_private_door(m);
         if (r < 0)
                 return r;
@@ -192,6 +200,10 @@ static void on_store_opened(const Failure *failure, StoreIndex *index, void *use
 
         interrupted = index->interrupted;
         r = make_rooms(m, index);
+        if (r >= 0 && interrupted > 0)
+                log_notice("The last run ended under %" PRIu64
+                           " replies; what they had is kept, ended \"interrupted\".",
+                        interrupted);
         if (r >= 0)
                 r = open_doors(m);
         if (r < 0) {
@@ -199,12 +211,6 @@ static void on_store_opened(const Failure *failure, StoreIndex *index, void *use
                 lifecycle_fail(m->lifecycle, EX_UNAVAILABLE, "The service cannot start.");
                 return;
         }
-
-        if (interrupted > 0)
-                log_notice("The last run ended under %" PRIu64
-                           " replies; what they had is kept, ended \"interrupted\".",
-                        interrupted);
-        lifecycle_ready(m->lifecycle);
 }
 
 /* ---- starting ---- */

@@ -34,6 +34,7 @@ typedef struct Session {
         usec_t delay;     /* before the next try; 0 after a connection that worked */
         usec_t connected; /* CLOCK_MONOTONIC, 0 = not yet */
         bool named, lost, released;
+        bool settled; /* it was told how the first try ended */
 } Session;
 
 /* One client of the private socket. */
@@ -64,6 +65,7 @@ struct Doors {
         Connection *connections;
         unsigned n_connections;
         uint64_t n_accepted;
+        bool full_told; /* that no more are accepted, since one of them ended */
 
         Peer *peers[PEER_BUCKETS], *gone_peers;
         uint64_t n_peers_ever;

@@ -27,6 +27,9 @@ typedef enum Door {
 typedef struct DoorsObserver {
         /* The session bus went, or came (again). */
         void (*session_changed)(bool connected, void *userdata);
+        /* Once: the name is ours, or there is no session bus now. Maybe from inside
+         * doors_open_session(). */
+        void (*session_settled)(void *userdata);
         /* The name is another's: leave, and say why. */
         void (*name_lost)(const char *why, void *userdata);
         void *userdata;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "service/bus/doors-internal.h"
 
+#include <systemd/sd-daemon.h>
+
 #include "common/log.h"
 #include "common/names.h"
 #include "service/bus/address.h"
@@ -29,6 +31,15 @@ static int session_address(char **ret)
 
         *ret = copy;
         return 0;
+}
+
+static void session_settle(Doors *d)
+{
+        if (d->session.settled)
+                return;
+        d->session.settled = true;
+        if (d->observer.session_settled)
+                d->observer.session_settled(d->observer.userdata);
 }
 
 static void session_name_failed(Doors *d, const char *why)
@@ -64,6 +75,7 @@ static int on_name_requested(sd_bus_message *m, void *userdata, sd_bus_error *re
         }
 
         d->session.named = true;
+        session_settle(d);
         return 0;
 }
 
@@ -133,6 +145,14 @@ static void session_close(Doors *d)
         n->connected = 0;
 }
 
+/* While sd-bus waits for the bus's socket to appear, its descriptor is no socket. */
+static bool session_is_awaited(const Doors *d)
+{
+        int fd = sd_bus_get_fd(d->session.bus);
+
+        return fd >= 0 && sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, /* listening= */ 0) == 0;
+}
+
 static int session_open(Doors *d, const char *address)
 {
         int r;
@@ -188,6 +208,7 @@ int doors_open_session(Doors *d)
 
         r = session_address(&address);
         if (r == -ENXIO) {
+                session_settle(d);
                 log_debug("Nobody says where a session bus is: only the private socket is open.");
                 return 0;
         }
@@ -202,6 +223,8 @@ int doors_open_session(Doors *d)
                 d->session.delay = next_delay(d->session.delay);
                 session_try_later(d);
         }
+        if (r < 0 || session_is_awaited(d))
+                session_settle(d);
         return 1;
 }
 
@@ -215,6 +238,7 @@ void session_reap(Doors *d)
 
         (void) sd_event_now(d->event, CLOCK_MONOTONIC, &now);
         session_close(d);
+        session_settle(d);
         peers_session_gone(d);
         if (connected > 0 && d->observer.session_changed)
                 d->observer.session_changed(/* connected= */ false, d->observer.userdata);

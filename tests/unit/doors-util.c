@@ -103,6 +103,13 @@ static void on_session_changed(bool connected, void *userdata)
                 f->n_disconnected++;
 }
 
+static void on_session_settled(void *userdata)
+{
+        Fixture *f = userdata;
+
+        f->n_settled++;
+}
+
 static void on_name_lost(const char *why, void *userdata)
 {
         Fixture *f = userdata;
@@ -113,7 +120,7 @@ static void on_name_lost(const char *why, void *userdata)
 int fixture_setup(void **state)
 {
         Fixture *f = calloc(1, sizeof(Fixture));
-        const DoorsObserver observer = { on_session_changed, on_name_lost, f };
+        const DoorsObserver observer = { on_session_changed, on_session_settled, on_name_lost, f };
 
         if (!f || sd_event_new(&f->event) < 0)
                 return -1;

@@ -28,7 +28,7 @@ typedef struct Fixture {
         Peer *peer;       /* of the last call of Who */
         PeerWatch *watch; /* made by Watch */
         unsigned n_gone;
-        unsigned n_connected, n_disconnected, n_left;
+        unsigned n_connected, n_disconnected, n_settled, n_left;
         char *name_lost;
 } Fixture;
 

@@ -61,6 +61,7 @@ static void test_no_address(void **state)
         assert_int_equal(unsetenv("DBUS_SESSION_BUS_ADDRESS"), 0);
         assert_int_equal(unsetenv("XDG_RUNTIME_DIR"), 0);
         assert_int_equal(doors_open_session(f->doors), 0);
+        assert_int_equal(f->n_settled, 1);
         run_quiet(f);
         assert_int_equal(f->n_connected, 0);
 }
@@ -91,12 +92,42 @@ static void test_runtime_folder(void **state)
         assert_int_equal(rmdir(folder), 0);
 }
 
+/* Whoever is told that the service is ready calls it by its name at once. */
+static void test_settled(void **state)
+{
+        Fixture *f = *state;
+        _cleanup_(client_closep) sd_bus *a = NULL;
+
+        start_bus();
+        a = open_client(f);
+        assert_int_equal(doors_open_session(f->doors), 1);
+        assert_int_equal(f->n_settled, 0);
+        run_until(f, f->n_settled > 0);
+        assert_true(sd_bus_get_name_creds(a, BUS_NAME, 0, NULL) >= 0);
+        run_quiet(f);
+        assert_int_equal(f->n_settled, 1);
+}
+
+/* There is no bus: the private door must not wait for it. */
+static void test_settled_without_bus(void **state)
+{
+        Fixture *f = *state;
+
+        assert_int_equal(doors_open_session(f->doors), 1);
+        assert_int_equal(f->n_settled, 1);
+        start_bus();
+        run_until(f, f->n_connected > 0);
+        run_quiet(f);
+        assert_int_equal(f->n_settled, 1);
+}
+
 static void test_bad_address(void **state)
 {
         Fixture *f = *state;
 
         assert_int_equal(setenv("DBUS_SESSION_BUS_ADDRESS", "nonsense", 1), 0);
         assert_int_equal(doors_open_session(f->doors), 1);
+        assert_int_equal(f->n_settled, 1);
         run_quiet(f);
         assert_int_equal(f->n_connected, 0);
         assert_null(f->name_lost);
@@ -382,6 +413,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_no_address),
                 TEST(test_runtime_folder),
+                TEST(test_settled),
+                TEST(test_settled_without_bus),
                 TEST(test_bad_address),
                 TEST(test_call_and_peer),
                 TEST(test_bus_comes_later),
