@@ -117,7 +117,6 @@ int cli_missing_variables(sd_bus *session, char **ret);
 void cli_error(const char *format, ...) _printf_(1, 2);
 /* Prints the failure and gives its exit code. */
 int cli_fail(const Failure *failure);
-ExitCode cli_exit_code(FailureCode code);
 
 bool cli_is_terminal(int fd);
 /* Colours for a terminal that wants them: NO_COLOR and TERM=dumb turn them off. */

@@ -189,7 +189,7 @@ void cli_error(const char *format, ...)
         free(text);
 }
 
-ExitCode cli_exit_code(FailureCode code)
+static ExitCode exit_code(FailureCode code)
 {
         switch (code) {
         case FAILURE_NONE:
@@ -231,5 +231,5 @@ ExitCode cli_exit_code(FailureCode code)
 int cli_fail(const Failure *failure)
 {
         cli_error("conductor: %s", failure_message(failure));
-        return cli_exit_code(failure->code);
+        return exit_code(failure->code);
 }

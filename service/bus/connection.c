@@ -18,7 +18,8 @@ void doors_return_memory(void)
         (void) malloc_trim(/* pad= */ 0);
 }
 
-void connection_doom(Connection *c)
+/* Ends it from the loop: its own callbacks may be on the stack below us. */
+static void connection_doom(Connection *c)
 {
         if (c->doomed)
                 return;

@@ -18,7 +18,6 @@ typedef struct Connection Connection;
 struct Peer {
         Doors *doors;
         Peer *next; /* in its bucket, or in the list of those that are gone */
-        uint64_t number;
         char *name;
         PeerFlags flags;
         unsigned n_calls;
@@ -68,7 +67,6 @@ struct Doors {
         bool full_told; /* that no more are accepted, since one of them ended */
 
         Peer *peers[PEER_BUCKETS], *gone_peers;
-        uint64_t n_peers_ever;
         sd_event_source *reap; /* one shot: frees what must not be freed inside a callback */
 
         Call *calls;
@@ -106,8 +104,6 @@ void doors_reap_connections(Doors *d);
 int connection_new(Doors *d, int *fd); /* the bus owns the descriptor once it has it */
 Connection *connection_free(Connection *c);
 DEFINE_CLEANUP(Connection *, connection_free)
-/* Ends it from the loop: its own callbacks may be on the stack below us. */
-void connection_doom(Connection *c);
 /* Sends, counts what waits, and disconnects over the limits (-ECONNRESET). */
 int connection_send(Connection *c, sd_bus_message *m);
 int connection_check_queue(Connection *c);

@@ -64,7 +64,6 @@ void doors_refuse(int fd);
 int doors_get_peer(Doors *d, sd_bus_message *m, Peer **ret);
 bool peer_is_private(const Peer *p);
 const char *peer_name(const Peer *p); /* for logs: ":1.7", "private-3" */
-uint64_t peer_number(const Peer *p);  /* never used twice in a run */
 
 /* gone is called once when the peer's connection is gone, from the loop; after it the watch is only
  * memory, still to be freed by its owner (gone may do that). Freeing the watch before means no

@@ -62,7 +62,6 @@ int peer_new(Doors *d, const char *name, Connection *connection, Peer **ret)
         }
 
         p->doors = d;
-        p->number = ++d->n_peers_ever;
         p->flags = connection ? PEER_PRIVATE : 0;
         p->connection = connection;
 
@@ -241,11 +240,6 @@ bool peer_is_private(const Peer *p)
 const char *peer_name(const Peer *p)
 {
         return p->name;
-}
-
-uint64_t peer_number(const Peer *p)
-{
-        return p->number;
 }
 
 void peer_set_passive(Peer *p, bool passive)

@@ -7,6 +7,8 @@
 
 /* ---- the line ---- */
 
+static void asks_advance(Conversation *c);
+
 static void ask_unlink(Ask *a)
 {
         for (Ask **p = &a->conversation->asks; *p; p = &(*p)->next)
@@ -464,7 +466,7 @@ static int ask_start(Ask *a, Failure *failure)
         return 0;
 }
 
-void asks_advance(Conversation *c)
+static void asks_advance(Conversation *c)
 {
         for (Ask *a; (a = c->asks) && !(a->flags & ASK_STARTED);) {
                 _cleanup_failure_ Failure failure = FAILURE_NULL;

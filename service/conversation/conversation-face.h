@@ -140,8 +140,6 @@ void followers_free(ConversationFace *f, uint64_t conversation);
 
 /* ---- pipes (pipe-bus.c) ---- */
 
-/* A connection that passes descriptors, or NotSupported. */
-int bus_check_descriptors(sd_bus_message *m, sd_bus_error *error);
 void pipes_free(ConversationFace *f);
 
 /* ---- progress (progress-bus.c) ---- */

@@ -243,8 +243,6 @@ int question_new_prompt(Prompt **ret, StoreMessages *messages, const char *syste
 
 /* ---- ask.c ---- */
 
-/* Works off the line of questions; called from the loop. */
-void asks_advance(Conversation *c);
 void asks_fail(Conversation *c, const Failure *failure); /* all of them */
 void asks_cancel(Conversation *c);                       /* those that can still be taken back */
 void asks_free(Conversation *c);                         /* without telling anyone */
@@ -267,7 +265,6 @@ int reply_append(Reply *r, Channel channel, const char *text, size_t size);
 void reply_flush(Reply *r);
 void reply_tell_ended(Reply *r);
 int replies_new(Conversations *cs); /* the flush source */
-void replies_arm(Conversations *cs);
 void replies_update_avatar(Conversations *cs, AvatarActivity idle);
 
 /* ---- reply-run.c ---- */

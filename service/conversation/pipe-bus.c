@@ -41,7 +41,8 @@ void pipes_free(ConversationFace *f)
                 bus_pipe_free(f->pipes);
 }
 
-int bus_check_descriptors(sd_bus_message *m, sd_bus_error *error)
+/* A connection that passes descriptors, or NotSupported. */
+static int check_descriptors(sd_bus_message *m, sd_bus_error *error)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;
 
@@ -181,7 +182,7 @@ int conversation_method_open_stream(sd_bus_message *m, void *userdata, sd_bus_er
         r = sd_bus_message_read(m, "t", &id);
         if (r < 0)
                 return r;
-        r = bus_check_descriptors(m, error);
+        r = check_descriptors(m, error);
         if (r < 0)
                 return r;
         reply = conversation_find_reply(c, id);
@@ -216,7 +217,7 @@ int conversation_method_export(sd_bus_message *m, void *userdata, sd_bus_error *
         if (format < 0)
                 return bus_error_invalid(
                         error, "The format must be \"markdown\", \"json\" or \"jsonl\".");
-        r = bus_check_descriptors(m, error);
+        r = check_descriptors(m, error);
         if (r < 0)
                 return r;
         r = bus_pipe_new(manager->conversation_face, &p, &fd);

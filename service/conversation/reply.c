@@ -76,6 +76,17 @@ Reply *reply_unref(Reply *r)
         return mfree(r);
 }
 
+/* On while there is any reply: a post source that is switched on in a dispatch does not run after
+ * that same one. It runs only after other sources, so it keeps nothing awake. */
+static void replies_arm(Conversations *cs)
+{
+        int r;
+
+        r = sd_event_source_set_enabled(cs->flush, cs->replies ? SD_EVENT_ON : SD_EVENT_OFF);
+        if (r < 0)
+                log_error_errno(r, "Failed to switch the announcing of text, ignoring: %m");
+}
+
 void reply_link(Reply *r)
 {
         Conversations *cs = r->parent;
@@ -323,17 +334,6 @@ int replies_new(Conversations *cs)
         if (r < 0)
                 return r;
         return sd_event_source_set_enabled(cs->flush, SD_EVENT_OFF);
-}
-
-/* On while there is any reply: a post source that is switched on in a dispatch does not run after
- * that same one. It runs only after other sources, so it keeps nothing awake. */
-void replies_arm(Conversations *cs)
-{
-        int r;
-
-        r = sd_event_source_set_enabled(cs->flush, cs->replies ? SD_EVENT_ON : SD_EVENT_OFF);
-        if (r < 0)
-                log_error_errno(r, "Failed to switch the announcing of text, ignoring: %m");
 }
 
 void replies_update_avatar(Conversations *cs, AvatarActivity idle)

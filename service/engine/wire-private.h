@@ -25,9 +25,8 @@ const WireFormat *wire_format_of(EngineType type);
 
 /* ---- for the decoders ---- */
 
-/* Text as it came: cut characters, NUL and <think> are seen to. */
-int wire_tell(WireDecoder *d, Channel channel, const char *text, size_t size);
-/* The string member: 1 when there is one that is not empty, 0 when not. */
+/* The string member, told as text as it came: cut characters, NUL and <think> are seen to. 1 when
+ * there is one that is not empty, 0 when not. */
 int wire_tell_member(WireDecoder *d, Channel channel, struct json_object *o, const char *key);
 /* Where the format says how the answer ended: a reason is set when the server said one. */
 WireEnd *wire_end(WireDecoder *d);

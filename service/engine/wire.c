@@ -161,7 +161,7 @@ static int put(Channel channel, const char *text, size_t size, void *userdata)
         return 0;
 }
 
-int wire_tell(WireDecoder *d, Channel channel, const char *text, size_t size)
+static int wire_tell(WireDecoder *d, Channel channel, const char *text, size_t size)
 {
         if (channel == CHANNEL_CONTENT)
                 return think_feed(&d->think, text, size, put, d);

@@ -7,8 +7,6 @@
  * is whole and on the disk does it take the place; the damaged one is renamed, its bytes are never
  * touched. Ended anywhere, this begins again, or ends at the next start (files_replace()). */
 
-#define COLUMNS_MAX 16U
-
 typedef struct Table {
         const char *name;
         const char *columns;
