@@ -85,6 +85,20 @@ double bench_cpu_ms(pid_t pid)
         return (double) ts.tv_sec * 1e3 + (double) ts.tv_nsec / 1e6;
 }
 
+double bench_status(const char *path, const char *key)
+{
+        _cleanup_fclose_ FILE *f = fopen(path, "re");
+        char line[256];
+
+        while (f && fgets(line, sizeof line, f)) {
+                const char *value = startswith(line, key);
+
+                if (value && *value == ':')
+                        return strtod(value + 1, NULL);
+        }
+        return -1;
+}
+
 /* ---- the service ---- */
 
 Harness *bench_begin(void)

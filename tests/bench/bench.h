@@ -26,6 +26,9 @@ double bench_now_us(void);
 /* CPU time of another process so far. */
 double bench_cpu_ms(pid_t pid);
 
+/* The number beside this key in a file like /proc/PID/status; negative when it is not there. */
+double bench_status(const char *path, const char *key);
+
 /* A Harness whose service is not slowed by a debug log. */
 Harness *bench_begin(void);
 void bench_start(Harness *h);

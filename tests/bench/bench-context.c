@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A conversation of 100,000 tokens: what making the engine's request of it takes, beside a bare
+ * copy of its text, and how much memory there is at the most and afterwards. */
+
+#include <fcntl.h>
+
+#include "service/conversation/conversation-internal.h"
+#include "service/engine/wire.h"
+#include "service/store/store-db.h"
+#include "tests/bench/bench.h"
+#include "tests/bus/process.h"
+#include "tests/bus/reader.h"
+
+#define MESSAGES     400U
+#define MESSAGE_SIZE 1000U /* bytes: about four a token */
+#define ROUNDS       200U
+#define TEXT_SIZE    ((size_t) MESSAGES * MESSAGE_SIZE)
+#define LONG_ONES    5U
+#define KEPT_SECONDS 32U /* free memory goes back when the connections are closed, after 30 */
+
+typedef struct Long {
+        const char *path; /* of the database */
+        sd_id128_t ids[LONG_ONES];
+} Long;
+
+static StoreMessages *make_messages(void)
+{
+        static const char text[] = "She said \"no\", and then\nnothing more for quite a while. ";
+        StoreMessages *all = calloc(1, sizeof *all);
+
+        assert_non_null(all);
+        all->messages = calloc(MESSAGES, sizeof *all->messages);
+        all->system = strdup("");
+        assert_non_null(all->messages);
+        assert_non_null(all->system);
+        all->n_messages = MESSAGES;
+        for (size_t i = 0; i < MESSAGES; i++) {
+                StoreMessage *m = &all->messages[i];
+
+                m->id = i + 1;
+                m->parent = i;
+                m->role = i % 2 ? ROLE_ASSISTANT : ROLE_USER;
+                m->content = malloc(MESSAGE_SIZE + 1);
+                assert_non_null(m->content);
+                for (size_t k = 0; k < MESSAGE_SIZE; k++)
+                        m->content[k] = text[k % (sizeof text - 1)];
+                m->content[MESSAGE_SIZE] = 0;
+                m->content_size = MESSAGE_SIZE;
+        }
+        return all;
+}
+
+static double build(StoreMessages *messages, EngineType type, Buffer *body)
+{
+        _cleanup_(prompt_freep) Prompt *prompt = NULL;
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        char *question = strdup("And now?");
+        double before = bench_now_us();
+
+        assert_non_null(question);
+        assert_return_code(
+                question_new_prompt(&prompt, messages, NULL, &question, 0, /* ret_title= */ NULL),
+                0);
+        assert_return_code(
+                wire_build_chat(type,
+                        &(WireRequest){
+                                .model = "tiny:latest", .prompt = prompt, .keep_alive = "5m" },
+                        body, &failure),
+                0);
+        before = bench_now_us() - before;
+        free(question);
+        return before;
+}
+
+static double copy_bare(const StoreMessages *messages)
+{
+        _cleanup_buffer_ Buffer copy = BUFFER_INIT(MIB(1024));
+        double before = bench_now_us();
+
+        for (size_t i = 0; i < messages->n_messages; i++)
+                assert_return_code(buffer_append(&copy, messages->messages[i].content,
+                                           messages->messages[i].content_size),
+                        0);
+        return bench_now_us() - before;
+}
+
+static void measure_time(EngineType type, const char *name)
+{
+        _cleanup_samples_ Samples samples = { 0 }, floor = { 0 };
+
+        for (unsigned i = 0; i < ROUNDS; i++) {
+                _cleanup_(store_messages_freep) StoreMessages *messages = make_messages();
+                _cleanup_buffer_ Buffer body = BUFFER_INIT(MIB(1024));
+
+                samples_add(&floor, copy_bare(messages));
+                samples_add(&samples, build(messages, type, &body));
+                assert_true(body.size > TEXT_SIZE);
+        }
+        bench_print(name, "us", &samples, &floor);
+}
+
+/* ---- memory: that of the real service, at its highest since it was last asked ---- */
+
+static double service_status(const Harness *h, const char *key)
+{
+        _cleanup_free_ char *path = NULL;
+
+        assert_true(asprintf(&path, "/proc/%d/status", (int) h->service) > 0);
+        return bench_status(path, key);
+}
+
+static void forget_peak(const Harness *h)
+{
+        _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int fd = -EBADF;
+
+        assert_true(asprintf(&path, "/proc/%d/clear_refs", (int) h->service) > 0);
+        fd = open(path, O_WRONLY | O_CLOEXEC);
+        assert_return_code(fd, errno);
+        assert_int_equal(write(fd, "5", 1), 1);
+}
+
+/* In a process of its own, so that its memory is not the benchmark's. */
+static void write_long(int ready, void *userdata)
+{
+        const Long *all = ASSERT_PTR(userdata);
+        StoreDbOpened opened = { 0 };
+        uint64_t last = 0;
+        StoreDb *db = NULL;
+
+        assert_return_code(store_db_open(&db, all->path, &opened, NULL), 0);
+        for (uint64_t number = 1; number <= LONG_ONES; number++) {
+                _cleanup_(store_messages_freep) StoreMessages *messages = make_messages();
+                char title[] = "Long", model[] = "test/tiny:latest";
+                StoreConversation c = { .number = number,
+                        .id = all->ids[number - 1],
+                        .title = title,
+                        .model = model,
+                        .created = 1,
+                        .modified = 1,
+                        .title_set = true };
+
+                for (size_t i = 0; i < MESSAGES; i++) {
+                        messages->messages[i].parent = i == 0 ? 0 : last;
+                        messages->messages[i].id = ++last;
+                }
+                assert_return_code(store_db_savepoint(db, number, NULL), 0);
+                assert_return_code(store_db_create_conversation(db, &c, "", NULL), 0);
+                assert_return_code(store_db_add_messages(db, number, messages->messages, MESSAGES,
+                                           last, /* modified= */ 1, NULL, NULL),
+                        0);
+                assert_return_code(
+                        store_db_savepoint_end(db, number, /* failed= */ false, NULL), 0);
+                assert_return_code(store_db_commit(db, NULL), 0);
+        }
+        store_db_remember(db, last, LONG_ONES);
+        store_db_opened_done(&opened);
+        store_db_free(db);
+        assert_int_equal(write(ready, "", 1), 1);
+}
+
+/* The engine says what it was asked: nothing was left out. */
+static void ask(Harness *h, sd_bus *bus, const char *conversation, unsigned expected)
+{
+        _cleanup_(reader_freep) Reader *reader = reader_new(h, bus, conversation);
+        uint64_t reply = harness_send(h, bus, conversation, "@text=echo");
+        unsigned n = 0;
+
+        assert_string_equal(reader_wait(reader, reply), "stop");
+        for (const char *p = buffer_text(&reader->text[CHANNEL_CONTENT]); (p = strchr(p, ':')); p++)
+                n++;
+        assert_int_equal(n, expected);
+        /* Its end is stored and what it took is given back when a durable change has come after. */
+        sd_bus_message_unref(harness_call(
+                h, bus, conversation, INTERFACE_CONVERSATION, "SetTitle", "s", "Asked"));
+}
+
+static double ask_for_peak(Harness *h, sd_bus *bus, const char *conversation, unsigned expected)
+{
+        double before;
+
+        forget_peak(h);
+        before = service_status(h, "VmRSS");
+        ask(h, bus, conversation, expected);
+        return (service_status(h, "VmHWM") - before) * 1024 / (double) TEXT_SIZE;
+}
+
+/* The service starts anew each time, so that nothing is reused; a short conversation comes first,
+ * for all that is made with the first use, and another as the floor. */
+static double measure_peak(Harness *h, sd_id128_t id, Samples *peak, Samples *floor)
+{
+        _cleanup_connection_ sd_bus *bus = harness_connect(h, VIA_PRIVATE);
+        _cleanup_free_ char *small = harness_create(h, bus, "test/tiny:latest"), *large = NULL;
+        double before;
+
+        assert_true(asprintf(&large, PATH_CONVERSATION "/" SD_ID128_FORMAT_STR,
+                            SD_ID128_FORMAT_VAL(id)) > 0);
+        ask(h, bus, small, 1);
+        samples_add(floor, ask_for_peak(h, bus, small, 3));
+        before = service_status(h, "VmRSS");
+        samples_add(peak, ask_for_peak(h, bus, large, MESSAGES + 1));
+        return before;
+}
+
+static void measure_memory(Harness *h, const Long *all)
+{
+        _cleanup_samples_ Samples peak = { 0 }, floor = { 0 }, kept = { 0 }, bare = { 0 };
+        double before = 0;
+
+        for (unsigned i = 0; i < LONG_ONES; i++) {
+                if (i > 0)
+                        assert_int_equal(harness_stop(h), 0);
+                bench_start(h);
+                before = measure_peak(h, all->ids[i], &peak, &floor);
+        }
+        bench_print("context-100k-memory-peak", "x text", &peak, &floor);
+        (void) sleep(KEPT_SECONDS);
+        samples_add(&kept, (service_status(h, "VmRSS") - before) * 1024 / (double) TEXT_SIZE);
+        samples_add(&bare, 0);
+        bench_print("context-100k-memory-kept", "x text", &kept, &bare);
+}
+
+int main(void)
+{
+        Harness *h = bench_begin();
+        Long all = { .path = h->database };
+        pid_t writer;
+
+        measure_time(ENGINE_OLLAMA, "context-100k-build-ollama");
+        measure_time(ENGINE_OPENAI, "context-100k-build-openai");
+        measure_time(ENGINE_ANTHROPIC, "context-100k-build-anthropic");
+
+        for (size_t i = 0; i < LONG_ONES; i++)
+                assert_return_code(sd_id128_randomize(&all.ids[i]), 0);
+        writer = bench_fork(write_long, &all);
+        assert_int_equal(process_wait(writer, HARNESS_PATIENCE), 0);
+        harness_start_engine(
+                h, "ollama", "", (const char *const[]){ "--context", "1000000", NULL });
+        measure_memory(h, &all);
+        bench_end(h);
+        return EXIT_SUCCESS;
+}
