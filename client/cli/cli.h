@@ -51,7 +51,7 @@ typedef struct Verb {
         const char *arguments, *help;
 } Verb;
 
-/* All verbs; the last has no name. The help text and completions are made of it. */
+/* All verbs; the last has no name. The help text is made of it. */
 extern const Verb cli_verbs[];
 
 /* ---- service.c: reaching the service ---- */
