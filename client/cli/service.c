@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "client/bus/call.h"
+#include "client/bus/start.h"
 #include "client/cli/cli.h"
 
 int cli_connect(Cli *cli)
@@ -15,6 +16,8 @@ int cli_connect(Cli *cli)
         if (cli->bus)
                 return EXIT_DONE;
         if (client_connect(&options, &cli->bus, &cli->door, &failure) < 0)
+                return cli_fail(&failure);
+        if (cli->door == CLIENT_SESSION && client_start_service(cli->bus, &failure) < 0)
                 return cli_fail(&failure);
         return EXIT_DONE;
 }
