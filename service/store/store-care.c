@@ -135,6 +135,42 @@ void store_care(Store *s, const StoreRequest *r)
                 salvage_begin(s);
 }
 
+/* ---- the search index of an earlier version ---- */
+
+static int run_convert(StoreRequest *r, StoreDb *db, Failure *failure)
+{
+        int more = store_db_convert_index(db, failure);
+
+        r->more = more > 0;
+        return more;
+}
+
+static bool convert_again(StoreRequest *r)
+{
+        int error;
+
+        if (!r->more || failure_is_set(&r->failure))
+                return false;
+        r->more = false;
+        error = store_request_resubmit(r);
+        if (error < 0)
+                (void) failure_set_errno(&r->failure, error, "Converting the search index");
+        return error >= 0;
+}
+
+int store_convert_begin(Store *s)
+{
+        StoreRequest *request;
+        int r;
+
+        r = store_request_new(
+                &request, s, STORE_REQUEST_WRITE, /* number= */ 0, run_convert, store_deliver_done);
+        if (r < 0)
+                return r;
+        request->again = convert_again;
+        return store_request_submit(request, /* ret_slot= */ NULL);
+}
+
 /* ---- purging ---- */
 
 static int run_purge(StoreRequest *r, StoreDb *db, Failure *failure)

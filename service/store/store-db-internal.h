@@ -94,6 +94,11 @@ int database_scrub_writes(Database *d, Failure *failure);
 /* What was used once, at the start, need not stay in memory. */
 void database_forget_statements(Database *d);
 
+/* Text as the search index gets it, and so a search: 1 = *ret, 0 = as it is. (store-db-words.c) */
+int words_split(const char *text, size_t size, char **ret, size_t *ret_size);
+/* The same for statements. */
+int database_add_functions(Database *d, Failure *failure);
+
 /* Creates or migrates; refuses a newer one. (store-db-schema.c) */
 int database_migrate(Database *d, Failure *failure);
 /* Before SQLite touches the file: 1 = a database that this version may open, 0 = it is empty,
@@ -111,6 +116,11 @@ int database_end_live(Database *d, uint64_t *ret_n, Failure *failure);
 /* A live reply's rows and what they follow, joined. (store-db-text.c) */
 int database_join_reply(Database *d, uint64_t reply, Channel channel, const char *base,
         size_t base_size, char **ret, size_t *ret_size, Failure *failure);
+/* How the index has a message's text: what an earlier version put into it is converted in steps. */
+#define INDEXED(id, content) \
+        "split(" content ", " id " NOT BETWEEN" \
+        " (SELECT value FROM meta WHERE key = '" META_UNSPLIT_NEXT "') AND" \
+        " (SELECT value FROM meta WHERE key = '" META_UNSPLIT_END "'))"
 int database_index_message(
         Database *d, uint64_t id, const char *content, size_t size, Failure *failure);
 int database_unindex_message(Database *d, uint64_t id, Failure *failure);
@@ -126,6 +136,9 @@ int database_set_meta(Database *d, const char *key, uint64_t value, Failure *fai
 #define META_LAST_NUMBER "last-number"
 #define META_CHECK_OWED  "check-owed"
 #define META_PURGE_OWED  "purge-owed"
+/* The messages that are in the index as an earlier version puts them there; end 0 = none. */
+#define META_UNSPLIT_NEXT "unsplit-next"
+#define META_UNSPLIT_END  "unsplit-end"
 
 int check_text(const char *text, size_t size, const char *what, Failure *failure);
 

@@ -207,7 +207,7 @@ static int read_opened(StoreDb *db, bool unclean, StoreDbOpened *ret, Failure *f
 {
         _cleanup_(store_db_opened_done) StoreDbOpened o = { 0 };
         Database *d = &db->disk;
-        uint64_t interrupted, check, purge;
+        uint64_t interrupted, check, convert, purge;
         int r;
 
         r = end_last_run(db, unclean, &interrupted, failure);
@@ -229,7 +229,12 @@ static int read_opened(StoreDb *db, bool unclean, StoreDbOpened *ret, Failure *f
         if (r < 0)
                 return r;
 
+        r = database_get_meta(d, META_UNSPLIT_END, &convert, failure);
+        if (r < 0)
+                return r;
+
         o.index->interrupted = interrupted;
+        o.convert = convert != 0;
         o.check = check != 0 || unclean;
         o.purge = purge != 0;
         *ret = o;

@@ -54,7 +54,7 @@ static const char mend[] =
         "   head,"
         "   coalesce((SELECT max(id) FROM messages WHERE conversation = c.number), 0));"
         "INSERT INTO search (rowid, content)"
-        " SELECT id, content FROM messages WHERE NOT live AND content <> '';";
+        " SELECT id, split(content, 1) FROM messages WHERE NOT live AND content <> '';";
 
 /* ---- rows ---- */
 

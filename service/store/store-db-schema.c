@@ -10,7 +10,8 @@
  *
  * Long texts come last in their rows, so that reading a row's beginning does not read them. The
  * counts are kept, not counted: a start does not depend on how many messages there are. The search
- * index has no text of its own; a live reply is in it when it has ended. */
+ * index has no text of its own, and its text is split (store-db-words.c); a live reply is in it
+ * when it has ended. */
 static const char *const migrations[] = {
         "CREATE TABLE conversations ("
         "  number INTEGER PRIMARY KEY,"
@@ -86,6 +87,10 @@ static const char *const migrations[] = {
         "CREATE VIRTUAL TABLE search USING fts5("
         "  content, content = 'messages', content_rowid = 'id',"
         "  tokenize = 'unicode61 remove_diacritics 2');",
+        /* From here on the index gets split text. What is in it already is converted later, in
+         * steps, while all else goes on. */
+        "INSERT INTO meta (key, value) VALUES ('" META_UNSPLIT_NEXT "', 1),"
+        " ('" META_UNSPLIT_END "', (SELECT coalesce(max(id), 0) FROM messages));",
 };
 
 #define SCHEMA_VERSION ELEMENTSOF(migrations)

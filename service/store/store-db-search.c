@@ -12,6 +12,10 @@
 
 #define WORDS_MAX 32U
 
+/* The last word may be the beginning of one, when it has so many characters: with fewer, half of
+ * the index would have to be read. */
+#define PREFIX_MIN 3U
+
 void store_hits_free(StoreHit *hits, size_t n)
 {
         for (size_t i = 0; i < n; i++)
@@ -77,26 +81,61 @@ static int split_words(const char *query, Words *ret, Failure *failure)
         return 0;
 }
 
-/* Each word as a string of FTS5, in which only the quotation mark is special: nothing that a person
- * types is an operator. */
-static int quote_words(const Words *words, char **ret)
+/* As a string of FTS5, in which only the quotation mark is special: nothing that a person types is
+ * an operator. */
+static int quote(Buffer *out, const char *text, size_t size)
 {
-        _cleanup_buffer_ Buffer out = BUFFER_INIT(2 * STORE_QUERY_MAX + 4 * WORDS_MAX);
         int r;
 
-        for (size_t i = 0; i < words->n; i++) {
-                const Word *w = &words->words[i];
+        r = buffer_append_string(out, "\"");
+        for (size_t i = 0; r >= 0 && i < size; i++)
+                r = text[i] == '"' ? buffer_append_string(out, "\"\"")
+                                   : buffer_append(out, text + i, 1);
+        return r < 0 ? r : buffer_append_string(out, "\"");
+}
 
-                r = buffer_append_string(&out, i > 0 ? " \"" : "\"");
-                for (size_t k = 0; r >= 0 && k < w->size; k++)
-                        r = w->text[k] == '"' ? buffer_append_string(&out, "\"\"")
-                                              : buffer_append(&out, w->text + k, 1);
+/* Characters of the last word of the index in it. */
+static size_t count_last(const char *text, size_t size)
+{
+        size_t n = 0;
+
+        while (size > 0 && !is_token_byte(text[size - 1]))
+                size--;
+        for (; size > 0 && is_token_byte(text[size - 1]); size--)
+                n += ((unsigned char) text[size - 1] & 0xc0) != 0x80;
+        return n;
+}
+
+static int quote_word(Buffer *out, const Word *w, bool last)
+{
+        _cleanup_free_ char *split = NULL;
+        const char *text = w->text;
+        size_t size = w->size;
+        int r;
+
+        r = words_split(w->text, w->size, &split, &size);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                text = split;
+        r = quote(out, text, size);
+        if (r < 0 || !last || count_last(text, size) < PREFIX_MIN)
+                return r;
+        return buffer_append_string(out, " *");
+}
+
+static int quote_words(const Words *words, char **ret)
+{
+        _cleanup_buffer_ Buffer out = BUFFER_INIT(3 * STORE_QUERY_MAX + 8 * WORDS_MAX);
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < words->n; i++) {
+                if (i > 0)
+                        r = buffer_append(&out, " ", 1);
                 if (r >= 0)
-                        r = buffer_append_string(&out, "\"");
-                if (r < 0)
-                        return r;
+                        r = quote_word(&out, &words->words[i], i + 1 == words->n);
         }
-        return buffer_steal(&out, ret, NULL);
+        return r < 0 ? r : buffer_steal(&out, ret, NULL);
 }
 
 /* ---- snippets ---- */

@@ -147,7 +147,8 @@ int database_index_message(
 
         if (!d->searchable || size == 0)
                 return 0;
-        r = database_run(d, failure, "INSERT INTO search (rowid, content) VALUES (?1, ?2)", "ut",
+        r = database_run(d, failure,
+                "INSERT INTO search (rowid, content) VALUES (?1, " INDEXED("?1", "?2") ")", "ut",
                 id, content, size);
         return r < 0 ? r : 0;
 }
@@ -161,8 +162,9 @@ int database_unindex_message(Database *d, uint64_t id, Failure *failure)
                 return 0;
         r = database_run(d, failure,
                 "INSERT INTO search (search, rowid, content)"
-                " SELECT 'delete', id, content FROM messages"
-                " WHERE id = ?1 AND NOT live AND content <> ''",
+                " SELECT 'delete', id, " INDEXED(
+                        "id", "content") " FROM messages"
+                                         " WHERE id = ?1 AND NOT live AND content <> ''",
                 "u", id);
         return r < 0 ? r : 0;
 }

@@ -353,6 +353,8 @@ int database_open(Database *d, const char *path, DatabaseMode mode, Failure *fai
         (void) sqlite3_busy_timeout(d->sqlite, LOCKED_MSEC);
 
         r = database_set_up(d, failure);
+        if (r >= 0)
+                r = database_add_functions(d, failure);
         if (r >= 0 && mode == DATABASE_WRITE)
                 r = database_scrub_writes(d, failure);
         if (r < 0)

@@ -22,6 +22,7 @@ typedef struct StoreDbOpened {
         uint64_t last_id, last_number; /* the highest that were ever given out */
         char *salvaged;                /* the damaged database, set aside; NULL = none was */
         bool check;                    /* the last run did not end well: store_db_check() it */
+        bool convert;                  /* the search index is an earlier version's */
         bool purge;                    /* bytes of purged conversations may be left */
 } StoreDbOpened;
 
@@ -115,6 +116,11 @@ int store_db_get_system(StoreDb *db, uint64_t number, char **ret, Failure *failu
 int store_db_search(StoreDb *db, const char *query, StoreSearchFlags flags, uint64_t before,
         uint32_t limit, StoreHit **ret, size_t *ret_n, Failure *failure);
 void store_hits_free(StoreHit *hits, size_t n);
+
+/* ---- the search index of an earlier version (store-db-words.c) ---- */
+
+/* A part of it becomes as this version makes it. Returns 1 until all of it is. */
+int store_db_convert_index(StoreDb *db, Failure *failure);
 
 /* ---- damage (store-db-check.c, store-db-salvage.c) ---- */
 

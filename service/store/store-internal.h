@@ -132,4 +132,5 @@ void store_thread_after(void *store);
 int store_check_begin(Store *s);
 /* After each request: what came back from a damaged database starts a salvage. */
 void store_care(Store *s, const StoreRequest *r);
-int store_purge_finish(Store *s); /* of the last run */
+int store_purge_finish(Store *s);  /* of the last run */
+int store_convert_begin(Store *s); /* of an earlier version's search index */

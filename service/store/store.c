@@ -171,6 +171,11 @@ static void deliver_open(StoreRequest *r, const Failure *failure)
                         "The database could not be checked after an unclean end; that will be done "
                         "at the next start.",
                         s->userdata);
+        if (r->opened.convert && store_convert_begin(s) < 0)
+                s->notice(STORE_NOTICE_FAILED,
+                        "The search index could not be brought up to date; that will be done at "
+                        "the next start.",
+                        s->userdata);
         if (r->opened.purge && store_purge_finish(s) < 0)
                 s->notice(STORE_NOTICE_FAILED,
                         "Bytes of deleted conversations are still in the database; the next start "

@@ -260,8 +260,9 @@ typedef enum StoreSearchFlags {
         STORE_SEARCH_ARCHIVED = 1 << 2, /* archived ones too */
 } StoreSearchFlags;
 
-/* The words of query must all occur; quoting for FTS5 is done here. before: only messages with a
- * smaller id (0 = no limit): to page. */
+/* The words of query must all occur, of the last one three characters are enough; Chinese, Japanese
+ * and Korean is found in any part of a text. Quoting for FTS5 is done here. before: only messages
+ * with a smaller id (0 = no limit): to page. */
 typedef void (*store_search_done_t)(
         const Failure *failure, const StoreHit *hits, size_t n, void *userdata);
 int store_search(Store *s, const char *query, StoreSearchFlags flags, uint64_t before,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/unit/store-fixture.h"
 
+#include <sqlite3.h>
+
 #include "common/utf8.h"
 
 static void test_words(void **state)
@@ -14,8 +16,20 @@ static void test_words(void **state)
                 { "apple pear", 1 },
                 { "pear apple", 1 },
                 { "  apple\t\n pear ", 1 },
-                { "appl", 0 },
-                { "appl*", 0 },
+                { "appl", 2 }, /* the last word may be a beginning */
+                { "appl*", 2 },
+                { "app", 2 },
+                { "ap", 0 }, /* of three characters at least */
+                { "pear appl", 1 },
+                { "appl pear", 0 },
+                { "pple", 0 },
+                { "foo-ba", 0 },
+                { "foobar-b", 0 },
+                { "apple, pe", 0 },
+                { "APPLE, PEA!", 1 },
+                { "äpp", 2 },
+                { "str", 1 },
+                { "st", 0 },
                 { "apple*", 2 },
                 { "strasse", 0 },
                 { "straße", 1 },
@@ -35,8 +49,25 @@ static void test_words(void **state)
                 { "apple*pear", 1 },
                 { "(apple", 2 },
                 { "+ apple -", 2 },
-                { "日本", 0 },
+                { "日本", 1 }, /* any part of what is written without spaces */
                 { "日本語", 1 },
+                { "本", 1 },
+                { "本語", 1 },
+                { "語本", 0 },
+                { "日語", 0 },
+                { "日 語", 1 },
+                { "苹果", 1 },
+                { "果苹", 0 },
+                { "吃苹果 喜欢", 1 },
+                { "コーヒ", 1 },
+                { "か\u3099", 1 }, /* a mark stays with its letter */
+                { "학교", 1 },
+                { "USBケーブル", 1 },
+                { "usb", 1 },
+                { "ケーブル3m", 1 },
+                { "ケーブル 3m", 1 },
+                { "𠀋", 1 },
+                { "Ж", 0 },
         };
         Fixture *f = *state;
         uint64_t n = make_conversation(f, "apple in a title");
@@ -44,6 +75,8 @@ static void test_words(void **state)
         (void) add_message(f, n, 0, ROLE_USER, "An apple a day");
         (void) add_message(f, n, 0, ROLE_ASSISTANT, "apple, pear; foo-bar");
         (void) add_message(f, n, 0, ROLE_USER, "Die Straße zum Café, 日本語");
+        (void) add_message(f, n, 0, ROLE_USER, "我喜欢吃苹果。コーヒーとか\u3099 학교에서");
+        (void) add_message(f, n, 0, ROLE_USER, "USBケーブル3m 𠀋");
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 FailureCode code = do_search(f, cases[i].query, 0, 0, 10);
@@ -192,6 +225,67 @@ static void test_snippets(void **state)
         (void) add_message(f, n, 0, ROLE_USER, "Ein Café am Platz");
         assert_int_equal(do_search(f, "cafe", 0, 0, 1), FAILURE_NONE);
         assert_string_equal(f->hits[0].snippet, "Ein Café am Platz");
+
+        (void) add_message(f, n, 0, ROLE_USER, "先週、東京でおいしいコーヒーを飲みました。");
+        assert_int_equal(do_search(f, "コーヒー", 0, 0, 1), FAILURE_NONE);
+        assert_string_equal(f->hits[0].snippet, "先週、東京でおいしいコーヒーを飲みました。");
+}
+
+/* An index that an earlier version filled is converted while it is in use. */
+static void test_earlier_index(void **state)
+{
+        enum { N = 1500 };
+        static const struct {
+                const char *query;
+                unsigned hits;
+        } cases[] = { { "日本", 64 }, { "plain", 64 }, { "added", 1 }, { "漢字", 1 }, { "gone", 0 },
+                { "消", 0 }, { "changed", 1 }, { "改", 1 }, { "draft", 0 } };
+        Fixture *f = *state;
+        uint64_t n = make_conversation(f, ""), gone = make_conversation(f, ""), live;
+        sqlite3 *sqlite;
+
+        for (unsigned i = 0; i < N; i++)
+                (void) add_message(f, n, 0, ROLE_USER, i % 2 ? "これは日本語です" : "plain");
+        (void) add_message(f, gone, 0, ROLE_USER, "gone 消える");
+        live = add_message(f, n, 0, ROLE_ASSISTANT, "draft");
+        fixture_close(f);
+        assert_int_equal(sqlite3_open(f->path, &sqlite), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(sqlite,
+                                 "INSERT INTO search (search) VALUES ('rebuild');"
+                                 "DELETE FROM meta WHERE key LIKE 'unsplit%';"
+                                 "PRAGMA user_version = 1",
+                                 NULL, NULL, NULL),
+                SQLITE_OK);
+        assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
+
+        assert_int_equal(fixture_open(f), FAILURE_NONE);
+        assert_true(store_pending(f->store) > 0);
+        /* What changes meanwhile, on either side of where it is. */
+        (void) add_message(f, n, 0, ROLE_USER, "added 漢字");
+        assert_int_equal(do_end(f, n, live, "changed 改める", REASON_STOP), FAILURE_NONE);
+        assert_int_equal(do_purge(f, gone), FAILURE_NONE);
+        while (store_pending(f->store) > 0)
+                assert_return_code(sd_event_run(f->event, UINT64_MAX), errno);
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                assert_int_equal(do_search(f, cases[i].query, 0, 0, 64), FAILURE_NONE);
+                if (f->n_hits != cases[i].hits)
+                        fail_msg("'%s': %zu hits", cases[i].query, f->n_hits);
+        }
+        fixture_close(f);
+        assert_int_equal(fixture_open(f), FAILURE_NONE);
+        assert_int_equal(store_pending(f->store), 0);
+        assert_int_equal(do_search(f, "日本", 0, 0, 64), FAILURE_NONE);
+        assert_int_equal(f->n_hits, 64);
+
+        fixture_close(f);
+        assert_int_equal(sqlite3_open(f->path, &sqlite), SQLITE_OK);
+        assert_int_equal(
+                sqlite3_exec(sqlite, "INSERT INTO search (search) VALUES ('integrity-check')", NULL,
+                        NULL, NULL),
+                SQLITE_OK);
+        assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
+        assert_int_equal(fixture_open(f), FAILURE_NONE);
 }
 
 /* A reply is found when it has ended, with the text that it ended with. */
@@ -236,6 +330,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(
                         test_which_conversations, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_snippets, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_earlier_index, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_replies, fixture_setup, fixture_teardown),
         };
 
