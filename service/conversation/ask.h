@@ -45,3 +45,16 @@ DEFINE_CLEANUP(Ask *, ask_free)
 
 /* Puts it in line. It is freed when that fails. */
 int ask_enter(Ask *a, Failure *failure);
+
+/* Takes it out of the line and tells whoever asked; then the line may go on. */
+void ask_done(Ask *a, const Failure *failure);
+void asks_advance(Conversation *c); /* from the loop only */
+/* One of its replies is not yet read to the end: another has to wait. */
+bool conversation_has_unfinished(const Conversation *c);
+
+/* ---- ask-write.c ---- */
+
+/* Makes the reply, asks the engine and writes the rows. parent: of the question, or for a new reply
+ * to an old one the question itself. kept: what a reply that is continued has already, or NULL. The
+ * end is ask_done(). */
+int ask_write(Ask *a, uint64_t parent, const StoreMessage *kept, Failure *failure);

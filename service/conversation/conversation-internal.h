@@ -2,8 +2,8 @@
 #pragma once
 
 /* What the files of the room share: conversations.c (the index), trash.c, conversation.c (what is
- * said and changed about one), ask.c (the line of questions), reply.c (a live text), reply-run.c
- * (asking the engine), reply-end.c (saving and ending). */
+ * said and changed about one), ask.c and ask-write.c (the line of questions), reply.c (a live
+ * text), reply-run.c (asking the engine), reply-end.c (saving and ending). */
 
 #include <time.h>
 
