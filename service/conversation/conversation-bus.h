@@ -16,6 +16,9 @@ DEFINE_CLEANUP(ConversationFace *, conversation_face_free)
 
 extern const BusObject conversation_object;
 
+/* The conversation at a path; NULL when there is none or it is set aside. */
+Conversation *conversation_at(Manager *m, const char *path);
+
 /* Manager.Import. */
 int conversation_method_import(sd_bus_message *m, void *userdata, sd_bus_error *error);
 

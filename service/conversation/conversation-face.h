@@ -50,9 +50,6 @@ struct ConversationFace {
         Worker *files; /* reads attachments and imports; started with the first */
 };
 
-/* The conversation at a path; NULL when there is none or it is set aside. */
-Conversation *conversation_at(Manager *m, const char *path);
-
 /* The thread for files, made on first use. */
 int conversation_face_files(ConversationFace *f, Worker **ret);
 

@@ -8,6 +8,7 @@
 #include "service/bus/error.h"
 #include "service/bus/options.h"
 #include "service/bus/property.h"
+#include "service/conversation/conversation-bus.h"
 #include "service/manager.h"
 
 /* What stands behind a surface's object: whose it is. Freed with the surface. */
@@ -186,18 +187,15 @@ static int property_capabilities(sd_bus *bus, const char *path, const char *inte
 /* *ret is NULL for "/". */
 static int find_focus(Manager *m, const char *path, Conversation **ret, sd_bus_error *error)
 {
-        const char *tail = startswith(path, PATH_CONVERSATION "/");
         _cleanup_failure_ Failure failure = FAILURE_NULL;
         Conversation *c;
-        sd_id128_t id;
 
         if (streq(path, "/")) {
                 *ret = NULL;
                 return 0;
         }
-        c = tail && sd_id128_from_string(tail, &id) >= 0 ? conversations_find(m->conversations, id)
-                                                         : NULL;
-        if (!c || conversation_deleted(c) > 0 || !streq(conversation_path(c), path)) {
+        c = conversation_at(m, path);
+        if (!c) {
                 (void) failure_set(&failure, FAILURE_NO_SUCH_CONVERSATION, NULL);
                 return bus_error_from_failure(error, &failure);
         }

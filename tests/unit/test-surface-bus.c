@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/names.h"
+#include "service/conversation/conversation-bus.h"
 #include "service/manager.h"
 #include "service/surface/surface-bus.h"
 #include "tests/unit/doors-util.h"
@@ -9,27 +10,12 @@
 
 #define CONVERSATION PATH_CONVERSATION "/0123456789abcdef0123456789abcdef"
 
-static const char *const the_path = CONVERSATION;
 static unsigned n_marked;
-static usec_t deleted;
+static bool deleted;
 
-Conversation *conversations_find(Conversations *c, sd_id128_t id)
+Conversation *conversation_at(Manager *m, const char *path)
 {
-        char text[SD_ID128_STRING_MAX];
-
-        return streq(sd_id128_to_string(id, text), the_path + strlen(PATH_CONVERSATION "/"))
-                ? (Conversation *) &the_path
-                : NULL;
-}
-
-usec_t conversation_deleted(const Conversation *c)
-{
-        return deleted;
-}
-
-const char *conversation_path(Conversation *c)
-{
-        return the_path;
+        return streq(path, CONVERSATION) && !deleted ? (Conversation *) &n_marked : NULL;
 }
 
 int conversation_mark_read(Conversation *c)
@@ -101,7 +87,7 @@ static int setup(void **state)
 {
         test = (Test){ 0 };
         n_marked = 0;
-        deleted = 0;
+        deleted = false;
         if (fixture_setup(state) < 0)
                 return -1;
         test.f = *state;
@@ -275,10 +261,10 @@ static void test_bad_focus(void **state)
         for (size_t i = 0; i < ELEMENTSOF(bad); i++)
                 expect_error(set_focus(test.owner, path, "o", bad[i]),
                         ERROR_PREFIX "NoSuchConversation");
-        deleted = 1;
+        deleted = true;
         expect_error(
                 set_focus(test.owner, path, "o", CONVERSATION), ERROR_PREFIX "NoSuchConversation");
-        deleted = 0;
+        deleted = false;
         expect_error(set_focus(test.owner, path, "s", CONVERSATION), SD_BUS_ERROR_INVALID_ARGS);
         expect_error(set_focus(test.other, path, "o", CONVERSATION), SD_BUS_ERROR_ACCESS_DENIED);
         expect_focus(path, "/");
