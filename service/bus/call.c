@@ -55,7 +55,7 @@ int call_new(Doors *d, sd_bus_message *m, Call **ret, sd_bus_error *error)
                 return bus_error_from_failure(error, &failure);
         }
 
-        c = calloc(1, sizeof(Call));
+        c = calloc(1, sizeof *c);
         if (!c)
                 return -ENOMEM;
         c->doors = d;

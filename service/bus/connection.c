@@ -160,10 +160,10 @@ Connection *connection_free(Connection *c)
 int connection_new(Doors *d, int *fd)
 {
         _cleanup_(connection_freep) Connection *c = NULL;
-        char name[sizeof("private-") + 20];
+        char name[sizeof "private-" + 20];
         int r;
 
-        c = calloc(1, sizeof(Connection));
+        c = calloc(1, sizeof *c);
         if (!c)
                 return -ENOMEM;
         c->doors = d;
@@ -172,7 +172,7 @@ int connection_new(Doors *d, int *fd)
         if (r < 0)
                 return r;
 
-        (void) snprintf(name, sizeof(name), "private-%" PRIu64, ++d->n_accepted);
+        (void) snprintf(name, sizeof name, "private-%" PRIu64, ++d->n_accepted);
         r = peer_new(d, name, c, &c->peer);
         if (r < 0)
                 return r;
@@ -269,7 +269,7 @@ static void ring_drop_sent(Connection *c, uint64_t n_queued)
 static int ring_add(Connection *c, size_t size)
 {
         if (!c->sizes) {
-                c->sizes = calloc(RING_SIZE, sizeof(*c->sizes));
+                c->sizes = calloc(RING_SIZE, sizeof *c->sizes);
                 if (!c->sizes)
                         return -ENOMEM;
                 c->first_size = 0;

@@ -72,7 +72,7 @@ int doors_new(Doors **ret, sd_event *event, const BusObject *root, void *objects
         _cleanup_(doors_freep) Doors *d = NULL;
         int r;
 
-        d = calloc(1, sizeof(Doors));
+        d = calloc(1, sizeof *d);
         if (!d)
                 return -ENOMEM;
 

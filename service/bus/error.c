@@ -7,10 +7,10 @@
 
 int bus_error_from_failure(sd_bus_error *error, const Failure *failure)
 {
-        char name[sizeof(ERROR_PREFIX) + 64];
+        char name[sizeof ERROR_PREFIX + 64];
 
         (void) snprintf(
-                name, sizeof(name), ERROR_PREFIX "%s", failure_code_to_string(failure->code));
+                name, sizeof name, ERROR_PREFIX "%s", failure_code_to_string(failure->code));
         /* The result of a set function is the errno that sd-bus knows for the name; ours are in our
          * own table. */
         (void) sd_bus_error_set(error, name, failure_message(failure));

@@ -52,7 +52,7 @@ int peer_new(Doors *d, const char *name, Connection *connection, Peer **ret)
 {
         Peer *p, **bucket;
 
-        p = calloc(1, sizeof(Peer));
+        p = calloc(1, sizeof *p);
         if (!p)
                 return -ENOMEM;
         p->name = strdup(name);
@@ -312,7 +312,7 @@ int peer_watch(Peer *p, peer_gone_t gone, void *userdata, PeerWatch **ret)
         if (r < 0)
                 return r;
 
-        w = calloc(1, sizeof(PeerWatch));
+        w = calloc(1, sizeof *w);
         if (!w)
                 return -ENOMEM;
         w->peer = p;
