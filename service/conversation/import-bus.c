@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 
+#include "service/bus/append.h"
 #include "service/bus/error.h"
 #include "service/conversation/conversation-face.h"
 #include "service/conversation/conversation-import.h"
@@ -170,10 +171,7 @@ static int bus_import_new(BusImport **ret, ConversationFace *f, sd_bus_message *
         i->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         if (i->fd < 0)
                 return -errno;
-        r = sd_bus_message_new_method_return(m, &i->answer);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_open_container(i->answer, 'a', "o");
+        r = bus_open_answer(m, "o", &i->answer);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(i);
