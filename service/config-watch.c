@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/message-ids.h"
 #include "common/paths.h"
+#include "service/lifecycle.h"
 
 /* An editor writes, renames and deletes: one reading for all of it. */
 #define CONFIG_SETTLE_USEC (200 * USEC_PER_MSEC)
@@ -34,6 +35,7 @@ typedef struct Reload {
         Manager *manager;
         Config *config;
         int error;
+        bool replaced; /* the service's own program */
         manager_reloaded_t done;
         void *userdata;
 } Reload;
@@ -51,6 +53,7 @@ static void reload_run(void *data)
         Reload *r = data;
 
         r->error = config_load(&r->config);
+        r->replaced = lifecycle_is_replaced();
 }
 
 static int install_config(Manager *m, Config **config)
@@ -84,6 +87,8 @@ static void reload_done(void *data)
                 (void) failure_set_errno(
                         &failure, r, "The configuration could not be read, the old one stays");
         }
+        if (reload->replaced)
+                lifecycle_set_replaced(reload->manager->lifecycle);
         if (reload->done)
                 reload->done(r < 0 ? &failure : NULL, reload->userdata);
         reload_free(reload);

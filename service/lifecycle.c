@@ -2,6 +2,7 @@
 #include "service/lifecycle.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
@@ -30,6 +31,7 @@ typedef enum LifecycleFlags {
         LIFECYCLE_LEFT = 1 << 2,    /* the doors are closed */
         LIFECYCLE_STOPPED = 1 << 3, /* no reply lives any more */
         LIFECYCLE_READY = 1 << 4,   /* systemd knows that it is */
+        LIFECYCLE_REPLACED = 1 << 5 /* a new program waits to be started */
 } LifecycleFlags;
 
 #define STATUS_SIZE 128U /* four numbers among words */
@@ -105,8 +107,12 @@ static unsigned work_under_way(const Manager *m)
                 worker_pending(store_worker(m->store));
 }
 
-static unsigned reasons_to_stay(const Manager *m)
+static unsigned reasons_to_stay(const Lifecycle *l)
 {
+        const Manager *m = l->manager;
+
+        if (l->flags & LIFECYCLE_REPLACED)
+                return work_under_way(m) + conversation_face_pipes(m->conversation_face);
         return work_under_way(m) + doors_reasons_to_stay(m->doors) +
                 conversation_face_reasons_to_stay(m->conversation_face) +
                 surfaces_active(m->surfaces);
@@ -166,11 +172,15 @@ static int on_idle(sd_event_source *s, usec_t usec, void *userdata)
         int r;
 
         l->flags &= ~LIFECYCLE_IDLE;
-        if (reasons_to_stay(l->manager) > 0)
+        if (reasons_to_stay(l) > 0)
                 return 0;
 
         log_struct(LOG_INFO, MESSAGE_LEAVING_ON_IDLE, NULL,
-                "Nobody needs the service; it leaves, and the next call starts it again.");
+                l->flags & LIFECYCLE_REPLACED
+                        ? "No reply is being written; it leaves, and the next call starts the new "
+                          "program."
+                        : "Nobody needs the service; it leaves, and the next call starts it "
+                          "again.");
         begin_leaving(l, LIFECYCLE_LEAVING);
         r = sd_event_add_time_relative(l->manager->event, &l->extend, CLOCK_MONOTONIC, 0,
                 /* accuracy= */ 0, on_extend, l);
@@ -182,12 +192,12 @@ static int on_idle(sd_event_source *s, usec_t usec, void *userdata)
 /* The timer runs from the moment at which the last reason to stay ended, or the last call came. */
 static int update_idle(Lifecycle *l)
 {
-        usec_t timeout = l->manager->config->idle_timeout;
+        usec_t timeout = l->flags & LIFECYCLE_REPLACED ? 0 : l->manager->config->idle_timeout;
         uint64_t served = doors_served(l->manager->doors);
         int r;
 
         if (!(l->flags & LIFECYCLE_ACTIVATED) || timeout == USEC_INFINITY ||
-                reasons_to_stay(l->manager) > 0) {
+                reasons_to_stay(l) > 0) {
                 if (!(l->flags & LIFECYCLE_IDLE))
                         return 0;
                 l->flags &= ~LIFECYCLE_IDLE;
@@ -363,6 +373,36 @@ void lifecycle_ready(Lifecycle *l)
                 took, sizeof(took), "CONDUCTOR_START_USEC=%" PRIu64, now_monotonic() - l->started);
         log_struct(LOG_INFO, MESSAGE_SERVICE_READY, ((const char *const[]){ took, NULL }),
                 "Ready, with %zu conversations.", l->told.conversations);
+}
+
+bool lifecycle_is_replaced(void)
+{
+        static const char deleted[] = " (deleted)";
+        char path[PATH_MAX];
+        char *end;
+        ssize_t n;
+
+        n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+        if (n <= (ssize_t) strlen(deleted))
+                return false;
+        path[n] = 0;
+        end = path + n - strlen(deleted);
+        if (!streq(end, deleted))
+                return false;
+        *end = 0;
+        return access(path, X_OK) >= 0; /* else it was only removed */
+}
+
+void lifecycle_set_replaced(Lifecycle *l)
+{
+        if (l->flags & LIFECYCLE_REPLACED)
+                return;
+        l->flags |= LIFECYCLE_REPLACED;
+        if (l->flags & LIFECYCLE_ACTIVATED)
+                log_notice("Its program was replaced: it leaves when no reply is being written, "
+                           "and the next call starts the new one.");
+        else
+                log_notice("Its program was replaced; start it anew to run the new one.");
 }
 
 void lifecycle_fail(Lifecycle *l, int status, const char *why)

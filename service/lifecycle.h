@@ -25,6 +25,11 @@ void lifecycle_set_activated(Lifecycle *l);
 void lifecycle_open(Lifecycle *l);
 /* Whoever waits for the service reaches it. */
 void lifecycle_ready(Lifecycle *l);
+/* Its program was replaced on disk by another: an upgrade. Blocks: for a worker. */
+bool lifecycle_is_replaced(void);
+/* It leaves as soon as no reply lives or waits, whoever is connected: clients connect again, to the
+ * new program. One that nobody would start again stays. */
+void lifecycle_set_replaced(Lifecycle *l);
 /* It cannot go on: says why and ends with the status. */
 void lifecycle_fail(Lifecycle *l, int status, const char *why);
 

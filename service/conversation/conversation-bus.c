@@ -250,6 +250,11 @@ int conversation_face_files(ConversationFace *f, Worker **ret)
         return 0;
 }
 
+unsigned conversation_face_pipes(const ConversationFace *f)
+{
+        return f->n_pipes;
+}
+
 unsigned conversation_face_reasons_to_stay(const ConversationFace *f)
 {
         return f->n_active_followers + f->n_pipes;

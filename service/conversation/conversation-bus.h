@@ -30,6 +30,8 @@ int conversation_append_reply_info(sd_bus_message *m, const ReplyInfo *info);
 
 /* Followers that are not passive, pipes that are not read to their end. */
 unsigned conversation_face_reasons_to_stay(const ConversationFace *f);
+/* Pipes whose reader has not taken all. */
+unsigned conversation_face_pipes(const ConversationFace *f);
 unsigned conversation_face_followers(const ConversationFace *f);
 /* How often a follower's window was full, since the start; once for each reply. */
 uint64_t conversation_face_stalls(const ConversationFace *f);
