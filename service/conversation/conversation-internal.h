@@ -17,7 +17,8 @@ typedef enum ConversationFlags {
         CONVERSATION_ARCHIVED = 1 << 0,
         CONVERSATION_HIDDEN = 1 << 1,
         CONVERSATION_TITLE_SET = 1 << 2, /* by a person, or made from the first exchange */
-        CONVERSATION_KEPT = 1 << 3,      /* a salvage found it; only while that is looked at */
+        CONVERSATION_CUT_TOLD = 1 << 3,  /* a person knows that it is sent without its beginning */
+        CONVERSATION_KEPT = 1 << 4,      /* a salvage found it; only while that is looked at */
 } ConversationFlags;
 
 typedef enum ConversationState {

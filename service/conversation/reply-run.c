@@ -205,6 +205,8 @@ static void on_ended(const EngineOutcome *outcome, void *userdata)
         r->info.elapsed = outcome->elapsed;
         r->info.first_token = outcome->first_token;
         r->info.dropped_messages = outcome->dropped_messages;
+        if (outcome->dropped_messages > 0)
+                conversation_set_flag(r->conversation, CONVERSATION_CUT_TOLD, true);
         if (outcome->reason == REASON_FAILED)
                 failure_copy(&r->failure, &outcome->failure);
         reply_finish(r, outcome->reason);
@@ -241,6 +243,7 @@ static int ask(Reply *r, StoreMessages *messages, const char *system)
         if (error < 0)
                 return failure_set_errno(
                         &r->failure, error, "The question could not be put together");
+        prompt->cut_told = r->conversation->flags & CONVERSATION_CUT_TOLD;
         r->phase = REPLY_PHASE_ASKING;
         return engines_ask(r->parent->engines, strempty(r->asked_model), prompt, &engine_ops, r,
                 &r->engine, &r->failure);

@@ -122,6 +122,11 @@ static int reply_ask_context(EngineReply *r)
         return 0;
 }
 
+static uint64_t reply_estimate(const EngineReply *r)
+{
+        return context_estimate(r->prompt, r->skip, engine_context_ratio(r->engine, r->model));
+}
+
 /* Leaves out what does not fit. */
 static int reply_fit(EngineReply *r, Failure *failure)
 {
@@ -133,8 +138,9 @@ static int reply_fit(EngineReply *r, Failure *failure)
         /* The estimate was evidently too low. */
         if (r->overflowed)
                 target = MIN(target, r->estimate / 5 * 3);
-        r->skip = context_fit(r->prompt, r->skip, target);
-        r->estimate = context_estimate(r->prompt, r->skip);
+        r->skip = context_fit(
+                r->prompt, r->skip, engine_context_ratio(r->engine, r->model), target);
+        r->estimate = reply_estimate(r);
 
         /* Far too much is not even tried; what is near the limit the engine counts better. */
         if ((size > 0 && r->estimate / 2 > size) || (r->overflowed && r->skip == before))
@@ -152,6 +158,9 @@ static void reply_tell_dropped(EngineReply *r)
 {
         _cleanup_free_ char *text = NULL;
 
+        if (r->prompt->cut_told)
+                return;
+        r->prompt->cut_told = true;
         if (asprintf(&text,
                     "The oldest %u messages were left out of this question, so that the rest fits "
                     "into the context of model '%s' of engine '%s'. They stay in the "
@@ -207,7 +216,7 @@ void engine_reply_prepare(EngineReply *r)
                 return;
         }
 
-        r->estimate = context_estimate(r->prompt, r->skip);
+        r->estimate = reply_estimate(r);
         if (reply_ask_context(r) > 0)
                 return;
         k = reply_fit(r, &failure);

@@ -8,6 +8,7 @@
 #include <limits.h>
 
 #include "common/log.h"
+#include "service/engine/context.h"
 
 #define CUT_ESTIMATE_MIN 4096U
 #define CUT_TOKENS_MIN   1000U
@@ -165,18 +166,19 @@ void engine_reply_notice(EngineReply *r, const char *title, const char *text)
 }
 
 /* Some servers cut what is too long without a word. Their count of the prompt's tokens tells; but
- * older ones count only what was not cached, so that a small number proves nothing. */
-static void check_cut(EngineReply *r, uint64_t tokens_in)
+ * older ones count only what was not cached, so that a small number proves nothing. True: it was.
+ */
+static bool check_cut(EngineReply *r, uint64_t tokens_in)
 {
         _cleanup_free_ char *text = NULL;
         EngineLesson *lesson;
 
         if (r->engine->config.type == ENGINE_BUILTIN || r->estimate < CUT_ESTIMATE_MIN ||
                 tokens_in < CUT_TOKENS_MIN || tokens_in * 5 > r->estimate * 2)
-                return;
+                return false;
         lesson = engine_lesson(r->engine, r->model);
         if (!lesson || lesson->cut_told)
-                return;
+                return true;
         lesson->cut_told = true;
         if (asprintf(&text,
                     "Engine '%s' read only %" PRIu64 " tokens of a conversation of about %" PRIu64
@@ -184,9 +186,18 @@ static void check_cut(EngineReply *r, uint64_t tokens_in)
                     "configuration tells Conductor how much fits.",
                     r->engine->config.name, tokens_in, r->estimate) < 0) {
                 text = NULL;
-                return;
+                return true;
         }
         engine_reply_notice(r, "The model did not see the whole conversation", text);
+        return true;
+}
+
+static void reply_calibrate(EngineReply *r, uint64_t tokens_in)
+{
+        EngineLesson *lesson = engine_lesson(r->engine, r->model);
+
+        if (lesson)
+                lesson->ratio = context_calibrate(r->prompt, r->skip, tokens_in, lesson->ratio);
 }
 
 static void reply_learn(EngineReply *r, const WireEnd *end)
@@ -201,10 +212,10 @@ static void reply_learn(EngineReply *r, const WireEnd *end)
                 if (lesson)
                         lesson->context_size = end->context_size;
         }
-        check_cut(r, end->tokens_in);
-
         if (r->engine->config.type == ENGINE_BUILTIN)
                 return;
+        if (!check_cut(r, end->tokens_in))
+                reply_calibrate(r, end->tokens_in);
         k = asprintf(&name, "%s/%s", r->engine->config.name, r->model);
         if (k < 0)
                 name = NULL;

@@ -2,6 +2,7 @@
 #include "service/engine/engine.h"
 
 #include "common/log.h"
+#include "service/engine/context.h"
 
 /* ---- waiting ---- */
 
@@ -342,7 +343,7 @@ EngineLesson *engine_lesson(Engine *e, const char *model)
                 e->lessons = lessons;
         if (!copy || !lessons)
                 return NULL;
-        lessons[e->n_lessons] = (EngineLesson){ .model = TAKE_PTR(copy) };
+        lessons[e->n_lessons] = (EngineLesson){ .model = TAKE_PTR(copy), .ratio = CONTEXT_RATIO };
         return lessons + e->n_lessons++;
 }
 
@@ -359,6 +360,14 @@ uint64_t engine_context_size(const Engine *e, const char *model)
                 if (streq(e->lessons[i].model, model) && e->lessons[i].context_size > 0)
                         return e->lessons[i].context_size;
         return m ? m->context_size : 0;
+}
+
+double engine_context_ratio(const Engine *e, const char *model)
+{
+        for (size_t i = 0; i < e->n_lessons; i++)
+                if (streq(e->lessons[i].model, model))
+                        return e->lessons[i].ratio;
+        return CONTEXT_RATIO;
 }
 
 void engine_describe(const Engine *e, RouteEngine *ret)

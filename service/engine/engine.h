@@ -53,6 +53,7 @@ void engine_waits_wake(EngineWaits *list);
 typedef struct EngineLesson {
         char *model;
         uint64_t context_size;
+        double ratio;  /* bytes a token: context.h */
         bool cut_told; /* that the engine cuts silently was said */
 } EngineLesson;
 
@@ -123,6 +124,7 @@ bool engine_is_local(const Engine *e);
 const WireModel *engine_find_model(const Engine *e, const char *model);
 EngineLesson *engine_lesson(Engine *e, const char *model);        /* NULL when memory is short */
 uint64_t engine_context_size(const Engine *e, const char *model); /* 0 = unknown */
+double engine_context_ratio(const Engine *e, const char *model);
 void engine_describe(const Engine *e, RouteEngine *ret);
 
 /* "Engine 'x': <the failure's sentence> <next step>", with the same code. */

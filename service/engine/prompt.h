@@ -24,6 +24,7 @@ typedef struct Prompt {
         PromptMessage *messages;
         size_t n_messages;
         bool continues; /* the last message is an assistant's: go on with its text */
+        bool cut_told;  /* a person knows that this conversation is sent without its oldest part */
 } Prompt;
 
 Prompt *prompt_free(Prompt *p);

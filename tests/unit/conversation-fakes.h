@@ -71,6 +71,7 @@ typedef struct FakeEngines {
         EngineReply *asks[FAKE_ASKS_MAX]; /* in order; they stay when they are over */
         unsigned n_asks;
         FailureCode refuse; /* engines_ask() fails at once */
+        unsigned dropped;   /* messages that it says were left out */
         char *last_model;
 } FakeEngines;
 extern FakeEngines fake_engines;

@@ -128,6 +128,7 @@ void fake_end_now(EngineReply *e, EndReason reason)
                 .tokens_per_second = 2.5,
                 .elapsed = 1500,
                 .first_token = 500,
+                .dropped_messages = fake_engines.dropped,
         };
 
         assert_true(e->live);

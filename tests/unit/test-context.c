@@ -36,13 +36,13 @@ static void test_estimate(void **state)
         PromptMessage m[4];
         Prompt p = prompt(m, "uauu");
 
-        assert_int_equal(context_estimate(&p, 0), 4 * MESSAGE);
-        assert_int_equal(context_estimate(&p, 3), MESSAGE);
+        assert_int_equal(context_estimate(&p, 0, CONTEXT_RATIO), 4 * MESSAGE);
+        assert_int_equal(context_estimate(&p, 3, CONTEXT_RATIO), MESSAGE);
         p.system = text;
-        assert_int_equal(context_estimate(&p, 3), 2 * MESSAGE);
+        assert_int_equal(context_estimate(&p, 3, CONTEXT_RATIO), 2 * MESSAGE);
         m[3].attachments = attachments;
         m[3].n_attachments = ELEMENTSOF(attachments);
-        assert_int_equal(context_estimate(&p, 3), 2 * MESSAGE + 768 + 200);
+        assert_int_equal(context_estimate(&p, 3, CONTEXT_RATIO), 2 * MESSAGE + 768 + 200);
 }
 
 static void test_exchanges(void **state)
@@ -97,8 +97,60 @@ static void test_fit(void **state)
         Prompt p = prompt(m, "uauau");
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++)
-                assert_int_equal(context_fit(&p, 0, table[i].tokens), table[i].skip);
-        assert_int_equal(context_fit(&p, 2, UINT64_MAX), 2);
+                assert_int_equal(context_fit(&p, 0, CONTEXT_RATIO, table[i].tokens), table[i].skip);
+        assert_int_equal(context_fit(&p, 2, CONTEXT_RATIO, UINT64_MAX), 2);
+}
+
+/* What an engine counted makes the next estimate; what cannot be a count of that prompt does not.
+ */
+static void test_calibrate(void **state)
+{
+        static const struct {
+                uint64_t bytes, tokens;
+                double before, after;
+        } table[] = {
+                { 6000, 3005, 3.5, 2.0 },   /* fuller: at once */
+                { 6000, 1205, 3.5, 3.875 }, /* emptier: a quarter of the way */
+                { 6000, 1005, 3.5, 4.125 }, /* the upper border */
+                { 6000, 1004, 3.5, 3.5 },   /* and over it */
+                { 6000, 4005, 3.5, 1.5 },   /* the lower border */
+                { 6000, 4006, 3.5, 3.5 }, { 2000, 1005, 3.5, 2.0 },
+                { 1999, 1005, 3.5, 3.5 },                     /* too short */
+                { 6000, 5, 3.5, 3.5 }, { 6000, 0, 3.5, 3.5 }, /* it did not say */
+        };
+        PromptAttachment image = { .type = (char *) "image/png", .size = 10 };
+        char large[6001];
+
+        memset(large, 'x', 6000);
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                PromptMessage m = {
+                        .role = ROLE_USER,
+                        .text = large,
+                        .size = table[i].bytes,
+                };
+                Prompt p = { .messages = &m, .n_messages = 1 };
+                double after = context_calibrate(&p, 0, table[i].tokens, table[i].before);
+
+                assert_int_equal(after * 1000, table[i].after * 1000);
+                m.attachments = &image;
+                m.n_attachments = 1;
+                after = context_calibrate(&p, 0, table[i].tokens, table[i].before);
+                assert_int_equal(after * 1000, table[i].before * 1000);
+        }
+}
+
+/* Rounded up, whatever the ratio. */
+static void test_ratio(void **state)
+{
+        static const struct {
+                double ratio;
+                uint64_t tokens;
+        } table[] = { { 1.5, 234 + 5 }, { 2, 175 + 5 }, { 3.5, 100 + 5 }, { 6, 59 + 5 } };
+        PromptMessage m[1];
+        Prompt p = prompt(m, "u");
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++)
+                assert_int_equal(context_estimate(&p, 0, table[i].ratio), table[i].tokens);
 }
 
 static void test_budget(void **state)
@@ -115,6 +167,8 @@ int main(void)
                 cmocka_unit_test(test_estimate),
                 cmocka_unit_test(test_exchanges),
                 cmocka_unit_test(test_fit),
+                cmocka_unit_test(test_calibrate),
+                cmocka_unit_test(test_ratio),
                 cmocka_unit_test(test_budget),
         };
 

@@ -339,6 +339,41 @@ static void test_context_fits(void **state)
         assert_non_null(strstr(buffer_text(&f->notices), "oldest 2 messages"));
 }
 
+/* The engine counted more tokens than was thought: the next question leaves out more, of that model
+ * only. A person who knows that text is left out is not told again. */
+static void test_context_learned(void **state)
+{
+        static const size_t sizes[] = { 2100, 2100, 350 };
+        static const struct {
+                const char *model;
+                bool knows;
+                unsigned dropped;
+                bool told;
+        } table[] = {
+                { "one/cuts", false, 0, false }, /* counts 2000 tokens: 2.3 bytes each */
+                { "one/good", false, 0, false },
+                { "one/cuts", false, 2, true },
+                { "one/cuts", true, 2, false },
+        };
+        Fixture *f = *state;
+
+        f->configs[0].context_size = 2600;
+        fixture_start(f);
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                _cleanup_question_ Question q = { 0 };
+                Prompt *p = make_prompt("x", sizes, ELEMENTSOF(sizes));
+
+                p->cut_told = table[i].knows;
+                buffer_clear(&f->notices);
+                assert_int_equal(ask_prompt(f, &q, table[i].model, p, NULL), 0);
+                wait_end(f, &q);
+                expect_good(&q, "one", 1);
+                assert_int_equal(q.outcome.dropped_messages, table[i].dropped);
+                assert_int_equal(
+                        strstr(buffer_text(&f->notices), "oldest 2") != NULL, table[i].told);
+        }
+}
+
 /* The size was not known: the refusal teaches, and the question goes out once more. */
 static void test_context_overflow(void **state)
 {
@@ -430,6 +465,7 @@ int main(void)
                 TEST(test_key_renewed),
                 TEST(test_key_file_open_to_others),
                 TEST(test_context_fits),
+                TEST(test_context_learned),
                 TEST(test_context_overflow),
                 TEST(test_context_asked),
                 TEST(test_context_hopeless),

@@ -287,6 +287,26 @@ static void test_model_and_system(void **state)
         assert_int_equal(fake_last_ask()->prompt->n_messages, 3);
 }
 
+/* That the beginning is left out is told once a conversation and run. */
+static void test_cut_told(void **state)
+{
+        static const struct {
+                unsigned dropped;
+                bool told_before;
+        } table[] = { { 0, false }, { 2, false }, { 0, true }, { 4, true } };
+        Conversation *c = world_create(), *other = world_create();
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                fake_engines.dropped = table[i].dropped;
+                assert_int_equal(world_send(c, "Hi"), 0);
+                assert_int_equal(fake_last_ask()->prompt->cut_told, table[i].told_before);
+                fake_end(fake_last_ask(), REASON_STOP);
+        }
+        fake_engines.dropped = 0;
+        assert_int_equal(world_send(other, "Hi"), 0);
+        assert_false(fake_last_ask()->prompt->cut_told);
+}
+
 static void test_last_model(void **state)
 {
         Conversation *c = world_create();
@@ -658,6 +678,7 @@ int main(void)
                 TEST(test_limits_of_attachments),
                 TEST(test_attachments),
                 TEST(test_model_and_system),
+                TEST(test_cut_told),
                 TEST(test_last_model),
                 TEST(test_busy),
                 TEST(test_busy_before_durable),
