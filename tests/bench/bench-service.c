@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The floor of bench-start: links what the service links, opens the bus and the service's database,
- * and says that it is ready. */
+/* The floor of what starts: links what the service links, opens the bus and the service's database,
+ * takes the name that it is given, if any, and says that it is ready. */
 
 #include <curl/curl.h>
 #include <json-c/json_c_version.h>
@@ -12,7 +12,7 @@
 
 #include "common/macro.h"
 
-static int run(void)
+static int run(const char *name)
 {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
@@ -39,13 +39,18 @@ static int run(void)
         /* Without a use the linker would leave these libraries out. */
         if (!curl_version() || !json_c_version())
                 return -ELIBACC;
+        if (name) {
+                r = sd_bus_request_name(bus, name, 0);
+                if (r < 0)
+                        return r;
+        }
         (void) sd_notify(0, "READY=1");
         r = sd_event_loop(event);
         (void) sqlite3_close(database);
         return r;
 }
 
-int main(void)
+int main(int argc, char *argv[])
 {
-        return run() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return run(argc > 1 ? argv[1] : NULL) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -45,15 +45,7 @@ int main(void)
 
         assert_non_null(service);
         assert_non_null(floor);
-        bench_start(h);
-        {
-                _cleanup_connection_ sd_bus *bus = harness_connect(h, VIA_PRIVATE);
-
-                for (unsigned i = 0; i < CONVERSATIONS; i++) {
-                        free(harness_create(h, bus, ""));
-                }
-        }
-        assert_int_equal(harness_stop(h), 0);
+        bench_fill(h, CONVERSATIONS);
         for (unsigned i = 0; i < ROUNDS; i++) {
                 run_once(h, floor, &bare);
                 run_once(h, service, &ours);

@@ -21,7 +21,7 @@ typedef struct Shape {
  * streams run. */
 typedef struct Arrived {
         pid_t sender;
-        size_t n, expected;
+        size_t n, n_signals, expected;
         double cpu[2], at[2];
         Samples *delays;
 } Arrived;
@@ -58,6 +58,7 @@ static int on_delta(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
         assert_return_code(
                 sd_bus_message_read(m, "ttsts", &reply, &sequence, &channel, &offset, &text), 0);
+        a->n_signals++;
         for (char *end; *text; text = end) {
                 double made = strtod(text, &end);
 
@@ -69,13 +70,14 @@ static int on_delta(sd_bus_message *m, void *userdata, sd_bus_error *error)
 }
 
 typedef struct Result {
-        Samples cpu, percent, delays;
+        Samples cpu, percent, merged, delays;
 } Result;
 
 static void result_done(Result *r)
 {
         samples_done(&r->cpu);
         samples_done(&r->percent);
+        samples_done(&r->merged);
         samples_done(&r->delays);
 }
 
@@ -83,6 +85,7 @@ static void take(Result *result, const Arrived *a)
 {
         samples_add(&result->cpu, cpu_us_a_token(a));
         samples_add(&result->percent, cpu_percent(a));
+        samples_add(&result->merged, (double) a->n / (double) a->n_signals);
 }
 
 /* ---- the floor ---- */
@@ -215,6 +218,8 @@ static void measure(Harness *h, Via via, const Shape *shape, const char *what)
         bench_print(name, "us", &ours.cpu, &bare.cpu);
         (void) snprintf(name, sizeof name, "%s-%s-cpu", what, door);
         bench_print(name, "%", &ours.percent, &bare.percent);
+        (void) snprintf(name, sizeof name, "%s-%s-tokens-a-signal", what, door);
+        bench_print(name, "", &ours.merged, &bare.merged);
         (void) snprintf(name, sizeof name, "%s-%s-delay", what, door);
         bench_print(name, "us", &ours.delays, &bare.delays);
 }

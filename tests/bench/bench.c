@@ -121,6 +121,19 @@ void bench_start(Harness *h)
                 "ssv", "org.freedesktop.LogControl1", "LogLevel", "s", "warning");
 }
 
+void bench_fill(Harness *h, unsigned n)
+{
+        bench_start(h);
+        {
+                _cleanup_connection_ sd_bus *bus = harness_connect(h, VIA_PRIVATE);
+
+                for (unsigned i = 0; i < n; i++) {
+                        _cleanup_free_ char *conversation = harness_create(h, bus, "");
+                }
+        }
+        assert_int_equal(harness_stop(h), 0);
+}
+
 void bench_end(Harness *h)
 {
         void *state = h;

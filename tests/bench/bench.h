@@ -32,6 +32,8 @@ double bench_status(const char *path, const char *key);
 /* A Harness whose service is not slowed by a debug log. */
 Harness *bench_begin(void);
 void bench_start(Harness *h);
+/* So many empty conversations; the service is not running before and after. */
+void bench_fill(Harness *h, unsigned n);
 void bench_end(Harness *h);
 
 /* Forks; the child runs this and never returns. The caller ends it with process_end(). The child
