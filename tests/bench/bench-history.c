@@ -128,9 +128,9 @@ static double list(Harness *h, sd_bus *bus)
 static double empty_call(Harness *h, sd_bus *bus)
 {
         double before = bench_now_us();
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = harness_call(h, bus, PATH_ROOT,
-                "org.freedesktop.DBus.Properties", "Get", "ss", INTERFACE_MANAGER, "Version");
 
+        sd_bus_message_unref(harness_call(h, bus, PATH_ROOT, "org.freedesktop.DBus.Properties",
+                "Get", "ss", INTERFACE_MANAGER, "Version"));
         return bench_now_us() - before;
 }
 
