@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "client/tui/terminal/screen-internal.h"
+#include "tests/unit/tui-emulator.h"
+
+typedef struct World {
+        Screen *screen;
+        Emulator emulator;
+        Buffer out;
+} World;
+
+static void world_init(World *w, int rows, int columns, ScreenFlags flags)
+{
+        *w = (World){ .out = BUFFER_INIT(MIB(4)) };
+        style_load(THEME_DARK, COLOURS_TRUE);
+        assert_int_equal(screen_new(&w->screen), 0);
+        screen_set_flags(w->screen, flags);
+        assert_int_equal(screen_resize(w->screen, rows, columns), 0);
+        emulator_init(&w->emulator, rows, columns);
+        w->emulator.erases_with_background = (flags & SCREEN_CAN_ERASE) != 0;
+}
+
+static void world_done(World *w)
+{
+        w->screen = screen_free(w->screen);
+        emulator_done(&w->emulator);
+        buffer_done(&w->out);
+}
+
+static EmulatorLook look_of(Style style)
+{
+        char sequence[STYLE_CHANGE_MAX];
+        Emulator e;
+        EmulatorLook look;
+
+        emulator_init(&e, 2, 2);
+        emulator_feed(&e, sequence, style_change(STYLE_UNKNOWN, style, sequence));
+        look = e.look;
+        emulator_done(&e);
+        return look;
+}
+
+#define SEEN_ON_BLANKS (1U << 4 | 1U << 7 | 1U << 9)
+
+static bool looks_alike(EmulatorLook a, EmulatorLook b, bool blank)
+{
+        if (blank && !((a.attributes | b.attributes) & SEEN_ON_BLANKS))
+                return a.background == b.background;
+        if (blank)
+                return (a.attributes & SEEN_ON_BLANKS) == (b.attributes & SEEN_ON_BLANKS) &&
+                        a.background == b.background && a.foreground == b.foreground;
+        return memcmp(&a, &b, sizeof a) == 0;
+}
+
+/* Every cell that was drawn is on the terminal, and looks as it should. Where terminals do not
+ * agree on a cluster's cells, what it made of them is its own affair, but not what is around. */
+static void assert_shown(const World *w)
+{
+        const Screen *s = w->screen;
+
+        for (int row = 0; row < s->rows; row++)
+                for (int column = 0; column < s->columns;) {
+                        const Cell *c = screen_cell(s->drawn, s, row, column);
+                        const EmulatorCell *e = emulator_cell(&w->emulator, row, column);
+                        EmulatorLook look = look_of(c->style);
+
+                        assert_true(c->cells > 0 && column + c->cells <= s->columns);
+                        if (!(w->emulator.doubt != 0 && (c->flags & CELL_UNCERTAIN))) {
+                                if (e->size != c->size ||
+                                        memcmp(e->text, cell_text(s, c), c->size) != 0)
+                                        fail_msg("%d,%d: \"%s\" instead of \"%.*s\"", row, column,
+                                                e->text, c->size, cell_text(s, c));
+                                assert_int_equal(e->cells, c->cells);
+                                assert_true(looks_alike(e->look, look, cell_is_blank(c)));
+                        }
+                        column += c->cells;
+                }
+        assert_int_equal(w->emulator.cursor_visible, s->wanted.row >= 0);
+        if (s->wanted.row >= 0) {
+                assert_int_equal(w->emulator.row, s->wanted.row);
+                assert_int_equal(w->emulator.column, s->wanted.column);
+        }
+        assert_false(w->emulator.synchronized);
+        assert_true(w->emulator.top == 0 && w->emulator.bottom == s->rows - 1);
+}
+
+/* The frame's bytes. */
+static size_t show(World *w)
+{
+        size_t size;
+
+        buffer_clear(&w->out);
+        assert_int_equal(screen_render(w->screen, &w->out), 0);
+        emulator_feed(&w->emulator, buffer_text(&w->out), w->out.size);
+        assert_shown(w);
+        size = w->out.size;
+        buffer_clear(&w->out);
+        assert_int_equal(screen_render(w->screen, &w->out), 0);
+        assert_int_equal(w->out.size, 0); /* nothing twice */
+        return size;
+}
+
+static void assert_row(World *w, int row, const char *expected)
+{
+        _cleanup_free_ char *text = NULL;
+
+        assert_int_equal(screen_row_text(w->screen, row, &text), 0);
+        assert_string_equal(text, expected);
+}
+
+/* ---- drawing ---- */
+
+static void test_clipping(void **state)
+{
+        World w;
+
+        world_init(&w, 3, 10, 0);
+        screen_begin(w.screen);
+        assert_int_equal(screen_print(w.screen, 0, 0, 4, 0, "abcdef"), 4);
+        assert_int_equal(screen_print(w.screen, 0, 8, 100, 0, "xyz"), 2);
+        assert_int_equal(screen_print(w.screen, 1, -2, 6, 0, "abcdefgh"), 6);
+        assert_int_equal(screen_print(w.screen, 1, 6, 3, 0, "\u6f22\u5b57"), 3); /* cut */
+        assert_int_equal(screen_print(w.screen, 2, -1, 10, 0, "\u6f22\u5b57"), 4);
+        assert_int_equal(screen_print(w.screen, 3, 0, 10, 0, "out"), 0);
+        assert_int_equal(screen_print(w.screen, -1, 0, 10, 0, "out"), 0);
+        assert_int_equal(screen_print(w.screen, 0, 10, 10, 0, "out"), 0);
+        assert_int_equal(screen_print(w.screen, 0, 0, 0, 0, "out"), 0);
+        assert_row(&w, 0, "abcd    xy");
+        assert_row(&w, 1, "cdef  \u6f22");
+        assert_row(&w, 2, " \u5b57");
+        (void) show(&w);
+        world_done(&w);
+}
+
+static void test_over_wide_ones(void **state)
+{
+        World w;
+
+        world_init(&w, 4, 10, 0);
+        for (int row = 0; row < 4; row++)
+                screen_begin(w.screen);
+        for (int row = 0; row < 4; row++)
+                (void) screen_print(w.screen, row, 0, 10, 0, "\u6f22\u5b57\u6f22");
+        (void) screen_print(w.screen, 0, 1, 1, 0, "a");
+        (void) screen_print(w.screen, 1, 2, 1, 0, "a");
+        (void) screen_print(w.screen, 2, 1, 2, 0, "\uff21");
+        screen_fill(w.screen, (Area){ 3, 1, 1, 2 }, STYLE_CODE);
+        assert_row(&w, 0, " a\u5b57\u6f22");
+        assert_row(&w, 1,
+                "\u6f22"
+                "a \u6f22");
+        assert_row(&w, 2, " \uff21 \u6f22");
+        assert_row(&w, 3, "    \u6f22");
+        (void) show(&w);
+        world_done(&w);
+}
+
+static void test_harmless(void **state)
+{
+        World w;
+
+        world_init(&w, 3, 20, 0);
+        screen_begin(w.screen);
+        assert_int_equal(screen_draw(w.screen, 0, 0, 20, 0, "a\033[2J\0\x7f\xc2\x9b\n", 10), 9);
+        (void) screen_print(w.screen, 1, 0, 20, 0, "\u202e\xff\u200b\u0301x\u00ad.");
+        assert_row(&w, 0, "a\u241b[2J\u2400\u2421\ufffd\u240a");
+        assert_row(&w, 1, "\ufffd\ufffd\u25cc\u0301x.");
+        (void) show(&w);
+        world_done(&w);
+}
+
+static void test_ascii(void **state)
+{
+        World w;
+
+        world_init(&w, 2, 30, SCREEN_ASCII);
+        screen_begin(w.screen);
+        (void) screen_print(
+                w.screen, 0, 0, 30, 0, "\u00e4\u2500\u2502\u201cx\u201d\u2026\u6f22.\033");
+        assert_row(&w, 0, "a-|\"x\".? .?");
+        (void) screen_print(w.screen, 1, 0, 30, 0, "e\u0301\U0001f600\uff21!");
+        assert_row(&w, 1, "e? A !");
+        (void) show(&w);
+        world_done(&w);
+}
+
+static void test_restyle(void **state)
+{
+        World w;
+        const Cell *line;
+
+        world_init(&w, 1, 10, 0);
+        screen_begin(w.screen);
+        (void) screen_print(w.screen, 0, 0, 10, STYLE_ACCENT, "ab\u6f22\u5b57z");
+        screen_restyle(w.screen, (Area){ 0, 3, 1, 2 }, STYLE_MATCH | STYLE_BOLD);
+        screen_restyle(w.screen, (Area){ 0, 0, 5, 1 }, STYLE_NORMAL | STYLE_REVERSE);
+        line = w.screen->drawn;
+        assert_int_equal(line[0].style, STYLE_ACCENT | STYLE_REVERSE);
+        assert_int_equal(line[1].style, STYLE_ACCENT);
+        for (int i = 2; i < 6; i++)
+                assert_int_equal(line[i].style, STYLE_MATCH | STYLE_BOLD);
+        assert_int_equal(line[6].style, STYLE_ACCENT);
+        (void) show(&w);
+        world_done(&w);
+}
+
+static void test_long_clusters(void **state)
+{
+        World w;
+
+        world_init(&w, 40, 60, 0);
+        /* More different ones than the table holds, over many frames and then in one. */
+        for (unsigned frame = 0; frame < 8; frame++) {
+                unsigned each = frame < 7 ? 10 : 60;
+
+                screen_begin(w.screen);
+                for (unsigned i = 0; i < 40 * each; i++) {
+                        char text[64];
+                        unsigned n = frame * 4000 + i;
+
+                        (void) snprintf(text, sizeof text, "a%s%s%s%s%s%s%s%s%s%s%s%s",
+                                n & 1 ? "\u0301" : "\u0300", n & 2 ? "\u0301" : "\u0300",
+                                n & 4 ? "\u0301" : "\u0300", n & 8 ? "\u0301" : "\u0300",
+                                n & 16 ? "\u0301" : "\u0300", n & 32 ? "\u0301" : "\u0300",
+                                n & 64 ? "\u0301" : "\u0300", n & 128 ? "\u0301" : "\u0300",
+                                n & 256 ? "\u0301" : "\u0300", n & 512 ? "\u0301" : "\u0300",
+                                n & 1024 ? "\u0301" : "\u0300", n & 2048 ? "\u0301" : "\u0300");
+                        assert_int_equal(screen_print(w.screen, (int) (i / each), (int) (i % each),
+                                                 1, 0, text),
+                                1);
+                        if (frame < 7)
+                                assert_true(screen_cell(w.screen->drawn, w.screen, (int) (i / each),
+                                                    (int) (i % each))
+                                                    ->flags &
+                                        CELL_LONG);
+                }
+                if (frame < 7)
+                        (void) show(&w);
+        }
+        assert_int_equal(w.screen->clusters.n, CLUSTERS_MAX);
+        w.emulator.doubt = 1; /* those that had no place are not certain */
+        (void) show(&w);
+        world_done(&w);
+}
+
+static void test_sizes(void **state)
+{
+        World w;
+
+        world_init(&w, 2, 2, 0);
+        assert_int_equal(screen_resize(w.screen, 0, -5), 0);
+        assert_int_equal(screen_rows(w.screen), 1);
+        assert_int_equal(screen_columns(w.screen), 1);
+        assert_int_equal(screen_resize(w.screen, 100000, 100000), 0);
+        assert_int_equal(screen_rows(w.screen), SCREEN_ROWS_MAX);
+        assert_int_equal(screen_columns(w.screen), SCREEN_COLUMNS_MAX);
+        world_done(&w);
+}
+
+static void test_no_room_for_output(void **state)
+{
+        World w;
+
+        world_init(&w, 4, 20, 0);
+        w.out.maximum = 30;
+        screen_begin(w.screen);
+        (void) screen_print(w.screen, 2, 0, 20, 0, "one two three");
+        assert_int_equal(buffer_append_string(&w.out, "kept"), 0);
+        assert_int_equal(screen_render(w.screen, &w.out), -EFBIG);
+        assert_string_equal(w.out.data, "kept");
+        w.out.maximum = KIB(1);
+        (void) show(&w);
+        world_done(&w);
+}
+
+/* ---- bytes ---- */
+
+static void test_cost_of_appending(void **state)
+{
+        static const StyleRole roles[] = { STYLE_NORMAL, STYLE_CODE, STYLE_REASONING };
+        static const char words[] = "the quick brown fox jumps over the lazy dog; ";
+        World w;
+
+        world_init(&w, 50, 120, SCREEN_SYNCHRONIZED | SCREEN_CAN_SCROLL | SCREEN_CAN_ERASE);
+        for (size_t i = 0; i < ELEMENTSOF(roles); i++)
+                for (size_t k = 1; k <= 40; k++) {
+                        char text[120] = "";
+                        size_t n = 0;
+
+                        for (unsigned frame = 0; n + k < 110; frame++) {
+                                size_t bytes;
+
+                                for (size_t c = 0; c < k; c++)
+                                        text[n + c] = words[(n + c) % (sizeof words - 1)];
+                                n += k;
+                                screen_begin(w.screen);
+                                (void) screen_print(w.screen, 3, 0, 120, 0, "above");
+                                (void) screen_draw(w.screen, 20, 5, 115, (Style) roles[i], text, n);
+                                screen_place_cursor(w.screen, 47, 11);
+                                bytes = show(&w);
+                                if (frame > 0 && bytes > k + 64)
+                                        fail_msg("%zu bytes for %zu characters", bytes, k);
+                        }
+                }
+        world_done(&w);
+}
+
+static void test_cost_of_a_key(void **state)
+{
+        World w;
+        char text[40] = "";
+
+        world_init(&w, 24, 80, SCREEN_SYNCHRONIZED);
+        for (int n = 0; n < 30; n++) {
+                size_t bytes;
+
+                text[n] = 'x';
+                screen_begin(w.screen);
+                (void) screen_print(w.screen, 20, 4, 70, STYLE_INPUT, text);
+                screen_place_cursor(w.screen, 20, 4 + n + 1);
+                bytes = show(&w);
+                if (n > 0)
+                        assert_int_equal(bytes, 1);
+        }
+        world_done(&w);
+}
+
+static void draw_numbers(Screen *s, int first)
+{
+        screen_begin(s);
+        for (int row = 2; row < 20; row++) {
+                char text[64];
+
+                (void) snprintf(text, sizeof text, "line %d of many that have been written: %d",
+                        first + row, (first + row) * 7919);
+                (void) screen_print(s, row, 0, 80, 0, text);
+        }
+}
+
+static void test_cost_of_scrolling(void **state)
+{
+        static const int steps[] = { 1, -1, 5, -5, 17, -17, 18, 100, -100 };
+        World w;
+        size_t scrolled = 0, drawn = 0;
+
+        for (unsigned pass = 0; pass < 2; pass++) {
+                int first = 1000;
+
+                world_init(&w, 24, 80, pass == 0 ? SCREEN_CAN_SCROLL : 0);
+                draw_numbers(w.screen, first);
+                (void) show(&w);
+                for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
+                        size_t bytes;
+
+                        first += steps[i];
+                        draw_numbers(w.screen, first);
+                        screen_scrolled(w.screen, (Area){ 2, 0, 18, 80 }, steps[i]);
+                        bytes = show(&w);
+                        if (i == 0 && pass == 0)
+                                scrolled = bytes;
+                        if (i == 0 && pass == 1)
+                                drawn = bytes;
+                }
+                world_done(&w);
+        }
+        assert_in_range(scrolled, 1, 120);
+        assert_true(drawn > scrolled);
+}
+
+/* ---- any pictures ---- */
+
+static const char *const scraps[] = { "hello world", "      ", "x", "\u6f22\u5b57", "e\u0301",
+        "\U0001f600", "\u2764\ufe0f", "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+        "\U0001f1e9\U0001f1ea", "\U0001f1e9", "\u0915\u093e", "1\ufe0f\u20e3", "\u00e4\u00f6",
+        "the same text again", "\033[31m", "\u0301", "                              ", "a b c" };
+
+static unsigned draw_any(Screen *s, unsigned seed)
+{
+        unsigned n = (unsigned) rand_r(&seed) % 12;
+
+        for (unsigned i = 0; i < n; i++) {
+                int row = rand_r(&seed) % (s->rows + 2) - 1,
+                    column = rand_r(&seed) % (s->columns + 6) - 3;
+                Style style = (Style) ((unsigned) rand_r(&seed) % _STYLE_ROLE_MAX);
+
+                if (rand_r(&seed) % 4 == 0)
+                        style |= (Style) ((unsigned) rand_r(&seed) & 0x1f00);
+                switch (rand_r(&seed) % 6) {
+                case 0:
+                        screen_fill(s,
+                                (Area){ row, column, 1 + rand_r(&seed) % 4,
+                                        1 + rand_r(&seed) % s->columns },
+                                style);
+                        break;
+                case 1:
+                        screen_restyle(s, (Area){ row, column, 1, rand_r(&seed) % 9 }, style);
+                        break;
+                default:
+                        for (unsigned k = 0; k < 3; k++)
+                                column += screen_print(s, row, column, s->columns, style,
+                                        scraps[(unsigned) rand_r(&seed) % ELEMENTSOF(scraps)]);
+                }
+        }
+        return (unsigned) rand_r(&seed);
+}
+
+/* Each row of the picture grows out of a seed, so that rows can move, stay, or become others. */
+static void any_pictures(ScreenFlags flags, int rows, int columns, int doubt, unsigned seed)
+{
+        unsigned seeds[32];
+        World w;
+
+        world_init(&w, rows, columns, flags);
+        w.emulator.doubt = doubt;
+        for (int i = 0; i < rows; i++)
+                seeds[i] = (unsigned) rand_r(&seed);
+        for (unsigned frame = 0; frame < 400; frame++) {
+                int lines = 0, top = rand_r(&seed) % rows, n = 1 + rand_r(&seed) % (rows - top);
+
+                if (rand_r(&seed) % 3 == 0) { /* rows move */
+                        lines = rand_r(&seed) % (2 * n + 1) - n;
+                        for (int i = 0; i < n; i++) {
+                                int to = lines > 0 ? i : n - 1 - i, from = to + lines;
+
+                                seeds[top + to] = from >= 0 && from < n ? seeds[top + from]
+                                                                        : (unsigned) rand_r(&seed);
+                        }
+                } else
+                        seeds[top] = (unsigned) rand_r(&seed);
+                screen_begin(w.screen);
+                for (int row = 0; row < rows; row++) {
+                        unsigned s = seeds[row];
+                        Style style = (Style) ((unsigned) rand_r(&s) % _STYLE_ROLE_MAX);
+                        int column = 0;
+
+                        while (column < columns && rand_r(&s) % 5 > 0)
+                                column += screen_print(w.screen, row, column, columns, style,
+                                        scraps[(unsigned) rand_r(&s) % ELEMENTSOF(scraps)]);
+                }
+                if (rand_r(&seed) % 4 == 0)
+                        (void) draw_any(w.screen, (unsigned) rand_r(&seed));
+                if (lines != 0 || rand_r(&seed) % 5 == 0) /* also hints that are wrong */
+                        screen_scrolled(w.screen, (Area){ top, 0, n, columns }, lines);
+                if (rand_r(&seed) % 2)
+                        screen_place_cursor(
+                                w.screen, rand_r(&seed) % rows, rand_r(&seed) % columns);
+                if (rand_r(&seed) % 50 == 0)
+                        screen_forget(w.screen);
+                (void) show(&w);
+        }
+        world_done(&w);
+}
+
+static void test_any_pictures(void **state)
+{
+        unsigned seed = 1;
+
+        for (unsigned flags = 0; flags < 8; flags++)
+                for (int doubt = -1; doubt <= 1; doubt++)
+                        any_pictures((ScreenFlags) (flags << 1), 5 + (int) flags * 2,
+                                20 + 7 * (int) flags, doubt, seed++);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_clipping),
+                cmocka_unit_test(test_over_wide_ones),
+                cmocka_unit_test(test_harmless),
+                cmocka_unit_test(test_ascii),
+                cmocka_unit_test(test_restyle),
+                cmocka_unit_test(test_long_clusters),
+                cmocka_unit_test(test_sizes),
+                cmocka_unit_test(test_no_room_for_output),
+                cmocka_unit_test(test_cost_of_appending),
+                cmocka_unit_test(test_cost_of_a_key),
+                cmocka_unit_test(test_cost_of_scrolling),
+                cmocka_unit_test(test_any_pictures),
+        };
+
+        return cmocka_run_group_tests_name("tui-screen", tests, NULL, NULL);
+}
