@@ -185,6 +185,30 @@ static bool is_c1(const char *text, size_t size)
         return size >= 2 && (unsigned char) text[0] == 0xc2 && (unsigned char) text[1] < 0xa0;
 }
 
+/* Eight bytes at a time: nearly all text is written as it is. What is found may be a byte above the
+ * one that is looked for, so the eight are then looked at one by one. */
+static size_t plain_prefix(const char *text, size_t size)
+{
+        static const unsigned char special[] = { '"', '\\', 0x7f, 0xc2 };
+        const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+        size_t i = 0;
+
+        for (; size - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+                uint64_t w, found;
+
+                memcpy(&w, text + i, sizeof w);
+                found = (w - ones * 0x20) & ~w;
+                for (size_t k = 0; k < ELEMENTSOF(special); k++) {
+                        uint64_t x = w ^ (ones * special[k]);
+
+                        found |= (x - ones) & ~x;
+                }
+                if (found & highs)
+                        break;
+        }
+        return i;
+}
+
 static int append_string(Buffer *b, const char *text, size_t size)
 {
         size_t from = 0;
@@ -195,6 +219,11 @@ static int append_string(Buffer *b, const char *text, size_t size)
                 char escaped[6];
                 size_t n, used = 1;
 
+                /* Not after each byte: where many are special it would find nothing. */
+                if (i == from || i % 64 == 0)
+                        i += plain_prefix(text + i, size - i);
+                if (i == size)
+                        break;
                 n = escape(text[i], escaped);
                 if (n == 0) {
                         if (!is_c1(text + i, size - i))

@@ -65,15 +65,33 @@ static size_t ascii_prefix(const char *text, size_t size)
         return i;
 }
 
+/* Most of what is no ASCII is of two or three bytes whose lead says nothing special of the second.
+ */
+static size_t common_prefix(const unsigned char *p, size_t size)
+{
+        size_t i = 0;
+
+        for (;;)
+                if (size - i >= 3 && p[i] >= 0xe1 && p[i] <= 0xef && p[i] != 0xed &&
+                        (p[i + 1] & 0xc0) == 0x80 && (p[i + 2] & 0xc0) == 0x80)
+                        i += 3;
+                else if (size - i >= 2 && p[i] >= 0xc2 && p[i] <= 0xdf && (p[i + 1] & 0xc0) == 0x80)
+                        i += 2;
+                else
+                        return i;
+}
+
 size_t utf8_valid_prefix(const char *text, size_t size)
 {
+        const unsigned char *p = (const unsigned char *) text;
         size_t i = 0, n;
 
         for (;;) {
                 i += ascii_prefix(text + i, size - i);
-                if (i >= size ||
-                        next_sequence((const unsigned char *) text + i, size - i, &n) !=
-                                SEQUENCE_VALID)
+                i += common_prefix(p + i, size - i);
+                if (i < size && p[i] > 0 && p[i] < 0x80)
+                        continue;
+                if (i >= size || next_sequence(p + i, size - i, &n) != SEQUENCE_VALID)
                         return i;
                 i += n;
         }

@@ -33,7 +33,7 @@ static void on_written(const Failure *failure, void *userdata)
         conversation_changed(c, what);
         if (has_question(a))
                 conversations_tell(cs, message_added, c, reply->message, a->parent, ROLE_USER,
-                        a->text, strlen(a->text));
+                        a->beginning, strlen(a->beginning));
         reply_became_durable(reply);
         ask_done(a, NULL);
         replies_retry(cs);
@@ -45,13 +45,14 @@ static int write_rows(Ask *a, Failure *failure)
 {
         Conversation *c = a->conversation;
         Reply *reply = a->reply;
+        char *text = a->text ? a->text : reply->question;
         StoreMessage rows[] = {
                 {
                         .id = reply->message,
                         .parent = a->parent,
                         .role = ROLE_USER,
-                        .content = a->text,
-                        .content_size = strlen(strempty(a->text)),
+                        .content = text,
+                        .content_size = strlen(strempty(text)),
                         .reasoning = (char *) "",
                         .metadata = (char *) "",
                         .created = a->modified,
@@ -110,9 +111,8 @@ static int set_context(Ask *a, bool at_once, Failure *failure)
                 reply->context = reply->message;
         else {
                 reply->context = a->parent;
-                reply->question = strdup(a->text);
-                if (!reply->question)
-                        return failure_set(failure, FAILURE_NO_MEMORY, NULL);
+                /* Not copied, it may be large. */
+                reply->question = TAKE_PTR(a->text);
         }
         return 0;
 }

@@ -4,6 +4,7 @@
  * the engine is being asked. */
 
 #include "service/conversation/ask.h"
+#include "common/utf8.h"
 
 /* ---- the line ---- */
 
@@ -27,6 +28,7 @@ Ask *ask_free(Ask *a)
         reply_unref(a->reply);
         conversation_unref(a->conversation);
         free(a->text);
+        free(a->beginning);
         free(a->model);
         free(a->token);
         return mfree(a);
@@ -45,8 +47,11 @@ int ask_new(Ask **ret, Conversation *c, AskKind kind, const char *text, send_don
         a->done = done;
         a->userdata = userdata;
         if (text) {
-                a->text = strdup(text);
-                if (!a->text)
+                size_t size = strlen(text);
+
+                a->text = strndup(text, size);
+                a->beginning = strndup(text, utf8_cut(text, size, MESSAGE_TOLD_MAX));
+                if (!a->text || !a->beginning)
                         return -ENOMEM;
         }
         *ret = TAKE_PTR(a);

@@ -25,7 +25,9 @@ struct Ask {
         Conversation *conversation;
         AskKind kind;
         AskFlags flags;
-        char *text, *model, *token;
+        char *text;      /* until it is the reply's question */
+        char *beginning; /* of the text, to tell of */
+        char *model, *token;
         uint64_t target;
         StoreAttachment *attachments;
         size_t n_attachments;

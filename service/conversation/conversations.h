@@ -16,7 +16,8 @@
 
 #define CONVERSATION_TITLE_MAX       256U    /* bytes */
 #define CONVERSATION_MESSAGE_MAX     MIB(16) /* a message's text */
-#define CONVERSATION_PAGE_MAX        1000U   /* messages, or */
+#define MESSAGE_TOLD_MAX             256U
+#define CONVERSATION_PAGE_MAX        1000U /* messages, or */
 #define CONVERSATION_PAGE_BYTES      MIB(8)
 #define CONVERSATION_ATTACHMENTS_MAX 16U
 #define CONVERSATION_ATTACHMENT_MAX  MIB(32)
@@ -41,6 +42,7 @@ typedef struct ConversationsObserver {
         void (*added)(Conversation *c, void *userdata);
         void (*removed)(Conversation *c, void *userdata); /* before it is freed; or set aside */
         void (*changed)(Conversation *c, ConversationChange what, void *userdata);
+        /* text: its beginning, MESSAGE_TOLD_MAX bytes at least where it has so many. */
         void (*message_added)(Conversation *c, uint64_t id, uint64_t parent, Role role,
                 const char *text, size_t size, void *userdata);
         void (*reply_started)(Reply *r, void *userdata);

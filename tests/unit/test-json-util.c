@@ -125,6 +125,28 @@ static void test_getters(void **state)
         assert_int_equal(json_get_array(sub, "o", &sub), -ENOENT);
 }
 
+/* Each byte at each place of the words that are looked at as one. */
+static void test_append_string_anywhere(void **state)
+{
+        for (unsigned c = 0; c < 0x80; c++)
+                for (size_t at = 0; at < 40; at++) {
+                        _cleanup_(json_putp) struct json_object *o = NULL;
+                        _cleanup_buffer_ Buffer b = BUFFER_INIT(200);
+                        bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+                        char in[40];
+
+                        memset(in, 'x', sizeof in);
+                        in[at] = (char) c;
+                        assert_int_equal(json_append_string(&b, in, sizeof in), 0);
+                        assert_int_equal(b.size == sizeof in + 2, plain);
+                        for (size_t i = 0; i < b.size; i++)
+                                assert_in_range(b.data[i], 0x20, 0x7e);
+                        assert_int_equal(json_parse(b.data, b.size, &o), 0);
+                        assert_int_equal(json_object_get_string_len(o), sizeof in);
+                        assert_memory_equal(json_object_get_string(o), in, sizeof in);
+                }
+}
+
 static void test_append_string(void **state)
 {
         static const char in[] = "q\"b\\/\n\t\r\b\f\x01\x1b\x7f\0\xc2\x9b\xc2\x85\xc2\xa0\xc3\xa9";
@@ -164,6 +186,7 @@ int main(void)
                 cmocka_unit_test(test_tokener_is_used_again),
                 cmocka_unit_test(test_getters),
                 cmocka_unit_test(test_append_string),
+                cmocka_unit_test(test_append_string_anywhere),
                 cmocka_unit_test(test_append_string_over_the_limit),
         };
 

@@ -137,6 +137,27 @@ static void test_valid(void **state)
         assert_int_equal(utf8_valid_prefix("abc\0d", 5), 3);
 }
 
+/* Each case behind text of every kind and length that is skipped quickly. */
+static void test_valid_behind(void **state)
+{
+        static const char *const kinds[] = { "a", "é", "日", "𠀋", "aé日" };
+
+        for (size_t k = 0; k < ELEMENTSOF(kinds); k++)
+                for (size_t n = 0; n < 10; n++)
+                        for (size_t i = 0; i < ELEMENTSOF(repairs); i++) {
+                                size_t step = strlen(kinds[k]), size = n * step, alone;
+                                char text[128];
+
+                                for (size_t j = 0; j < n; j++)
+                                        memcpy(text + j * step, kinds[k], step);
+                                assert_true(size + repairs[i].size <= sizeof text);
+                                memcpy(text + size, repairs[i].in, repairs[i].size);
+                                alone = utf8_valid_prefix(repairs[i].in, repairs[i].size);
+                                assert_int_equal(utf8_valid_prefix(text, size + repairs[i].size),
+                                        size + alone);
+                        }
+}
+
 static void test_cut(void **state)
 {
         const char *s = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"; /* borders 0 1 3 6 10 */
@@ -215,6 +236,7 @@ int main(void)
                 cmocka_unit_test(test_repair_whole_and_every_cut),
                 cmocka_unit_test(test_repair_over_the_limit_changes_nothing),
                 cmocka_unit_test(test_valid),
+                cmocka_unit_test(test_valid_behind),
                 cmocka_unit_test(test_cut),
                 cmocka_unit_test(test_clean_line),
                 cmocka_unit_test(test_sanitize),
