@@ -49,6 +49,7 @@ static void prepare_process(void)
         (void) sigaddset(&signals, SIGHUP);
         (void) sigprocmask(SIG_BLOCK, &signals, NULL);
         (void) signal(SIGPIPE, SIG_IGN); /* a reader of OpenStream may go */
+        (void) signal(SIGXFSZ, SIG_IGN); /* ulimit -f: as a disk that is full, not our end */
         (void) umask(0077);
 
         /* The store's thread would get a heap of its own, of which little is ever given back. */

@@ -116,6 +116,8 @@ static int on_notify(sd_event_source *source, int fd, uint32_t events, void *use
 
                 h->ready = h->ready || streq(line, "READY=1");
                 h->stopping = h->stopping || streq(line, "STOPPING=1");
+                h->n_watchdog += streq(line, "WATCHDOG=1");
+                h->n_extended += startswith(line, "EXTEND_TIMEOUT_USEC=") != NULL;
                 if (status)
                         assert_return_code(free_and_strdup(&h->status, status), 0);
         }
@@ -145,8 +147,31 @@ static char *setting(const char *name, const char *value)
         return s;
 }
 
+/* The number of the process is known only in it. */
+#define AS_SYSTEMD "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\""
+#define LISTEN_FD  3
+
+static int listen_private(const Harness *h)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        _cleanup_free_ char *folder = below(h->runtime, "conductor");
+
+        assert_return_code(fd, errno);
+        assert_true(strlen(h->socket) < sizeof address.sun_path);
+        strcpy(address.sun_path, h->socket);
+        assert_true(mkdir(folder, 0700) >= 0 || errno == EEXIST);
+        assert_true(unlink(h->socket) >= 0 || errno == ENOENT);
+        assert_return_code(bind(fd, (struct sockaddr *) &address, sizeof address), errno);
+        assert_return_code(listen(fd, SOMAXCONN), errno);
+        return TAKE_FD(fd);
+}
+
 static void spawn_service(Harness *h)
 {
+        const char *const directly[] = { getenv("CONDUCTORD"), NULL };
+        const char *const activated[] = { "sh", "-c", AS_SYSTEMD, getenv("CONDUCTORD"), NULL };
+        _cleanup_close_ int listener = h->activated ? listen_private(h) : -EBADF;
         _cleanup_free_ char *notify = below(h->folder, "notify"),
                             *config = below(h->folder, "config"),
                             *state = below(h->folder, "state");
@@ -159,19 +184,21 @@ static void spawn_service(Harness *h)
                             *path_s = setting("PATH", strempty(getenv("PATH"))),
                             *asan_s = setting("ASAN_OPTIONS", strempty(getenv("ASAN_OPTIONS")));
         _cleanup_close_ int log = open(h->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-        const char *program = getenv("CONDUCTORD");
 
-        assert_non_null(program);
+        assert_non_null(directly[0]);
         assert_return_code(log, errno);
         h->ready = h->stopping = false;
         assert_return_code(
-                process_spawn(&(Spawn){ .arguments = (const char *const[]){ program, NULL },
-                                      .environment = (const char *const[]){ home_s, runtime_s,
-                                              config_s, state_s, bus_s, notify_s, path_s, asan_s,
-                                              "LANG=C.UTF-8", "CONDUCTOR_LOG_LEVEL=debug", NULL },
-                                      .output = -EBADF,
-                                      .errors = log,
-                                      .pass = -EBADF },
+                process_spawn(
+                        &(Spawn){ .arguments = h->activated ? activated : directly,
+                                .environment = (const char *const[]){ home_s, runtime_s, config_s,
+                                        state_s, bus_s, notify_s, path_s, asan_s, "LANG=C.UTF-8",
+                                        "CONDUCTOR_LOG_LEVEL=debug", h->environment[0],
+                                        h->environment[1], h->environment[2], NULL },
+                                .output = -EBADF,
+                                .errors = log,
+                                .pass = listener,
+                                .pass_as = LISTEN_FD },
                         &h->service),
                 0);
 }
@@ -286,6 +313,20 @@ void harness_require_bus(void)
         exit(EXIT_SKIPPED);
 }
 
+void harness_stop_bus(Harness *h)
+{
+        process_end(&h->bus);
+        h->bus_control = safe_close(h->bus_control);
+}
+
+void harness_start_bus(Harness *h)
+{
+        _cleanup_free_ char *socket = below(h->folder, "bus");
+
+        assert_true(unlink(socket) >= 0 || errno == ENOENT);
+        assert_return_code(private_bus_start(h->folder, socket, &h->bus, &h->bus_control), 0);
+}
+
 int harness_setup(void **state)
 {
         Harness *h = calloc(1, sizeof *h);
@@ -305,7 +346,7 @@ int harness_setup(void **state)
 
         socket = below(h->folder, "bus");
         assert_true(asprintf(&h->address, "unix:path=%s", socket) > 0);
-        assert_return_code(private_bus_start(h->folder, socket, &h->bus, &h->bus_control), 0);
+        harness_start_bus(h);
         return 0;
 }
 
@@ -319,8 +360,7 @@ int harness_teardown(void **state)
                         process_end(&h->service);
         }
         process_end(&h->engine);
-        process_end(&h->bus);
-        safe_close(h->bus_control);
+        harness_stop_bus(h);
         safe_close(h->notify);
         sd_event_unref(h->event);
         if (getenv("CONDUCTOR_TEST_KEEP"))

@@ -40,6 +40,9 @@ typedef struct Harness {
         int notify;           /* the service's NOTIFY_SOCKET */
         bool ready, stopping; /* what it said there */
         char *status;
+        unsigned n_watchdog, n_extended; /* WATCHDOG=1 and EXTEND_TIMEOUT_USEC= that it said */
+        const char *environment[4];      /* more of the service's, NULL-ended; set by the test */
+        bool activated;                  /* the private socket is passed to it, as systemd does */
         int engine_port;
         int bus_control; /* the broker's controller end */
 } Harness;
@@ -51,6 +54,10 @@ int harness_setup(void **state);
 int harness_teardown(void **state);
 /* Ends the program with 77 (skipped) where the wanted bus daemon is not installed. */
 void harness_require_bus(void);
+
+/* The bus ends under all that are on it; a new one at the same address. */
+void harness_stop_bus(Harness *h);
+void harness_start_bus(Harness *h);
 
 /* ---- waiting ---- */
 
