@@ -319,9 +319,7 @@ typedef struct Turns {
 
 static void on_turn_written(const Failure *failure, void *userdata)
 {
-        Turns *t = userdata;
-
-        t->written = ++t->n;
+        ((Turns *) userdata)->written = ++((Turns *) userdata)->n;
 }
 
 static void on_turn_context(const Failure *failure, StoreMessages *messages, void *userdata)
