@@ -48,8 +48,12 @@ static int accept_one(Doors *d)
                 return r == -EPERM ? 0 : r;
 
         if (d->n_connections >= DOORS_PRIVATE_MAX) {
-                log_debug("Refused a private connection: there are %u already, the limit.",
-                        d->n_connections);
+                /* Once, however many there are. */
+                if (!d->full_told)
+                        log_warning("There are %u private connections, the limit; more are refused "
+                                    "until one of them ends.",
+                                d->n_connections);
+                d->full_told = true;
                 return 0;
         }
 
@@ -201,8 +205,10 @@ void doors_reap_connections(Doors *d)
                 connection_free(c);
         }
 
-        if (any)
+        if (any) {
+                d->full_told = false;
                 (void) set_listening(d, /* on= */ true);
+        }
         if (full)
                 doors_return_memory();
 }
