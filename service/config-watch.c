@@ -7,6 +7,7 @@
 #include "common/message-ids.h"
 #include "common/paths.h"
 #include "service/lifecycle.h"
+#include "service/manager-bus.h"
 
 /* An editor writes, renames and deletes: one reading for all of it. */
 #define CONFIG_SETTLE_USEC (200 * USEC_PER_MSEC)
@@ -56,6 +57,23 @@ static void reload_run(void *data)
         r->replaced = lifecycle_is_replaced();
 }
 
+/* At a start the journal has them; whoever edits a file now looks at a client. */
+static void tell_warnings(Manager *m)
+{
+        char **warnings = m->config->warnings;
+        _cleanup_free_ char *text = NULL;
+        size_t n = 0;
+
+        while (warnings && warnings[n])
+                n++;
+        if (n == 0)
+                return;
+        if (n > 1 && asprintf(&text, "%s (%zu more in the journal)", warnings[0], n - 1) < 0)
+                text = NULL;
+        manager_emit_notice(
+                m, LOG_WARNING, "The configuration has a mistake", text ? text : warnings[0]);
+}
+
 static int install_config(Manager *m, Config **config)
 {
         int r;
@@ -69,6 +87,7 @@ static int install_config(Manager *m, Config **config)
         conversations_set_avatar(m->conversations, m->config->avatar ? m->avatar : NULL);
         conversations_set_trash_keep(m->conversations, m->config->trash_keep);
         config_watch_apply_log(m->config);
+        tell_warnings(m);
         log_struct(
                 LOG_INFO, MESSAGE_CONFIGURATION_LOADED, NULL, "The configuration was read again.");
         return 0;
@@ -83,9 +102,9 @@ static void reload_done(void *data)
         if (r >= 0)
                 r = install_config(reload->manager, &reload->config);
         if (r < 0) {
-                log_error_errno(r, "Cannot read the configuration again, the old one stays: %m");
-                (void) failure_set_errno(
-                        &failure, r, "The configuration could not be read, the old one stays");
+                (void) failure_set_errno(&failure, r, "It could not be read, the old one stays");
+                manager_notice(
+                        reload->manager, LOG_ERR, "The configuration", failure_message(&failure));
         }
         if (reload->replaced)
                 lifecycle_set_replaced(reload->manager->lifecycle);

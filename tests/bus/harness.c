@@ -134,7 +134,8 @@ static void open_notify(Harness *h)
         assert_true(strlen(path) < sizeof address.sun_path);
         strcpy(address.sun_path, path);
         assert_return_code(bind(h->notify, (struct sockaddr *) &address, sizeof address), errno);
-        assert_return_code(sd_event_add_io(h->event, NULL, h->notify, EPOLLIN, on_notify, h), 0);
+        assert_return_code(
+                sd_event_add_io(h->event, &h->notify_source, h->notify, EPOLLIN, on_notify, h), 0);
 }
 
 /* ---- the service ---- */
@@ -361,6 +362,7 @@ int harness_teardown(void **state)
         }
         process_end(&h->engine);
         harness_stop_bus(h);
+        sd_event_source_disable_unref(h->notify_source);
         safe_close(h->notify);
         sd_event_unref(h->event);
         if (getenv("CONDUCTOR_TEST_KEEP"))

@@ -37,7 +37,8 @@ typedef struct Harness {
         char *database; /* conversations.db */
         char *log;      /* what the service said on stderr, of all its lives */
         pid_t bus, service, engine;
-        int notify;           /* the service's NOTIFY_SOCKET */
+        int notify; /* the service's NOTIFY_SOCKET */
+        sd_event_source *notify_source;
         bool ready, stopping; /* what it said there */
         char *status;
         unsigned n_watchdog, n_extended; /* WATCHDOG=1 and EXTEND_TIMEOUT_USEC= that it said */
