@@ -85,4 +85,10 @@ same() { [ "$1" = "$2" ] || {
 	return 1
 }; }
 
+# The D-Bus name of the error that a question ends with, without its prefix: busctl tells it only so.
+error_name() { # MODEL
+	SYSTEMD_LOG_LEVEL=debug busctl --user call org.aiway.Conductor1 /org/aiway/Conductor1 org.aiway.Conductor1.Manager \
+		Ask 'sa{sv}' hello 1 model s "$1" 2>&1 | sed -n 's/.* error-name=org\.aiway\.Conductor1\.Error\.\([A-Za-z]*\) .*/\1/p'
+}
+
 newest() { conductor list -n 1 | cut -d ' ' -f 1; }
