@@ -46,7 +46,9 @@ struct Connection {
         uint32_t *sizes; /* of the messages in the write queue, oldest first: a ring */
         unsigned first_size, n_sizes;
         size_t queued_bytes; /* their sum */
-        bool connected, doomed;
+        usec_t second_began; /* CLOCK_MONOTONIC */
+        unsigned n_second;   /* messages that it sent in that second */
+        bool connected, doomed, late;
 };
 
 struct Doors {
@@ -99,6 +101,8 @@ void session_done(Doors *d);
 /* private-door.c */
 void doors_stop_listening(Doors *d);
 void doors_reap_connections(Doors *d);
+/* One more message of it; it is served after the others when there are very many. */
+int connection_take_turns(Connection *c);
 
 /* connection.c */
 int connection_new(Doors *d, int *fd); /* the bus owns the descriptor once it has it */

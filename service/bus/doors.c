@@ -60,9 +60,16 @@ int doors_count_message(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
         Doors *d = ASSERT_PTR(userdata);
         uint8_t type;
+        Peer *p;
+        int r;
 
         if (sd_bus_message_get_type(m, &type) >= 0 && type == SD_BUS_MESSAGE_METHOD_CALL)
                 d->n_served++;
+        if (sd_bus_message_get_bus(m) == d->session.bus || doors_get_peer(d, m, &p) < 0)
+                return 0;
+        r = connection_take_turns(p->connection);
+        if (r < 0)
+                log_warning_errno(r, "%s: cannot be served in turn, ignoring: %m", peer_name(p));
         return 0;
 }
 
