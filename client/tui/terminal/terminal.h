@@ -12,6 +12,9 @@
 #include "client/tui/terminal/screen.h"
 #include "common/failure.h"
 
+/* Without a further byte for so long, an ESC is the key, not the start of another one's bytes. */
+#define TERMINAL_ESCAPE_USEC (50 * USEC_PER_MSEC)
+
 typedef struct TerminalOps {
         InputOps input; /* but cursor, background, synchronized: answers are terminal.c's own */
         void (*resized)(int rows, int columns, void *userdata); /* also once at the start */
@@ -31,7 +34,9 @@ typedef struct TerminalOptions {
 
 typedef struct Terminal Terminal;
 
-/* -ENOTTY with a sentence when stdin or stdout is no terminal; an unknown TERM is treated as a
+/* SIGWINCH, SIGTSTP, SIGCONT and SIGHUP are blocked from then on, and are the terminal's: a program
+ * started from here needs its own mask. One terminal in a program.
+ * -ENOTTY with a sentence when stdin or stdout is no terminal; an unknown TERM is treated as a
  * plain ANSI one. Reads TERM, COLORTERM, NO_COLOR, the locale (LC_ALL, LC_CTYPE, LANG; tries
  * C.UTF-8). */
 int terminal_open(sd_event *event, const TerminalOps *ops, const TerminalOptions *options,
@@ -43,10 +48,12 @@ Screen *terminal_screen(Terminal *t);
 bool terminal_has_focus(const Terminal *t); /* true where the terminal does not say */
 bool terminal_is_ascii(const Terminal *t);  /* the locale has no UTF-8 */
 
-/* Renders the screen and writes. -EBUSY while the last frame has not gone: wait for drained(). */
+/* Renders the screen and writes; nothing while another program has the terminal. -EBUSY while the
+ * last frame has not gone: wait for drained(). */
 int terminal_show(Terminal *t);
 
 /* Bytes beside the picture: OSC 52 (copy), the title. Bounded by 1 MiB; -EFBIG. */
+/* -EOPNOTSUPP where the terminal is known not to. */
 int terminal_copy(Terminal *t, const char *text, size_t size);
 int terminal_set_title(Terminal *t, const char *title);
 int terminal_bell(Terminal *t);
@@ -54,7 +61,7 @@ int terminal_bell(Terminal *t);
 int terminal_set_mouse(Terminal *t, bool on);
 int terminal_set_theme(Terminal *t, const char *theme);
 
-/* Gives the terminal to another program ($EDITOR, $PAGER, the shell at Ctrl-Z) and takes it back.
- */
+/* Gives the terminal to another program ($EDITOR, $PAGER) and takes it back: then resized() and
+ * changed() are called. For the shell at Ctrl-Z send SIGTSTP to this process, which does both. */
 int terminal_release(Terminal *t);
 int terminal_take(Terminal *t);
