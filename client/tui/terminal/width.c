@@ -104,14 +104,20 @@ static unsigned character_cells(Character c)
         return n == 2 ? 2 : 1;
 }
 
-/* Terminals know different versions of Unicode, and some ranges have changed. */
+/* Terminals know different versions of Unicode: what was added or has changed lately. */
+static bool is_disputed(int32_t c)
+{
+        return (c >= 0x3248 && c <= 0x324f) || (c >= 0x4dc0 && c <= 0x4dff) ||
+                (c >= 0x1f6d8 && c <= 0x1f6df) || (c >= 0x1f7f0 && c <= 0x1f7ff) ||
+                (c >= 0x1fa6e && c <= 0x1faff);
+}
+
 static bool character_is_certain(Character c)
 {
         return !is_regional(c.code) && c.boundary != UTF8PROC_BOUNDCLASS_PREPEND &&
                 c.boundary != UTF8PROC_BOUNDCLASS_V && c.boundary != UTF8PROC_BOUNDCLASS_T &&
                 c.category != UTF8PROC_CATEGORY_CN && c.category != UTF8PROC_CATEGORY_MC &&
-                c.category != UTF8PROC_CATEGORY_CO && !(c.code >= 0x3248 && c.code <= 0x324f) &&
-                !(c.code >= 0x4dc0 && c.code <= 0x4dff);
+                c.category != UTF8PROC_CATEGORY_CO && !is_disputed(c.code);
 }
 
 /* The cells of the cluster when this character is added to it. */
@@ -135,7 +141,8 @@ static unsigned cells_with(Character first, Character next, unsigned cells, bool
                 return (ways & WIDTH_PAIRS_FLAGS) ? 2 : 4;
         }
         if (is_pictographic(next) && is_pictographic(first)) {
-                *certain = *certain && measured;
+                /* A narrow one at the start keeps some terminals from widening it. */
+                *certain = *certain && measured && character_cells(first) == 2;
                 return MAX(cells, character_cells(next));
         }
         if (next.boundary == UTF8PROC_BOUNDCLASS_SPACINGMARK ||
