@@ -303,9 +303,11 @@ static void test_sleep(void **state)
 
         settle(w);
         assert_int_equal(avatar_set_activity(w->avatar, "talking", w->now), 0);
-        w->now += 3600 * USEC_PER_SEC;
+        w->now += 3600 * USEC_PER_SEC + 1;
         assert_true(avatar_advance(w->avatar, w->now));
         assert_true(avatar_next(w->avatar) > w->now);
+        /* A frame begins now: in the file are whole hundredths of a second. */
+        assert_int_equal((avatar_next(w->avatar) - w->now) % (10 * USEC_PER_MSEC), 0);
         assert_true(avatar_next(w->avatar) < w->now + USEC_PER_SEC);
 }
 
