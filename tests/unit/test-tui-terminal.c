@@ -188,7 +188,7 @@ typedef struct Surroundings {
 
 static const Surroundings usual = { "xterm-256color", "C.UTF-8", NULL, 24, 80 };
 
-static void child_main(World *w, const Surroundings *s, int report_fd)
+__attribute__((noreturn)) static void child_main(World *w, const Surroundings *s, int report_fd)
 {
         (void) setsid();
         (void) ioctl(w->slave, TIOCSCTTY, 0);

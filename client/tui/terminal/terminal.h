@@ -15,6 +15,7 @@
 /* Without a further byte for so long, an ESC is the key, not the start of another one's bytes. */
 #define TERMINAL_ESCAPE_USEC (50 * USEC_PER_MSEC)
 
+/* None of these may free the terminal. */
 typedef struct TerminalOps {
         InputOps input; /* but cursor, background, synchronized: answers are terminal.c's own */
         void (*resized)(int rows, int columns, void *userdata); /* also once at the start */
