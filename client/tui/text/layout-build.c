@@ -35,20 +35,39 @@ static unsigned edges_cells(const Builder *b)
         return cells;
 }
 
+/* Marks that got no room of their own take it from the text, once. */
+static unsigned homeless_cells(const Builder *b)
+{
+        unsigned cells = 0;
+
+        for (unsigned i = 0; i < b->n_edges; i++)
+                if (b->edges[i].cells == 0 && b->edges[i].pending)
+                        cells += text_cells(b->edges[i].mark, strlen(b->edges[i].mark));
+        return cells;
+}
+
 unsigned builder_room(const Builder *b)
 {
-        return b->width - b->indent - edges_cells(b);
+        return b->width - b->indent - edges_cells(b) - homeless_cells(b);
 }
 
 int builder_push(Builder *b, const Edge *edge)
 {
+        unsigned room;
+        Edge *e;
+
         if (b->n_edges == EDGES_MAX)
                 return -E2BIG;
-        b->edges[b->n_edges] = *edge;
-        b->edges[b->n_edges].pending = true;
+        e = b->edges + b->n_edges;
+        room = builder_room(b);
+        *e = *edge;
+        e->pending = true;
         /* Deep in lists of lists the text needs the room more than the order does. */
-        if (builder_room(b) < b->width / 2 + edge->cells)
-                b->edges[b->n_edges].cells = 0;
+        if (room < b->width / 2 + e->cells) {
+                if (room < b->width / 4 + e->cells)
+                        e->mark[0] = 0;
+                e->cells = 0;
+        }
         b->n_edges++;
         return 0;
 }
@@ -110,8 +129,7 @@ static int show_edge(Builder *b, Edge *e)
         int r;
 
         if (e->every || e->pending) {
-                /* One that got no room shows its mark once, within the text. */
-                if (e->cells > 0 || e->pending) {
+                if (e->mark[0] && (e->cells > 0 || e->pending)) {
                         r = builder_run(b, e->style, e->mark, strlen(e->mark));
                         if (r < 0)
                                 return r;
@@ -181,8 +199,10 @@ int builder_line(Builder *b, const Flow *f, const FlowLine *line)
         if (f->n_spans == 0)
                 return 0;
         span = find_span(f, at);
-        if (span->start <= at && !b->has_source) {
-                last_row(b)->source = MAX(b->source, span->source + (uint32_t) (at - span->start));
+        if (span->start <= at && span->source != SOURCE_NONE && !b->has_source) {
+                uint32_t source = span->source + (uint32_t) (at - span->start);
+
+                last_row(b)->source = MAX(b->source, MIN(source, b->source_max));
                 b->has_source = true;
         }
         for (; at < line->end; span++) {
@@ -214,19 +234,10 @@ int builder_blank(Builder *b)
 
 int builder_flow(Builder *b, Flow *f, WrapWay way, RowFlags flags)
 {
-        unsigned room = builder_room(b);
         int r;
 
-        /* Marks without room of their own take it from the text. */
-        for (unsigned i = 0; i < b->n_edges; i++)
-                if (b->edges[i].cells == 0 && b->edges[i].pending) {
-                        unsigned cells = text_cells(b->edges[i].mark, strlen(b->edges[i].mark));
-
-                        room = room > cells + 1 ? room - cells : 1;
-                }
-
         b->lines.n_items = 0;
-        r = flow_wrap(f, room, way, &b->lines);
+        r = flow_wrap(f, builder_room(b), way, &b->lines);
         for (size_t i = 0; r >= 0 && i < b->lines.n_items; i++) {
                 const FlowLine *line = b->lines.items + i;
 

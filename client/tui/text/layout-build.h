@@ -10,6 +10,9 @@
 /* Makes room for one more item. */
 int grow(void **items, size_t *allocated, size_t n, size_t size);
 
+/* Of text that no byte of the source stands for. */
+#define SOURCE_NONE UINT32_MAX
+
 /* From here on the text looks like this, and was there in the source. */
 typedef struct Span {
         uint32_t start, source;
@@ -74,9 +77,10 @@ typedef struct Builder {
         LayoutFlags flags;
         Edge edges[EDGES_MAX];
         unsigned n_edges;
-        uint32_t source; /* of the last row */
-        bool has_source; /* the row that is being made knows its own */
-        FlowLines lines; /* kept for the next flow */
+        uint32_t source;     /* of the last row */
+        uint32_t source_max; /* of the segment's end: md4c adds some text of its own */
+        bool has_source;     /* the row that is being made knows its own */
+        FlowLines lines;     /* kept for the next flow */
 } Builder;
 
 void builder_done(Builder *b);

@@ -10,7 +10,7 @@ int code_label(Builder *b, const char *name, size_t size)
         _cleanup_flow_ Flow flow = FLOW_INIT;
         int r;
 
-        r = flow_append(&flow, STYLE_COMMENT, b->source, name, size);
+        r = flow_append(&flow, STYLE_COMMENT, SOURCE_NONE, name, size);
         if (r < 0)
                 return r;
         return builder_flow(b, &flow, WRAP_CELLS, ROW_FILL | ROW_ADDED);
@@ -66,6 +66,7 @@ int code_line(Builder *b, Code *code, const char *line, size_t size, uint32_t so
 {
         CodeRuns c = { .flow = &code->flow, .line = line, .source = source };
 
+        b->source = MAX(b->source, source);
         if (code->language)
                 code->state = lexer_line(code->language, code->state, line, size, on_run, &c);
         else

@@ -2,6 +2,7 @@
 #include <md4c.h>
 
 #include "client/tui/text/layout-build.h"
+#include "client/tui/text/segment-line.h"
 
 #define LISTS_MAX 16U
 #define LINKS_MAX 4U /* an image in a link … */
@@ -66,7 +67,7 @@ static uint32_t source_of(const Markdown *m, const char *text)
         size_t at, low = 0, high = m->n_starts;
 
         if (text < m->text || text > m->text + m->size)
-                return m->b->source;
+                return SOURCE_NONE;
         at = (size_t) (text - m->text);
         if (m->n_starts == 0)
                 return (uint32_t) at;
@@ -116,11 +117,13 @@ static int add_text(Markdown *m, Style style, uint32_t source, const char *text,
 
                 r = flow_append(m->target, style, source, text, n);
                 if (r >= 0 && tab)
-                        r = flow_append(m->target, style, source + (uint32_t) n++, " ", 1);
+                        r = flow_append(m->target, style, SOURCE_NONE, " ", 1);
                 if (r < 0)
                         return r;
+                n += tab ? 1 : 0;
                 text += n;
-                source += (uint32_t) n;
+                if (source != SOURCE_NONE)
+                        source += (uint32_t) n;
                 size -= n;
         }
         return 0;
@@ -157,7 +160,7 @@ static int on_text(MD_TEXTTYPE type, const MD_CHAR *text, MD_SIZE size, void *us
                 return flow_append(m->target, style_now(m), source, "\xef\xbf\xbd", 3);
         case MD_TEXT_BR:
         case MD_TEXT_SOFTBR:
-                return flow_append(m->target, style_now(m), m->b->source,
+                return flow_append(m->target, style_now(m), SOURCE_NONE,
                         m->in_table || m->heading > 0 ? " " : "\n", 1);
         case MD_TEXT_ENTITY:
                 return add_entity(m, text, size);
@@ -220,11 +223,11 @@ static int leave_link(Markdown *m)
         if (link->address.size == 0 ||
                 is_same(text, m->target->text.size - link->start, &link->address))
                 return 0;
-        r = flow_append(m->target, STYLE_DIM, m->b->source, empty ? "(" : " (", empty ? 1 : 2);
+        r = flow_append(m->target, STYLE_DIM, SOURCE_NONE, empty ? "(" : " (", empty ? 1 : 2);
         if (r >= 0)
-                r = add_text(m, STYLE_DIM, m->b->source, link->address.data, link->address.size);
+                r = add_text(m, STYLE_DIM, SOURCE_NONE, link->address.data, link->address.size);
         if (r >= 0)
-                r = flow_append(m->target, STYLE_DIM, m->b->source, ")", 1);
+                r = flow_append(m->target, STYLE_DIM, SOURCE_NONE, ")", 1);
         return r;
 }
 
@@ -408,6 +411,7 @@ static int leave_code(Markdown *m)
 {
         const char *text = buffer_text(&m->flow.text);
         size_t at = 0, size = m->flow.text.size, span = 0;
+        const Span *spans = m->flow.spans;
         int r = 0;
 
         m->in_code = false;
@@ -419,11 +423,15 @@ static int leave_code(Markdown *m)
         while (r >= 0 && at < size) {
                 const char *nl = memchr(text + at, '\n', size - at);
                 size_t end = nl ? (size_t) (nl - text) : size;
+                uint32_t source;
 
-                while (span + 1 < m->flow.n_spans && m->flow.spans[span + 1].start <= at)
+                while (span + 1 < m->flow.n_spans && spans[span + 1].start <= at)
                         span++;
-                r = code_line(m->b, &m->code, text + at, end - at,
-                        m->flow.spans[span].source + (uint32_t) (at - m->flow.spans[span].start));
+                source = spans[span].source == SOURCE_NONE
+                        ? m->b->source
+                        : spans[span].source + (uint32_t) (at - spans[span].start);
+                source = MIN(source, m->b->source_max);
+                r = code_line(m->b, &m->code, text + at, end - at, source);
                 at = end + 1;
         }
         flow_clear(&m->flow);
@@ -568,24 +576,80 @@ static int on_leave_block(MD_BLOCKTYPE type, void *detail, void *userdata)
         return 0;
 }
 
-/* Without the columns of the lists around it, which would be code to md4c. */
-static int copy_text(Markdown *m)
+static bool is_delimiters(const char *line, size_t size)
+{
+        while (size > 0 && strchr("\r\n", line[size - 1]))
+                size--;
+        return line_is_table(line, size);
+}
+
+/* From here on the copy is this of the segment. */
+static int mark_source(Markdown *m, size_t source)
+{
+        int r = grow((void **) &m->starts, &m->starts_allocated, m->n_starts, sizeof(LineStart));
+
+        if (r < 0)
+                return r;
+        m->starts[m->n_starts++] = (LineStart){ .copy = (uint32_t) m->copy.size,
+                .source = (uint32_t) source };
+        return 0;
+}
+
+/* md4c wants three dashes for a column, people write one. Nothing of this line is shown. */
+static int copy_delimiters(Markdown *m, const char *line, size_t size)
+{
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < size; i++)
+                if (line[i] == '-' && (i == 0 || line[i - 1] != '-'))
+                        r = buffer_append_string(&m->copy, "---");
+                else
+                        r = buffer_append(&m->copy, line + i, 1);
+        return r;
+}
+
+/* A cell of nothing at all is none to md4c, and those behind it would move. */
+static int copy_cells(Markdown *m, const char *line, size_t size, size_t source)
 {
         size_t at = 0;
         int r;
 
-        while (at < m->segment->size) {
+        for (size_t i = 1; i < size; i++)
+                if (line[i] == '|' && line[i - 1] == '|') {
+                        r = buffer_append(&m->copy, line + at, i - at);
+                        if (r >= 0)
+                                r = buffer_append(&m->copy, " ", 1);
+                        if (r >= 0)
+                                r = mark_source(m, source + i);
+                        if (r < 0)
+                                return r;
+                        at = i;
+                }
+        return buffer_append(&m->copy, line + at, size - at);
+}
+
+/* Without the columns of the lists around it, which would be code to md4c. */
+static int copy_text(Markdown *m, bool table)
+{
+        size_t at = 0;
+        int r;
+
+        for (size_t i = 0; at < m->segment->size; i++) {
                 const char *nl = memchr(m->text + at, '\n', m->segment->size - at);
                 size_t end = nl ? (size_t) (nl - m->text) + 1 : m->segment->size;
                 size_t skip = segment_line_indent(m->segment, m->text + at, end - at);
+                const char *line = m->text + at + skip;
+                size_t size = end - at - skip;
 
-                r = grow(
-                        (void **) &m->starts, &m->starts_allocated, m->n_starts, sizeof(LineStart));
+                r = mark_source(m, at + skip);
                 if (r < 0)
                         return r;
-                m->starts[m->n_starts++] = (LineStart){ .copy = (uint32_t) m->copy.size,
-                        .source = (uint32_t) (at + skip) };
-                r = buffer_append(&m->copy, m->text + at + skip, end - at - skip);
+                if (!table)
+                        r = buffer_append(&m->copy, line, size);
+                else if (i == 1)
+                        r = copy_delimiters(m, line, size);
+                else
+                        r = copy_cells(m, line, size, at + skip);
                 if (r < 0)
                         return r;
                 at = end;
@@ -593,6 +657,19 @@ static int copy_text(Markdown *m)
         m->text = buffer_text(&m->copy);
         m->size = m->copy.size;
         return 0;
+}
+
+/* A table stands at a segment's beginning: its second line is the one of dashes. */
+static bool is_table(const Markdown *m)
+{
+        const char *nl = memchr(m->text, '\n', m->size), *end;
+        size_t left;
+
+        if (!nl)
+                return false;
+        left = m->size - (size_t) (nl + 1 - m->text);
+        end = memchr(nl + 1, '\n', left);
+        return is_delimiters(nl + 1, end ? (size_t) (end - nl) - 1 : left);
 }
 
 int markdown_rows(Builder *b, const Segment *segment, const char *text)
@@ -616,13 +693,15 @@ int markdown_rows(Builder *b, const Segment *segment, const char *text)
                 .code.flow = FLOW_INIT,
                 .language = BUFFER_INIT(64),
         };
+        bool table;
         int r;
 
         m.target = &m.flow;
         for (unsigned i = 0; i < LINKS_MAX; i++)
                 m.links[i].address = BUFFER_INIT(HREF_MAX);
-        if (segment->indent > 0) {
-                r = copy_text(&m);
+        table = is_table(&m);
+        if (segment->indent > 0 || table) {
+                r = copy_text(&m, table);
                 if (r < 0)
                         return r;
         }

@@ -203,7 +203,7 @@ static int list_rows(Builder *b, const Table *t)
                 for (size_t c = 0; c < t->n_columns; c++) {
                         r = flow_append_flow(&flow, table_cell(t, 0, c));
                         if (r >= 0 && row > 0)
-                                r = flow_append(&flow, b->role, b->source, ": ", 2);
+                                r = flow_append(&flow, b->role, SOURCE_NONE, ": ", 2);
                         if (r >= 0 && row > 0)
                                 r = flow_append_flow(&flow, table_cell(t, row, c));
                         if (r >= 0)

@@ -25,6 +25,7 @@ static int plain_line(Builder *b, Flow *flow, const char *line, size_t size, uin
         unsigned column = 0;
         int r;
 
+        b->source = MAX(b->source, source);
         while (size > 0) {
                 const char *tab = memchr(line, '\t', size);
                 size_t n = tab ? (size_t) (tab - line) : size;
@@ -166,6 +167,7 @@ int layout_new(const Segments *segments, size_t index, unsigned width, StyleRole
 
         segment = segments->items + index;
         text = buffer_text(&segments->source) + segment->start;
+        b.source_max = segment->size;
         b.indent = MIN((unsigned) segment->indent, b.width / 3);
         b.layout = calloc(1, sizeof *b.layout);
         if (!b.layout)

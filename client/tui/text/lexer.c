@@ -176,6 +176,9 @@ static bool start_string(Lexer *l)
                 return true;
         if (!lang->quotes || !quote[0] || !strchr(lang->quotes, quote[0]))
                 return false;
+        /* don't */
+        if (lang->kind == LANGUAGE_KEYS && l->at > 0 && is_alpha(l->line[l->at - 1]))
+                return false;
         if (quote[0] == '\'' && is_lifetime(l)) {
                 take(l, STYLE_TYPE, 1);
                 while (l->at < l->size && (is_alpha(l->line[l->at]) || is_digit(l->line[l->at])))
@@ -300,6 +303,11 @@ static void take_code(Lexer *l)
 
         if (start_comment(l) || start_string(l) || start_sigil(l))
                 return;
+        /* In a shell \" is no string's beginning. */
+        if (c == '\\' && (l->language->flags & LANGUAGE_VARIABLES)) {
+                take(l, STYLE_CODE, MIN(l->size - l->at, (size_t) 2));
+                return;
+        }
         if (is_digit(c))
                 take_number(l);
         else if (is_alpha(c))
@@ -451,19 +459,18 @@ static Style diff_style(const char *line, size_t size)
 
 static bool is_state(const Language *lang, unsigned state)
 {
-        unsigned low = state % STATE_NESTED;
-
-        switch (low) {
+        switch (state) {
         case STATE_CODE:
-                return state == STATE_CODE;
-        case STATE_COMMENT:
-                return lang->block_open;
+                return true;
         case STATE_TAG:
         case STATE_TAG_DOUBLE:
         case STATE_TAG_SINGLE:
                 return lang->kind == LANGUAGE_MARKUP;
         default:
-                return low - STATE_LONG < LANGUAGE_LONG_MAX && lang->long_quotes[low - STATE_LONG];
+                if (state % STATE_NESTED == STATE_COMMENT)
+                        return lang->block_open;
+                return state >= STATE_LONG && state - STATE_LONG < LANGUAGE_LONG_MAX &&
+                        lang->long_quotes[state - STATE_LONG];
         }
 }
 

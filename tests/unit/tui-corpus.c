@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/unit/tui-corpus.h"
+
+const Sample corpus[] = {
+        { "empty", "" },
+        { "one letter", "x" },
+        { "line ends alone", "\n\n\r\n\n" },
+        { "no line end", "Just some words without any end" },
+        { "paragraphs", "One line\nand another.\n\n\nTwo.\n" },
+        { "headings", "# One\ntext\n## Two ##\n\n####### seven\n#none\n#\n" },
+        { "setext", "Title\n=====\ntext\n\nSub\n---\n\n---\n***\n* * *\n" },
+        { "list", "Intro:\n- one\n  goes on\nlazy\n- two\n\n- three\n\n  more\n\nout\n" },
+        { "nested list",
+                "1. a\n   - b\n     - c\n       text\n   - d\n2. e\n    * f\n\n      g\n" },
+        { "ones", "1. a\n1. b\n\n1. c\n7. d\n3. e\n\npara\n\n1. f\n" },
+        { "numbers in text", "In the year\n1984. was a book\n1. but this is one\n- \n-\n" },
+        { "markers in a row", "- - 1. deep\n- 2) x\n-\n\n  - \n-\tTab\n" },
+        { "fences", "a\n```c\nint x;\n\n  y();\n```\nb\n~~~\n```\n~~~~\nc\n" },
+        { "fence in list",
+                "1. Do\n   ```sh\n   ls\n     -l\n   ```\n   then\n2. ```\n   code\n   ```\n" },
+        { "fence badly indented", "- a\n  ```py\nx = 1\n  ```\n- b\n" },
+        { "long fence", "````md\n```\n````x\n`````\nafter\n" },
+        { "open fence", "text\n```python\nprint(1)\n``\n" },
+        { "empty fence", "```\n```\n```js\n```" },
+        { "no fence", "``` a`b\n``\n~~\n" },
+        { "table", "Look:\n| a | b |\n|---|:-:|\n| 1 | 2 |\n\n|x|\n|-|\n|y|\nrest\n" },
+        { "table in list", "- item\n  | a | b |\n  |---|---|\n  | 1 | 2 |\n" },
+        { "table and text", "| not | one\nmore\n| h |\n|---|\n" },
+        { "quotes", "> a\nlazy\n> b\n>\n> - c\n\n> d\ntext\n- > e\n" },
+        { "indented code", "a\n\n    code\n    more\nb\n\n\tcode\n" },
+        { "crlf", "# H\r\n\r\n- a\r\n- b\r\n\r\n```c\r\nx\r\n```\r\nend\r\n" },
+        { "returns", "a\rb\r\r\nc\r" },
+        { "html", "<div>\n<b>x</b><br>y\n</div>\n\n<!-- c -->\n" },
+        { "links", "[a](http://b.c) <http://d.e> www.f.g [h][i] ![j](k \"l\")\n\n[i]: http://m\n" },
+        { "unicode",
+                "日本語のテキスト、改行。\n\n- 👩‍👩‍👧 🇩🇪\n- é e\xcc\x81\n" },
+        { "controls", "a\x1b[31mb\x01\tc\x7f\n\n```\n\x1b]0;x\x07\n\ty\n```\n" },
+        { "marks only", "*\n\n_\n\n`\n\n>\n\n|\n\n1.\n\n12\n" },
+        { "emphasis", "**bold *both*** `code ** x` ~~gone~~ __x__ \\* &amp; &#x41; &no;\n" },
+};
+
+const size_t n_corpus = sizeof corpus / sizeof corpus[0];
