@@ -107,6 +107,7 @@ void sends_free(ConversationFace *f);
 
 int conversation_method_send(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int conversation_method_get_messages(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_get_messages_after(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int conversation_method_get_reply(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int conversation_method_list_branches(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int conversation_method_get_system(sd_bus_message *m, void *userdata, sd_bus_error *error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* GetMessages: a page of the current branch. */
+/* GetMessages, GetMessagesAfter: a page of the current branch. */
 
 #include "common/utf8.h"
 #include "service/bus/append.h"
@@ -80,6 +80,8 @@ static int append_metadata(sd_bus_message *m, const StoreMessage *message, const
 {
         const BusEntry more[] = {
                 { "live", 'b', .optional = true, .b = message->live },
+                { "branches", 't', .optional = true,
+                        .t = message->branches > 1 ? message->branches : 0 },
                 { "content_size", 't', .optional = true, .t = cut_size(t, CHANNEL_CONTENT) },
                 { "reasoning_size", 't', .optional = true, .t = cut_size(t, CHANNEL_REASONING) },
         };
@@ -165,11 +167,24 @@ static void on_messages(const Failure *failure, StoreMessages *messages, void *u
         bus_read_answer(read, answer, r);
 }
 
+static int check_count(uint32_t count, sd_bus_error *error)
+{
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+
+        if (count == 0)
+                return bus_error_invalid(error, "A page has at least one message.");
+        if (count <= CONVERSATION_PAGE_MAX)
+                return 0;
+        (void) failure_set(&failure, FAILURE_TOO_LARGE,
+                "A page has at most %u messages; ask for the next one by the first id.",
+                CONVERSATION_PAGE_MAX);
+        return bus_error_from_failure(error, &failure);
+}
+
 int conversation_method_get_messages(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
         Manager *manager = ASSERT_PTR(userdata);
         Conversation *c = ASSERT_PTR(conversation_at(manager, sd_bus_message_get_path(m)));
-        _cleanup_failure_ Failure failure = FAILURE_NULL;
         uint32_t count;
         uint64_t id;
         BusRead *read;
@@ -178,14 +193,9 @@ int conversation_method_get_messages(sd_bus_message *m, void *userdata, sd_bus_e
         r = sd_bus_message_read(m, "tu", &id, &count);
         if (r < 0)
                 return r;
-        if (count == 0)
-                return bus_error_invalid(error, "A page has at least one message.");
-        if (count > CONVERSATION_PAGE_MAX) {
-                (void) failure_set(&failure, FAILURE_TOO_LARGE,
-                        "A page has at most %u messages; ask for the next one by the first id.",
-                        CONVERSATION_PAGE_MAX);
-                return bus_error_from_failure(error, &failure);
-        }
+        r = check_count(count, error);
+        if (r < 0)
+                return r;
         if (id == 0)
                 id = conversation_head(c);
         if (id == 0)
@@ -196,5 +206,28 @@ int conversation_method_get_messages(sd_bus_message *m, void *userdata, sd_bus_e
                 return r;
         r = store_get_page(manager->store, read->conversation, id, count, CONVERSATION_PAGE_BYTES,
                 on_messages, read, &read->slot);
+        return bus_read_begun(read, r);
+}
+
+int conversation_method_get_messages_after(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        Manager *manager = ASSERT_PTR(userdata);
+        Conversation *c = ASSERT_PTR(conversation_at(manager, sd_bus_message_get_path(m)));
+        uint32_t count;
+        uint64_t after;
+        BusRead *read;
+        int r;
+
+        r = sd_bus_message_read(m, "tu", &after, &count);
+        if (r < 0)
+                return r;
+        r = check_count(count, error);
+        if (r < 0)
+                return r;
+        r = bus_read_new(&read, manager, m, c, error);
+        if (r != 0)
+                return r;
+        r = store_get_after(manager->store, read->conversation, after, conversation_head(c), count,
+                CONVERSATION_PAGE_BYTES, on_messages, read, &read->slot);
         return bus_read_begun(read, r);
 }

@@ -3,7 +3,9 @@
 
 #define MESSAGE_COLUMNS \
         "id, parent, role, reason, live, created, metadata, content, reasoning," \
-        " EXISTS (SELECT 1 FROM attachments WHERE message = messages.id)"
+        " EXISTS (SELECT 1 FROM attachments WHERE message = messages.id)," \
+        " (SELECT count(*) FROM messages AS s WHERE s.parent = messages.parent" \
+        "  AND s.conversation = messages.conversation)"
 
 int store_db_find_token(StoreDb *db, uint64_t number, const char *token, uint64_t *ret_user,
         uint64_t *ret_reply, Failure *failure)
@@ -112,6 +114,7 @@ static int read_message(
                 .reason = statement_enum(stmt, 3, _REASON_MAX, REASON_INCOMPLETE),
                 .live = statement_u64(stmt, 4) != 0,
                 .created = statement_u64(stmt, 5),
+                .branches = statement_u64(stmt, 10),
         };
         r = statement_text(stmt, 6, &m->metadata, /* ret_size= */ NULL, failure);
         if (r < 0)
@@ -290,6 +293,138 @@ int store_db_get_all(StoreDb *db, uint64_t number, uint64_t after, uint32_t limi
                 if (r <= 0)
                         break;
         }
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(messages);
+        return 0;
+}
+
+/* ---- a branch downwards ---- */
+
+/* On the way to the head: every id is below it, for a parent is older than its child. */
+typedef struct Descent {
+        Database *d;
+        uint64_t number, head, at;
+        uint64_t *path; /* from a fork on, as climbed from the head; a ring of `limit` */
+        size_t n_path, limit;
+} Descent;
+
+/* From the head up to a fork. Only the last ids are kept: those that come first below it. */
+static int descent_climb(Descent *d, Failure *failure)
+{
+        uint64_t id = d->head;
+        size_t n = 0;
+
+        d->path = reallocarray(NULL, d->limit, sizeof *d->path);
+        if (!d->path)
+                return failure_set_errno(failure, -ENOMEM, "Reading messages");
+        while (id > d->at) {
+                uint64_t parent;
+                int r;
+
+                d->path[n++ % d->limit] = id;
+                r = database_get(d->d, &parent, 0, failure,
+                        "SELECT parent FROM messages WHERE id = ?1 AND conversation = ?2", "uu", id,
+                        d->number);
+                if (r < 0)
+                        return r;
+                id = parent < id ? parent : 0;
+        }
+        if (id != d->at)
+                return failure_set(failure, FAILURE_NO_SUCH_MESSAGE,
+                        "The message is not on the conversation's current branch.");
+        d->n_path = n;
+        return 0;
+}
+
+/* Only children: two of them say that it is a fork, none that this branch ends beside the head. */
+static int descent_children(Descent *d, uint64_t *ret, unsigned *ret_n, Failure *failure)
+{
+        _cleanup_statement_ sqlite3_stmt *stmt = NULL;
+        int r;
+
+        r = database_query(d->d, &stmt, failure,
+                "SELECT id FROM messages WHERE parent = ?1 AND conversation = ?2"
+                " AND id > ?1 AND id <= ?3 LIMIT 2",
+                "uuu", d->at, d->number, d->head);
+        if (r < 0)
+                return r;
+        *ret_n = 0;
+        while ((r = database_step(d->d, stmt, failure)) > 0)
+                if ((*ret_n)++ == 0)
+                        *ret = statement_u64(stmt, 0);
+        return r;
+}
+
+/* The next message below. A line without forks, which is what most conversations are, is walked;
+ * the first fork is decided by climbing from the head, once. */
+static int descent_next(Descent *d, uint64_t *ret, Failure *failure)
+{
+        unsigned n;
+        int r;
+
+        if (!d->path) {
+                r = descent_children(d, ret, &n, failure);
+                if (r < 0 || n == 1)
+                        return r;
+                r = descent_climb(d, failure);
+                if (r < 0)
+                        return r;
+        }
+        *ret = d->path[--d->n_path % d->limit];
+        return 0;
+}
+
+static int descend(
+        Descent *d, size_t max_bytes, StoreMessages *messages, uint32_t limit, Failure *failure)
+{
+        Page page = { .messages = messages };
+        int r;
+
+        while (page.n < limit && d->at < d->head) {
+                _cleanup_statement_ sqlite3_stmt *stmt = NULL;
+                uint64_t next = 0;
+
+                r = descent_next(d, &next, failure);
+                if (r < 0)
+                        return r;
+                r = database_query(d->d, &stmt, failure,
+                        "SELECT " MESSAGE_COLUMNS " FROM messages"
+                        " WHERE id = ?1 AND conversation = ?2",
+                        "uu", next, d->number);
+                if (r < 0)
+                        return r;
+                r = database_step(d->d, stmt, failure);
+                if (r < 0)
+                        return r;
+                if (r == 0)
+                        return 0;
+                r = page_add(&page, d->d, stmt, max_bytes, /* what= */ 0, failure);
+                if (r <= 0)
+                        return r;
+                d->at = next;
+        }
+        return 0;
+}
+
+int store_db_get_after(StoreDb *db, uint64_t number, uint64_t after, uint64_t head, uint32_t limit,
+        size_t max_bytes, StoreMessages **ret, Failure *failure)
+{
+        _cleanup_(store_messages_freep) StoreMessages *messages = NULL;
+        Descent d = { .number = number, .head = head, .at = after, .limit = limit };
+        int r;
+
+        r = store_db_of(db, number, &d.d, failure);
+        if (r < 0)
+                return r;
+        if (after > head)
+                return failure_set(failure, FAILURE_NO_SUCH_MESSAGE, NULL);
+        messages = calloc(1, sizeof *messages);
+        if (!messages)
+                return failure_set_errno(failure, -ENOMEM, "Reading messages");
+        r = descend(&d, max_bytes, messages, limit, failure);
+        free(d.path);
         if (r < 0)
                 return r;
 

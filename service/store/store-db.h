@@ -104,6 +104,9 @@ void store_messages_reverse(StoreMessages *m);
 /* A page of it, oldest first. */
 int store_db_get_branch(StoreDb *db, uint64_t number, uint64_t id, uint32_t limit, size_t max_bytes,
         StoreDbRead what, StoreMessages **ret, Failure *failure);
+/* Downwards from a message towards the head. */
+int store_db_get_after(StoreDb *db, uint64_t number, uint64_t after, uint64_t head, uint32_t limit,
+        size_t max_bytes, StoreMessages **ret, Failure *failure);
 int store_db_get_all(StoreDb *db, uint64_t number, uint64_t after, uint32_t limit, size_t max_bytes,
         StoreMessages **ret, Failure *failure);
 int store_db_get_text(StoreDb *db, uint64_t number, uint64_t reply, Channel channel,

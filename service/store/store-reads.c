@@ -95,6 +95,12 @@ static bool context_again(StoreRequest *r)
         return error >= 0;
 }
 
+static int run_get_after(StoreRequest *r, StoreDb *db, Failure *failure)
+{
+        return store_db_get_after(
+                db, r->number, r->id, r->position, r->limit, r->size, &r->page, failure);
+}
+
 static int run_get_all(StoreRequest *r, StoreDb *db, Failure *failure)
 {
         return store_db_get_all(db, r->number, r->id, r->limit, r->size, &r->page, failure);
@@ -128,6 +134,23 @@ int store_get_page(Store *s, uint64_t number, uint64_t id, uint32_t limit, size_
 {
         return read_messages(s, number, id, limit, max_bytes, /* what= */ 0, run_get_branch, done,
                 userdata, ret_slot);
+}
+
+int store_get_after(Store *s, uint64_t number, uint64_t after, uint64_t head, uint32_t limit,
+        size_t max_bytes, store_messages_done_t done, void *userdata, StoreSlot **ret_slot)
+{
+        StoreRequest *request;
+        int r;
+
+        r = read_new(&request, s, number, run_get_after, deliver_messages, userdata);
+        if (r < 0)
+                return r;
+        request->callback.messages = done;
+        request->id = after;
+        request->position = head;
+        request->limit = limit;
+        request->size = max_bytes;
+        return store_request_submit(request, ret_slot);
 }
 
 int store_get_context(Store *s, uint64_t number, uint64_t id, store_messages_done_t done,

@@ -140,10 +140,11 @@ typedef struct StoreMessage {
         Role role;
         char *content, *reasoning; /* valid UTF-8; reasoning "" except for replies */
         size_t content_size, reasoning_size;
-        char *metadata;   /* a JSON object, "" = {} */
-        EndReason reason; /* replies: how they ended; REASON_NONE for a live one and for others */
-        bool live;        /* a reply that has not ended: its text is what was appended so far */
-        usec_t created;   /* CLOCK_REALTIME */
+        char *metadata;    /* a JSON object, "" = {} */
+        EndReason reason;  /* replies: how they ended; REASON_NONE for a live one and for others */
+        bool live;         /* a reply that has not ended: its text is what was appended so far */
+        usec_t created;    /* CLOCK_REALTIME */
+        uint64_t branches; /* reading: it and its siblings */
         StoreAttachment *attachments; /* reading: data is NULL unless asked for */
         size_t n_attachments;
 } StoreMessage;
@@ -205,6 +206,12 @@ typedef void (*store_messages_done_t)(
  * conversation. */
 int store_get_page(Store *s, uint64_t number, uint64_t id, uint32_t limit, size_t max_bytes,
         store_messages_done_t done, void *userdata, StoreSlot **ret_slot);
+
+/* The messages that follow `after` (0: from the first on) on the branch that ends at head, with the
+ * same limits. FAILURE_NO_SUCH_MESSAGE when it turns out that `after` is not on that branch: where
+ * no branch forks within the page, that is seen by the branch's end. */
+int store_get_after(Store *s, uint64_t number, uint64_t after, uint64_t head, uint32_t limit,
+        size_t max_bytes, store_messages_done_t done, void *userdata, StoreSlot **ret_slot);
 
 /* The whole branch that ends at id, with the attachments' data and the system prompt: what an
  * engine's request is made of. */
