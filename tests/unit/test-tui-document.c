@@ -400,6 +400,22 @@ static void test_code_of_many_segments(void **state)
         assert_int_equal(document_code(d, 1, &got, &n), -ENOENT);
 }
 
+/* What a long line's next piece begins with is no indentation. */
+static void test_code_of_a_long_line_in_a_list(void **state)
+{
+        _cleanup_buffer_ Buffer code = BUFFER_INIT(MAXIMUM), text = BUFFER_INIT(MAXIMUM);
+        _cleanup_document_ Document *d = NULL;
+        const char *got;
+        size_t n;
+
+        while (code.size < SEGMENT_BYTES_MAX * 4)
+                assert_int_equal(buffer_append_string(&code, "x     "), 0);
+        assert_int_equal(buffer_append_format(&text, "- a\n  ```c\n  %s\n  ```\n", code.data), 0);
+        d = open_string(text.data, 40);
+        assert_int_equal(document_code(d, 0, &got, &n), 0);
+        assert_string_equal(got, code.data);
+}
+
 static void test_plain(void **state)
 {
         _cleanup_document_ Document *d = open_text("# a\n\n\n```\n", 10, LAYOUT_PLAIN, 20);
@@ -443,6 +459,7 @@ int main(void)
                 cmocka_unit_test(test_memory_of_a_long_line),
                 cmocka_unit_test(test_code),
                 cmocka_unit_test(test_code_of_many_segments),
+                cmocka_unit_test(test_code_of_a_long_line_in_a_list),
                 cmocka_unit_test(test_plain),
                 cmocka_unit_test(test_maximum),
         };

@@ -105,6 +105,8 @@ static void test_blocks(void **state)
                 { "# Head *x*\ntext", 20, "Head x\ntext\n" },
                 { "- one two three four\n- b", 12, "• one two\n  three four\n• b\n" },
                 { "- a\n  - b\n    - c\n      - d", 20, "• a\n  ◦ b\n    ▪ c\n      • d\n" },
+                { "*   a\n    * b\n        * c", 20, "• a\n  ◦ b\n    ▪ c\n" },
+                { "* a\n    ```\n    b\n    ```", 20, "• a\n  b\n" },
                 { "9. a b c d\n10. b", 8, "9. a b c\n   d\n10. b\n" },
                 { "1. a\n1. b\n   1) c\n   1) d", 20, "1. a\n2. b\n   1) c\n   2) d\n" },
                 { "- [ ] a\n- [x] b", 20, "☐ a\n☑ b\n" },
@@ -162,6 +164,13 @@ static void test_tables(void **state)
                         "│ one two   │ four five │\n"
                         "│ three     │           │\n"
                         "└───────────┴───────────┘\n" },
+                { "|a|b|\n|-|-|\n|one two three|four five six|", 24,
+                        "┌───────────┬──────────┐\n"
+                        "│ a         │ b        │\n"
+                        "├───────────┼──────────┤\n"
+                        "│ one two   │ four     │\n"
+                        "│ three     │ five six │\n"
+                        "└───────────┴──────────┘\n" },
                 { "|a|b|\n|-|-|\n|one two three|four five|\n|x|y|", 20,
                         "a: one two three\nb: four five\n\na: x\nb: y\n" },
                 { "|a|b|\n|-|-|\n|x<br>y|z|", 20,

@@ -65,6 +65,7 @@ static void assert_same(const Segments *a, const Segments *b)
                 assert_int_equal(x->lexer_state, y->lexer_state);
                 assert_int_equal(x->indent, y->indent);
                 assert_int_equal(x->depth, y->depth);
+                assert_int_equal(x->margin, y->margin);
         }
 }
 
@@ -86,6 +87,7 @@ static void test_what_segments_are(void **state)
                 { "```\na", "<C:a" },
                 { "```\n```\n", "<>C:" },
                 { "t\n|a|\n|-|\n|b|\n", "P:t\nP:|a|\n|-|\n|b|" },
+                { "|a|\n|-|\n|b|\n", "P:|a|\n|-|\n|b|" },
                 { "> a\nb\n> c\n\n> d\n- e\n", "P:> a\nb\n> c\n_P:> d\nP:- e" },
                 { "a\n\n    b\n    c\nd\n", "P:a\n_P:    b\n    c\nP:d" },
                 { "a\r\n\r\nb\r\n", "P:a\n_P:b" },

@@ -168,7 +168,7 @@ int layout_new(const Segments *segments, size_t index, unsigned width, StyleRole
         segment = segments->items + index;
         text = buffer_text(&segments->source) + segment->start;
         b.source_max = segment->size;
-        b.indent = MIN((unsigned) segment->indent, b.width / 3);
+        b.indent = MIN((unsigned) segment->margin, b.width / 3);
         b.layout = calloc(1, sizeof *b.layout);
         if (!b.layout)
                 return -ENOMEM;

@@ -96,6 +96,11 @@ static int add_item(Segments *s, Segment segment)
         return 0;
 }
 
+static uint8_t lists_margin(const SegmentState *st, unsigned n)
+{
+        return n > 0 ? st->lists[n - 1].margin : 0;
+}
+
 /* A new segment for this line; indent and depth say how its lines begin. */
 static int open_item(Segments *s, SegmentState *st, SegmentKind kind, size_t start, unsigned indent,
         unsigned depth)
@@ -105,6 +110,7 @@ static int open_item(Segments *s, SegmentState *st, SegmentKind kind, size_t sta
                 .start = (uint32_t) start,
                 .indent = (uint16_t) MIN(indent, SEGMENT_INDENT_MAX),
                 .depth = (uint8_t) depth,
+                .margin = lists_margin(st, depth),
         };
 
         if (st->blank && s->n_items > 0)
@@ -133,6 +139,7 @@ static int split_item(Segments *s, SegmentState *st, size_t start, SegmentFlags 
                         offset = st->lists[st->depth - 1].offset;
                         next.indent = (uint16_t) MIN(offset, SEGMENT_INDENT_MAX);
                         next.depth = (uint8_t) st->depth;
+                        next.margin = lists_margin(st, st->depth);
                 }
                 break;
         case SEGMENT_PLAIN:
@@ -300,6 +307,7 @@ static void push_markers(const Segments *s, SegmentState *st, Line *line)
                 st->lists[level] = (ListLevel){
                         .number = marker.number,
                         .offset = (uint16_t) line->column,
+                        .margin = (uint8_t) (lists_margin(st, level) + marker.size + 1),
                         .marker = marker.type,
                 };
                 st->n_lists++;
@@ -604,7 +612,8 @@ static bool same(const Segment *a, const Segment *b)
         return a->kind == b->kind && (a->flags | SEGMENT_OPEN) == (b->flags | SEGMENT_OPEN) &&
                 a->start == b->start && a->size == b->size && a->language == b->language &&
                 a->n_language == b->n_language && a->number == b->number &&
-                a->lexer_state == b->lexer_state && a->indent == b->indent && a->depth == b->depth;
+                a->lexer_state == b->lexer_state && a->indent == b->indent &&
+                a->depth == b->depth && a->margin == b->margin;
 }
 
 static int take(Segments *s, bool all, size_t *ret_changed)

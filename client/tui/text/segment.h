@@ -38,7 +38,8 @@ typedef struct Segment {
         uint32_t lexer_state; /* where the code before it left off (lexer.h) */
         uint16_t indent;      /* columns of the lists around it, which its lines begin with */
         uint8_t n_language;
-        uint8_t depth;        /* lists around it */
+        uint8_t depth;        /* lists around it … */
+        uint8_t margin;       /* … and the cells that their marks take on a screen */
         SegmentKind kind : 8; /* NOLINT: a byte each, there may be a million */
         SegmentFlags flags : 8;
 } Segment;
@@ -47,6 +48,7 @@ typedef struct Segment {
 typedef struct ListLevel {
         uint32_t number;
         uint16_t offset; /* the column where its text begins */
+        uint8_t margin;  /* … and the cell on a screen */
         char marker;
 } ListLevel;
 
