@@ -2,8 +2,8 @@
 #include "client/tui/text/languages.h"
 
 #define C_KEYWORDS \
-        " alignas alignof asm auto break case const continue constexpr default do else enum extern " \
-        "for goto if inline register restrict return sizeof static static_assert struct switch " \
+        " alignas alignof asm auto break case const continue constexpr default do else enum " \
+        "extern for goto if inline register restrict return sizeof static static_assert struct switch " \
         "thread_local typedef typeof union volatile while _Alignas _Atomic _Generic _Noreturn " \
         "_Static_assert "
 #define C_TYPES \
@@ -48,10 +48,9 @@ const Language languages[] = {
                         " and as assert async await break case class continue def del elif else "
                         "except finally for from global if import in is lambda match nonlocal "
                         "not or pass raise return try type while with yield ",
-                .types =
-                        " bool bytes bytearray complex dict float frozenset int list object set str "
-                        "tuple type Any Optional Union List Dict Tuple Set Callable Iterable "
-                        "Exception ValueError TypeError KeyError RuntimeError OSError ",
+                .types = " bool bytes bytearray complex dict float frozenset int list object set "
+                         "str tuple type Any Optional Union List Dict Tuple Set Callable Iterable "
+                         "Exception ValueError TypeError KeyError RuntimeError OSError ",
                 .constants = " True False None self cls NotImplemented Ellipsis __name__ ",
                 .line_comments = { "#" },
                 .quotes = "\"'",
@@ -136,9 +135,8 @@ const Language languages[] = {
                         "public readonly record ref return sealed set static strictfp struct "
                         "super switch synchronized throw throws transient try using val var "
                         "virtual volatile when where while yield ",
-                .types =
-                        " boolean bool byte char decimal double dynamic float int long object short "
-                        "string uint ulong void ",
+                .types = " boolean bool byte char decimal double dynamic float int long object "
+                         "short string uint ulong void ",
                 .constants = " true false null nil this self ",
                 .line_comments = { "//" },
                 .block_open = "/*",
@@ -182,8 +180,8 @@ const Language languages[] = {
                         "returning right rollback row rows select set table then to transaction "
                         "trigger truncate union unique update using values view when where with ",
                 .types =
-                        " bigint blob bool boolean bytea char date decimal double float int integer "
-                        "interval json jsonb numeric real serial smallint text time timestamp uuid "
+                        " bigint blob bool boolean bytea char date decimal double float int "
+                        "integer interval json jsonb numeric real serial smallint text time timestamp uuid "
                         "varchar ",
                 .constants = " true false null ",
                 .line_comments = { "--" },

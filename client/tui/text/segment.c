@@ -3,22 +3,13 @@
 
 #include "client/tui/terminal/width.h"
 #include "client/tui/text/lexer.h"
+#include "client/tui/text/segment-internal.h"
 #include "client/tui/text/segment-line.h"
-#include "common/utf8.h"
 
 #define ITEMS_FIRST 4U
 /* A segment that is too long is cut behind a space this far from its limit, or at a cluster. */
 #define CUT_FAR  KIB(1)
 #define CUT_NEAR 64U
-#define WORD_MAX 32U /* of the name of a language */
-
-/* A line, or the beginning of one that is too long to be looked at as a whole. */
-typedef struct Line {
-        size_t start, end; /* in the source, without \n and the \r before it */
-        size_t bytes;      /* of white space at its beginning */
-        unsigned column;   /* where the text behind that begins */
-        bool whole;
-} Line;
 
 void segments_done(Segments *s)
 {
@@ -29,7 +20,7 @@ void segments_done(Segments *s)
         *s = (Segments){ .source = BUFFER_INIT(s->source.maximum) };
 }
 
-static const char *line_text(const Segments *s, const Line *line, size_t *ret_size)
+const char *segments_line_text(const Segments *s, const Line *line, size_t *ret_size)
 {
         size_t start = line->start + line->bytes;
 
@@ -75,7 +66,7 @@ static unsigned code_state(const Segments *s, const Segment *segment)
         return state;
 }
 
-static Segment *last_item(Segments *s)
+Segment *segments_last(Segments *s)
 {
         assert(s->n_items > 0);
         return s->items + s->n_items - 1;
@@ -96,13 +87,12 @@ static int add_item(Segments *s, Segment segment)
         return 0;
 }
 
-static uint8_t lists_margin(const SegmentState *st, unsigned n)
+uint8_t lists_margin(const SegmentState *st, unsigned n)
 {
         return n > 0 ? st->lists[n - 1].margin : 0;
 }
 
-/* A new segment for this line; indent and depth say how its lines begin. */
-static int open_item(Segments *s, SegmentState *st, SegmentKind kind, size_t start, unsigned indent,
+int segments_open(Segments *s, SegmentState *st, SegmentKind kind, size_t start, unsigned indent,
         unsigned depth)
 {
         Segment segment = {
@@ -120,10 +110,9 @@ static int open_item(Segments *s, SegmentState *st, SegmentKind kind, size_t sta
         return add_item(s, segment);
 }
 
-/* The open segment goes on in another one from here on. */
-static int split_item(Segments *s, SegmentState *st, size_t start, SegmentFlags flags)
+int segments_split(Segments *s, SegmentState *st, size_t start, SegmentFlags flags)
 {
-        Segment *last = last_item(s), next = *last;
+        Segment *last = segments_last(s), next = *last;
         unsigned offset;
 
         next.start = (uint32_t) start;
@@ -171,303 +160,38 @@ static size_t cut_place(const char *text)
         }
 }
 
-/* The open segment now reaches to here. */
-static int extend_item(Segments *s, SegmentState *st, size_t end)
+int segments_extend(Segments *s, SegmentState *st, size_t end)
 {
         int r;
 
-        while (end - last_item(s)->start > SEGMENT_BYTES_MAX) {
-                Segment *last = last_item(s);
+        while (end - segments_last(s)->start > SEGMENT_BYTES_MAX) {
+                Segment *last = segments_last(s);
                 size_t cut = cut_place(s->source.data + last->start);
 
                 last->size = (uint32_t) cut;
-                r = split_item(s, st, last->start + cut, SEGMENT_CONTINUED);
+                r = segments_split(s, st, last->start + cut, SEGMENT_CONTINUED);
                 if (r < 0)
                         return r;
                 st->lines = 1;
         }
-        last_item(s)->size = (uint32_t) (end - last_item(s)->start);
+        segments_last(s)->size = (uint32_t) (end - segments_last(s)->start);
         return 0;
 }
 
-/* The line belongs to the open segment, unless that would become too long. */
-static int extend_line(Segments *s, SegmentState *st, const Line *line)
+int segments_extend_line(Segments *s, SegmentState *st, const Line *line)
 {
-        const Segment *last = last_item(s);
+        const Segment *last = segments_last(s);
         bool full = line->end - last->start > SEGMENT_BYTES_MAX ||
                 (last->kind != SEGMENT_PROSE && st->lines >= SEGMENT_LINES_MAX);
         int r;
 
         if (full && st->lines > 0) {
-                r = split_item(s, st, line->start, 0);
+                r = segments_split(s, st, line->start, 0);
                 if (r < 0)
                         return r;
         }
         st->lines++;
-        return extend_item(s, st, line->end);
-}
-
-/* ---- fenced code ---- */
-
-static int open_fence(
-        Segments *s, SegmentState *st, const Line *line, unsigned fence_size, unsigned depth)
-{
-        size_t size, n, word;
-        const char *text = line_text(s, line, &size);
-        Segment *item;
-        int r;
-
-        r = open_item(s, st, SEGMENT_CODE, line->end, line->column, depth);
-        if (r < 0)
-                return r;
-        item = last_item(s);
-        item->flags |= SEGMENT_FIRST;
-        for (n = fence_size; n < size && (text[n] == ' ' || text[n] == '\t'); n++)
-                ;
-        for (word = n; n < size && !strchr(" \t,{", text[n]); n++)
-                ;
-        item->language = (uint32_t) (text + word - s->source.data);
-        item->n_language = (uint8_t) utf8_cut(text + word, n - word, WORD_MAX);
-
-        st->mode = MODE_CODE;
-        st->fence = text[0];
-        st->fence_size = fence_size;
-        return 0;
-}
-
-/* The closing fence may stand anywhere: models forget its indentation, and a block that ended
- * where a line is indented too little would tear their code apart. */
-static bool ends_code(const Segments *s, const SegmentState *st, const Line *line)
-{
-        size_t size;
-        const char *text = line_text(s, line, &size);
-
-        return line->whole && line->column < s->items[s->n_items - 1].indent + 4U &&
-                line_closes_fence(text, size, st->fence, st->fence_size);
-}
-
-static int code_line(Segments *s, SegmentState *st, const Line *line)
-{
-        if (ends_code(s, st, line)) {
-                last_item(s)->flags |= SEGMENT_LAST;
-                st->mode = MODE_NONE;
-                return 0;
-        }
-        /* It begins with its first line. */
-        if (st->lines == 0 && last_item(s)->size == 0)
-                last_item(s)->start = (uint32_t) line->start;
-        return extend_line(s, st, line);
-}
-
-/* ---- markdown ---- */
-
-/* Lists that the line is inside of, by its indentation. */
-static unsigned lists_around(const SegmentState *st, unsigned column)
-{
-        unsigned n = 0;
-
-        while (n < st->n_lists && st->lists[n].offset <= column)
-                n++;
-        return n;
-}
-
-static unsigned lists_column(const SegmentState *st, unsigned n)
-{
-        return n > 0 ? st->lists[n - 1].offset : 0;
-}
-
-static uint32_t item_number(const SegmentState *st, unsigned level, const Marker *marker)
-{
-        /* Lists all of ones are counted; numbers that go on are believed. */
-        if (level < st->n_lists && st->lists[level].marker == marker->type)
-                return MAX(marker->number, st->lists[level].number + 1);
-        return marker->number;
-}
-
-/* The markers that the line begins with become levels; the line is what is behind them after. */
-static void push_markers(const Segments *s, SegmentState *st, Line *line)
-{
-        while (st->n_lists < SEGMENT_DEPTH_MAX) {
-                size_t size, blanks;
-                const char *text = line_text(s, line, &size);
-                unsigned columns, level = st->n_lists;
-                Marker marker;
-
-                if (line_is_rule(text, size) || !line_marker(text, size, &marker))
-                        break;
-                columns = line_indent(text + marker.size, size - marker.size,
-                        line->column + (unsigned) marker.size, &blanks);
-                line->column += (unsigned) marker.size;
-                line->bytes += marker.size;
-                if (marker.empty || columns > 4)
-                        columns = 1;
-                else
-                        line->bytes += blanks;
-                line->column += columns;
-                st->lists[level] = (ListLevel){
-                        .number = marker.number,
-                        .offset = (uint16_t) line->column,
-                        .margin = (uint8_t) (lists_margin(st, level) + marker.size + 1),
-                        .marker = marker.type,
-                };
-                st->n_lists++;
-                if (marker.empty)
-                        break;
-        }
-}
-
-static int open_list(Segments *s, SegmentState *st, Line *line, unsigned around)
-{
-        Line inner = *line;
-        size_t size;
-        const char *text = line_text(s, line, &size);
-        unsigned fence;
-        uint32_t number;
-        Marker marker;
-        int r;
-
-        if (!line_marker(text, size, &marker))
-                return -EINVAL;
-        number = item_number(st, around, &marker);
-        st->n_lists = around;
-        r = open_item(s, st, SEGMENT_PROSE, line->start, lists_column(st, around), around);
-        if (r < 0)
-                return r;
-        push_markers(s, st, &inner);
-        if (st->n_lists > around)
-                st->lists[around].number = number;
-        if (marker.type == '.' || marker.type == ')')
-                last_item(s)->number = number;
-        st->mode = MODE_PARAGRAPH;
-        st->depth = st->n_lists;
-
-        text = line_text(s, &inner, &size);
-        fence = inner.whole ? line_fence(text, size) : 0;
-        if (fence == 0)
-                return extend_line(s, st, line);
-        /* Code right behind the marker. */
-        r = extend_item(s, st, inner.start + inner.bytes);
-        if (r < 0)
-                return r;
-        return open_fence(s, st, &inner, fence, st->n_lists);
-}
-
-typedef enum Start {
-        START_TEXT, /* begins a paragraph, or goes on with one */
-        START_FENCE,
-        START_HEADING,
-        START_RULE,
-        START_QUOTE,
-        START_LIST,
-} Start;
-
-/* What the line starts whatever was before it. */
-static Start line_start(const Segments *s, const SegmentState *st, const Line *line)
-{
-        unsigned around = lists_around(st, line->column);
-        bool inside = st->mode == MODE_PARAGRAPH && st->depth == around;
-        size_t size;
-        const char *text = line_text(s, line, &size);
-        Marker marker;
-
-        if (line->column - lists_column(st, around) >= 4)
-                return START_TEXT;
-        if (line->whole && line_fence(text, size) > 0)
-                return START_FENCE;
-        if (line_is_heading(text, size))
-                return START_HEADING;
-        if (line->whole && inside && line_is_setext(text, size))
-                return START_TEXT;
-        if (line->whole && line_is_rule(text, size))
-                return START_RULE;
-        if (size > 0 && text[0] == '>')
-                return START_QUOTE;
-        if (line_marker(text, size, &marker)) {
-                bool numbered = marker.type == '.' || marker.type == ')';
-
-                /* A number at a line's beginning may be one of the sentence. */
-                if (!inside || (!marker.empty && (!numbered || marker.number == 1)))
-                        return START_LIST;
-        }
-        return START_TEXT;
-}
-
-/* A line of dashes and bars makes the line before it a table's head: whatever is above that is a
- * paragraph of its own. */
-static int split_table(Segments *s, SegmentState *st, const Line *line)
-{
-        Segment *last = last_item(s);
-        size_t size, head = st->line;
-        const char *text = line_text(s, line, &size);
-
-        if (!line->whole || st->lines < 2 || !line_is_table(text, size) ||
-                !memchr(s->source.data + head, '|', line->start - head))
-                return 0;
-        last->size = (uint32_t) (head - last->start);
-        while (last->size > 0 && strchr("\r\n", s->source.data[last->start + last->size - 1]))
-                last->size--;
-        return split_item(s, st, head, 0);
-}
-
-static int text_line(Segments *s, SegmentState *st, const Line *line)
-{
-        unsigned around = lists_around(st, line->column);
-        bool indented = line->column - lists_column(st, around) >= 4;
-        int r;
-
-        if (st->mode == MODE_PARAGRAPH) {
-                r = split_table(s, st, line);
-                if (r < 0)
-                        return r;
-                return extend_line(s, st, line);
-        }
-        if (st->mode == MODE_QUOTE || (st->mode == MODE_INDENTED && indented))
-                return extend_line(s, st, line);
-
-        r = open_item(s, st, SEGMENT_PROSE, line->start, lists_column(st, around), around);
-        if (r < 0)
-                return r;
-        st->n_lists = st->depth = around;
-        st->mode = indented ? MODE_INDENTED : MODE_PARAGRAPH;
-        return extend_line(s, st, line);
-}
-
-static int markdown_line(Segments *s, SegmentState *st, Line *line)
-{
-        unsigned around = lists_around(st, line->column), fence;
-        Start start = line_start(s, st, line);
-        const char *text;
-        size_t size;
-        int r;
-
-        switch (start) {
-        case START_TEXT:
-                return text_line(s, st, line);
-        case START_LIST:
-                return open_list(s, st, line, around);
-        case START_FENCE:
-                text = line_text(s, line, &size);
-                fence = line_fence(text, size);
-                st->n_lists = st->depth = around;
-                return open_fence(s, st, line, fence, around);
-        case START_QUOTE:
-                if (st->mode == MODE_QUOTE && st->depth == around)
-                        return extend_line(s, st, line);
-                break;
-        case START_HEADING:
-                st->blank = true;
-                break;
-        case START_RULE:
-                break;
-        }
-
-        st->n_lists = st->depth = around;
-        r = open_item(s, st, SEGMENT_PROSE, line->start, lists_column(st, around), around);
-        if (r < 0)
-                return r;
-        /* Headings and rules are one line each; what is over the limit goes on in more. */
-        st->mode = start == START_QUOTE ? MODE_QUOTE : MODE_NONE;
-        return extend_line(s, st, line);
+        return segments_extend(s, st, line->end);
 }
 
 static int take_line(Segments *s, SegmentState *st, Line line)
@@ -477,21 +201,21 @@ static int take_line(Segments *s, SegmentState *st, Line line)
         line.column = line_indent(
                 s->source.data + line.start, line.end - line.start, 0, &line.bytes);
         if (st->mode == MODE_CODE)
-                r = code_line(s, st, &line);
+                r = segments_code_line(s, st, &line);
         else if (s->plain) {
                 r = 0;
                 if (st->mode == MODE_NONE)
-                        r = open_item(s, st, SEGMENT_PLAIN, line.start, 0, 0);
+                        r = segments_open(s, st, SEGMENT_PLAIN, line.start, 0, 0);
                 if (r < 0)
                         return r;
                 st->mode = MODE_PLAIN;
-                r = extend_line(s, st, &line);
+                r = segments_extend_line(s, st, &line);
         } else if (line.whole && line.bytes == line.end - line.start) {
                 st->blank = true;
                 st->mode = MODE_NONE;
                 return 0;
         } else
-                r = markdown_line(s, st, &line);
+                r = segments_markdown_line(s, st, &line);
         st->line = line.start;
         return r;
 }
@@ -526,7 +250,7 @@ static int take_lines(Segments *s, SegmentState *st)
                         r = take_line(s, st, (Line){ .start = st->position, .end = end });
                         st->in_line = true;
                 } else if (st->in_line) {
-                        r = extend_item(s, st, nl ? without_return(s, st->position, end) : end);
+                        r = segments_extend(s, st, nl ? without_return(s, st->position, end) : end);
                         st->in_line = !nl;
                 } else
                         r = take_line(s, st,
@@ -540,7 +264,7 @@ static int take_lines(Segments *s, SegmentState *st)
                 st->position = next;
                 st->n_items = s->n_items;
                 if (s->n_items > 0)
-                        s->open = *last_item(s);
+                        s->open = *segments_last(s);
         }
         return 0;
 }
@@ -603,7 +327,7 @@ static int take_end(Segments *s)
         st.n_items = s->n_items;
         s->state = st;
         if (s->n_items > 0)
-                s->open = *last_item(s);
+                s->open = *segments_last(s);
         return 0;
 }
 
@@ -627,13 +351,13 @@ static int take(Segments *s, bool all, size_t *ret_changed)
                 memcpy(was, s->items + first, n * sizeof was[0]);
         s->n_items = s->state.n_items;
         if (s->n_items > 0)
-                *last_item(s) = s->open;
+                *segments_last(s) = s->open;
 
         r = take_lines(s, &s->state);
         if (r < 0) {
                 s->n_items = s->state.n_items;
                 if (s->n_items > 0)
-                        *last_item(s) = s->open;
+                        *segments_last(s) = s->open;
                 return r;
         }
         r = all ? take_end(s) : take_rest(s);
