@@ -306,6 +306,14 @@ size_t text_fit(const char *text, size_t size, unsigned cells, unsigned *ret_cel
         return i;
 }
 
+bool cluster_is_word(const char *text, size_t size)
+{
+        Character c = character_at(text, size);
+
+        return c.code >= 0 && c.category >= UTF8PROC_CATEGORY_LU &&
+                c.category <= UTF8PROC_CATEGORY_NO;
+}
+
 /* ---- without UTF-8 ---- */
 
 typedef struct Likeness {

@@ -60,5 +60,8 @@ unsigned text_cells(const char *text, size_t size);
  */
 size_t text_fit(const char *text, size_t size, unsigned cells, unsigned *ret_cells);
 
+/* It begins with a letter, a digit or a mark, of any script: a part of a word. */
+bool cluster_is_word(const char *text, size_t size);
+
 /* One cluster's likeness in ASCII, or '?'. */
 char cluster_to_ascii(const char *text, size_t size);

@@ -3,7 +3,7 @@
 
 /* The text that is being written: several lines, edited by clusters, with undo, a kill ring and
  * pastes that were folded to a chip. Knows no keys: actions.c says which key does what. Drawing and
- * editing allocate nothing but when the text outgrows its memory. */
+ * typing allocate nothing but when the text outgrows its memory. */
 
 #include "client/tui/terminal/screen.h"
 
@@ -21,7 +21,9 @@ typedef enum EditorMove {
         MOVE_LEFT,
         MOVE_RIGHT,
         MOVE_UP,
-        MOVE_DOWN, /* up and down by rows as wrapped; false at the edge */
+        MOVE_DOWN,         /* up and down by rows as wrapped; 0 at the edge */
+        MOVE_LEFT_IN_LINE, /* as vi's h and l: not over the line's ends */
+        MOVE_RIGHT_IN_LINE,
         MOVE_WORD_LEFT,
         MOVE_WORD_RIGHT,
         MOVE_LINE_START,
@@ -35,12 +37,15 @@ typedef enum EditorKill {
         KILL_RIGHT, /* the cluster under (Delete) */
         KILL_WORD_LEFT,
         KILL_WORD_RIGHT,
-        KILL_LINE_START,
-        KILL_LINE_END,
+        KILL_LINE_START, /* to the line's start; there, the line end before it */
+        KILL_LINE_END,   /* to the line's end; there, the line end itself */
+        KILL_WHOLE_LINE,
         KILL_ALL,
 } EditorKill;
 
-/* Each returns whether something changed (moved), or a negative errno. */
+/* Each returns whether something changed (moved), or a negative errno: -EFBIG over the limit,
+ * -ENOMEM; nothing has changed then. Text may be anything: what is no UTF-8 is replaced, control
+ * characters but \n and \t are left out. */
 int editor_insert(Editor *e, const char *text, size_t size); /* what is typed: undone by words */
 int editor_paste(Editor *e, const char *text, size_t size);  /* undone as one; folds when large */
 int editor_move(Editor *e, EditorMove move);
@@ -58,12 +63,13 @@ int editor_set_text(
 bool editor_is_empty(const Editor *e);
 size_t editor_cursor(const Editor *e); /* offset in editor_text() */
 void editor_set_cursor(Editor *e, size_t offset);
-/* Replaces bytes [start, end) before the cursor: what completion does. */
+/* Replaces bytes [start, end), as completion does; the cursor is behind them then. -EINVAL when
+ * these are not the ends of clusters. */
 int editor_replace(Editor *e, size_t start, size_t end, const char *text);
 
 /* The folded paste under or before the cursor becomes text again: 1, or 0 when there is none. */
 int editor_unfold(Editor *e);
 
-/* Rows that it wants at this width (1 to maximum). */
+/* Rows that it wants at this width (1 to maximum); the last column is for the cursor. */
 int editor_rows(Editor *e, int columns, int maximum);
 void editor_draw(Editor *e, Screen *screen, Area area, const char *placeholder);
