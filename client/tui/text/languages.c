@@ -3,9 +3,9 @@
 
 #define C_KEYWORDS \
         " alignas alignof asm auto break case const continue constexpr default do else enum " \
-        "extern for goto if inline register restrict return sizeof static static_assert struct switch " \
-        "thread_local typedef typeof union volatile while _Alignas _Atomic _Generic _Noreturn " \
-        "_Static_assert "
+        "extern for goto if inline register restrict return sizeof static static_assert struct " \
+        "switch thread_local typedef typeof union volatile while _Alignas _Atomic _Generic " \
+        "_Noreturn _Static_assert "
 #define C_TYPES \
         " bool char double float int long short signed unsigned void size_t ssize_t ptrdiff_t " \
         "int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t uintptr_t intptr_t " \
@@ -179,10 +179,9 @@ const Language languages[] = {
                         "limit not offset on or order outer over partition primary references "
                         "returning right rollback row rows select set table then to transaction "
                         "trigger truncate union unique update using values view when where with ",
-                .types =
-                        " bigint blob bool boolean bytea char date decimal double float int "
-                        "integer interval json jsonb numeric real serial smallint text time timestamp uuid "
-                        "varchar ",
+                .types = " bigint blob bool boolean bytea char date decimal double float int "
+                         "integer interval json jsonb numeric real serial smallint text time "
+                         "timestamp uuid varchar ",
                 .constants = " true false null ",
                 .line_comments = { "--" },
                 .block_open = "/*",
