@@ -35,7 +35,7 @@ static void describe(const Segments *s, Buffer *out)
                                          g->flags & SEGMENT_LAST ? ">" : "",
                                          g->flags & SEGMENT_CONTINUED ? "+" : ""),
                         0);
-                assert_int_equal(buffer_append(out, "PCT" + g->kind, 1), 0);
+                assert_int_equal(buffer_append(out, &"PCT"[g->kind], 1), 0);
                 if (g->indent > 0)
                         assert_int_equal(buffer_append_format(out, "%u", g->indent), 0);
                 if (g->number > 0)

@@ -40,7 +40,7 @@ typedef struct Segment {
         uint8_t n_language;
         uint8_t depth;        /* lists around it … */
         uint8_t margin;       /* … and the cells that their marks take on a screen */
-        SegmentKind kind : 8; /* NOLINT: a byte each, there may be a million */
+        SegmentKind kind : 8; /* a byte each: there may be a million */
         SegmentFlags flags : 8;
 } Segment;
 
