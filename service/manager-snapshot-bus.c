@@ -162,6 +162,7 @@ static int append_statistics(sd_bus_message *m, Manager *manager)
                 { "calls", 't', .t = doors_calls(manager->doors) },
                 { "messages_queued", 't', .t = doors_queued(manager->doors) },
                 { "store_pending", 't', .t = store_pending(manager->store) },
+                { "store_commits", 't', .t = store_commits(manager->store) },
                 { "version", 's', .s = CONDUCTOR_VERSION },
         };
 

@@ -11,6 +11,7 @@ struct Call {
         Peer *peer; /* stays, gone or not, while a call holds it */
         sd_bus_message *message;
         Call *next, *previous;
+        bool ahead;
 };
 
 static Call *call_free(Call *c)
@@ -77,6 +78,11 @@ sd_bus_message *call_message(Call *c)
         return c->message;
 }
 
+void call_set_ahead(Call *c)
+{
+        c->ahead = true;
+}
+
 bool call_is_awaited(const Call *c)
 {
         return !(c->peer->flags & PEER_GONE) && sd_bus_message_get_expect_reply(c->message) > 0;
@@ -90,9 +96,12 @@ static int call_send(Call *c, sd_bus_message *reply)
         if (!call_is_awaited(c))
                 return 0;
 
-        r = c->peer->flags & PEER_PRIVATE
-                ? connection_send(c->peer->connection, reply)
-                : sd_bus_send(c->doors->session.bus, reply, /* ret_cookie= */ NULL);
+        if (!(c->peer->flags & PEER_PRIVATE))
+                r = sd_bus_send(c->doors->session.bus, reply, /* ret_cookie= */ NULL);
+        else if (c->ahead)
+                r = connection_send_ahead(c->peer->connection, reply);
+        else
+                r = connection_send(c->peer->connection, reply);
         return r == -ECONNRESET || r == -ENOTCONN ? 0 : r;
 }
 

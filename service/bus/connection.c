@@ -68,8 +68,9 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *ret_error
 {
         Connection *c = ASSERT_PTR(userdata);
 
-        /* sd-bus answers some calls itself: a flood of them shows here. */
-        if (connection_check_queue(c) < 0)
+        /* sd-bus answers some calls itself: a flood of them shows here; and what was announced
+         * before a call is there before its answer. */
+        if (connection_flush(c) < 0 || connection_check_queue(c) < 0)
                 return 1; /* handled: it gets no answer any more */
         return doors_count_message(m, c->doors, ret_error);
 }
@@ -151,6 +152,7 @@ Connection *connection_free(Connection *c)
                 connection_unlink(c);
         }
         sd_event_source_disable_unref(c->pump);
+        connection_forget_posted(c);
         sd_bus_close_unref(c->bus);
         free(c->sizes);
         free(c);
@@ -305,6 +307,11 @@ int connection_check_queue(Connection *c)
 }
 
 int connection_send(Connection *c, sd_bus_message *m)
+{
+        return c->n_posted > 0 ? connection_post(c, m) : connection_send_ahead(c, m);
+}
+
+int connection_send_ahead(Connection *c, sd_bus_message *m)
 {
         uint64_t n;
         int r;

@@ -49,6 +49,9 @@ struct Connection {
         usec_t second_began; /* CLOCK_MONOTONIC */
         unsigned n_second;   /* messages that it sent in that second */
         bool connected, doomed, late;
+        sd_bus_message **posted; /* what was announced and is not sent yet, oldest first */
+        size_t first_posted, n_posted;
+        Connection *post_next;
 };
 
 struct Doors {
@@ -66,7 +69,9 @@ struct Doors {
         Connection *connections;
         unsigned n_connections;
         uint64_t n_accepted;
-        bool full_told; /* that no more are accepted, since one of them ended */
+        bool full_told;                     /* that no more are accepted, since one of them ended */
+        sd_event_source *post;              /* one shot: sends what was posted */
+        Connection *post_first, *post_last; /* those to which something was */
 
         Peer *peers[PEER_BUCKETS], *gone_peers;
         sd_event_source *reap; /* one shot: frees what must not be freed inside a callback */
@@ -108,10 +113,20 @@ int connection_take_turns(Connection *c);
 int connection_new(Doors *d, int *fd); /* the bus owns the descriptor once it has it */
 Connection *connection_free(Connection *c);
 DEFINE_CLEANUP(Connection *, connection_free)
-/* Sends, counts what waits, and disconnects over the limits (-ECONNRESET). */
+/* Sends, counts what waits, and disconnects over the limits (-ECONNRESET). After what was posted.
+ */
 int connection_send(Connection *c, sd_bus_message *m);
+/* The same, before what was posted. */
+int connection_send_ahead(Connection *c, sd_bus_message *m);
 int connection_check_queue(Connection *c);
 void doors_return_memory(void);
+
+/* post.c */
+/* Sent when the answers of this turn have left; in order with all else but those sent ahead. */
+int connection_post(Connection *c, sd_bus_message *m);
+/* Sends it now. */
+int connection_flush(Connection *c);
+void connection_forget_posted(Connection *c);
 
 /* peer.c */
 int peer_new(Doors *d, const char *name, Connection *connection, Peer **ret);

@@ -112,12 +112,15 @@ Doors *doors_free(Doors *d)
 
         sd_event_source_disable_unref(d->leave_source);
         doors_stop_listening(d);
-        while (d->connections)
+        while (d->connections) {
+                (void) connection_flush(d->connections);
                 connection_free(d->connections);
+        }
         session_done(d);
         doors_free_calls(d);
         doors_free_peers(d);
         sd_event_source_disable_unref(d->reap);
+        sd_event_source_disable_unref(d->post);
         sd_event_unref(d->event);
         free(d);
         return NULL;
@@ -127,7 +130,7 @@ static int on_leave_post(sd_event_source *s, void *userdata)
 {
         Doors *d = ASSERT_PTR(userdata);
 
-        if (!session_is_quiet(d) || d->n_calls > 0)
+        if (!session_is_quiet(d) || d->n_calls > 0 || d->post_first)
                 return 0;
 
         d->leave_source = sd_event_source_disable_unref(d->leave_source);
@@ -191,8 +194,10 @@ uint64_t doors_queued(const Doors *d)
 
         if (d->session.bus && sd_bus_get_n_queued_write(d->session.bus, &n) >= 0)
                 sum += n;
-        for (const Connection *c = d->connections; c; c = c->next)
+        for (const Connection *c = d->connections; c; c = c->next) {
+                sum += c->n_posted;
                 if (sd_bus_get_n_queued_write(c->bus, &n) >= 0)
                         sum += n;
+        }
         return sum;
 }

@@ -100,6 +100,8 @@ int doors_emit_properties(Doors *d, const char *path, const char *interface, cha
 typedef struct Call Call;
 int call_new(Doors *d, sd_bus_message *m, Call **ret, sd_bus_error *error);
 sd_bus_message *call_message(Call *c);
+/* Its answer overtakes what was announced to all in the same turn of the loop. */
+void call_set_ahead(Call *c);
 /* Whether the caller is still there to read an answer. */
 bool call_is_awaited(const Call *c);
 /* Each of these answers and frees the call. */

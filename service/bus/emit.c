@@ -44,7 +44,7 @@ static int emit_private(Connection *c, const Signal *signal)
         r = signal_new(signal, c->bus, &m);
         if (r < 0)
                 return r;
-        r = connection_send(c, m);
+        r = connection_post(c, m);
         /* One that is gone, or does not read, is its own affair. */
         return r == -ECONNRESET || r == -ENOTCONN ? 0 : r;
 }
@@ -78,7 +78,7 @@ int doors_emit_properties(Doors *d, const char *path, const char *interface, cha
                 r = sd_bus_emit_properties_changed_strv(d->session.bus, path, interface, names);
 
         for (Connection *c = d->connections; c; c = c->next) {
-                if (!c->connected || connection_check_queue(c) < 0)
+                if (!c->connected || connection_flush(c) < 0 || connection_check_queue(c) < 0)
                         continue;
                 k = sd_bus_emit_properties_changed_strv(c->bus, path, interface, names);
                 if (k < 0 && k != -ENOTCONN && k != -ECONNRESET && r >= 0)

@@ -30,12 +30,15 @@ static void on_written(const Failure *failure, void *userdata)
                 c->messages += has_question(a) ? 2 : 1;
                 what |= CONVERSATION_CHANGED_HEAD | CONVERSATION_CHANGED_MESSAGES;
         }
+        /* Who asked waits; all others hear of it after that. */
+        reply->flags |= REPLY_DURABLE;
+        ask_answer(a, NULL);
         conversation_changed(c, what);
         if (has_question(a))
                 conversations_tell(cs, message_added, c, reply->message, a->parent, ROLE_USER,
                         a->beginning, strlen(a->beginning));
+        ask_free(a);
         reply_became_durable(reply);
-        ask_done(a, NULL);
         replies_retry(cs);
         asks_advance(c);
 }

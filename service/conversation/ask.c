@@ -58,15 +58,20 @@ int ask_new(Ask **ret, Conversation *c, AskKind kind, const char *text, send_don
         return 0;
 }
 
-void ask_done(Ask *a, const Failure *failure)
+void ask_answer(Ask *a, const Failure *failure)
 {
-        _cleanup_(ask_freep) _unused_ Ask *owned = a;
-
         ask_unlink(a);
         if (failure)
                 a->done(failure, 0, 0, a->userdata);
         else
                 a->done(NULL, a->reply->message, a->reply->id, a->userdata);
+}
+
+void ask_done(Ask *a, const Failure *failure)
+{
+        _cleanup_(ask_freep) _unused_ Ask *owned = a;
+
+        ask_answer(a, failure);
 }
 
 void asks_free(Conversation *c)

@@ -50,6 +50,8 @@ int ask_enter(Ask *a, Failure *failure);
 
 /* Takes it out of the line and tells whoever asked; then the line may go on. */
 void ask_done(Ask *a, const Failure *failure);
+/* The same, and it is still to be freed. */
+void ask_answer(Ask *a, const Failure *failure);
 void asks_advance(Conversation *c); /* from the loop only */
 /* One of its replies is not yet read to the end: another has to wait. */
 bool conversation_has_unfinished(const Conversation *c);

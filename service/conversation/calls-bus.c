@@ -17,12 +17,14 @@ static void answer_nothing(const Failure *failure, Conversation *c, void *userda
 void conversation_answer_ids(
         const Failure *failure, uint64_t message, uint64_t reply, void *userdata)
 {
-        (void) call_finish(ASSERT_PTR(userdata), failure, "tt", message, reply);
+        call_set_ahead(ASSERT_PTR(userdata));
+        (void) call_finish(userdata, failure, "tt", message, reply);
 }
 
 static void answer_reply(const Failure *failure, uint64_t message, uint64_t reply, void *userdata)
 {
-        (void) call_finish(ASSERT_PTR(userdata), failure, "t", reply);
+        call_set_ahead(ASSERT_PTR(userdata));
+        (void) call_finish(userdata, failure, "t", reply);
 }
 
 /* What every handler below goes on with, once it has read its arguments. */

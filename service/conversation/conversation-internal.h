@@ -275,7 +275,7 @@ int reply_begin(Reply *r, Failure *failure);
 void conversation_begin_next(Conversation *c);
 /* Drops what it waits for and closes the engine's connection. */
 void reply_disconnect(Reply *r);
-/* Its row is durable: it may be seen. */
+/* Its row is durable, and its flag says so already: all are told. */
 void reply_became_durable(Reply *r);
 
 /* No more text comes: what was held back goes where it belongs. */

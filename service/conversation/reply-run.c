@@ -96,7 +96,6 @@ void reply_became_durable(Reply *r)
         _cleanup_(reply_unrefp) _unused_ Reply *pin = reply_ref(r);
         int error;
 
-        r->flags |= REPLY_DURABLE;
         reply_log(r, LOG_INFO, MESSAGE_REPLY_STARTED, "started");
         conversations_tell(r->parent, reply_started, r);
         tell_phase(r);
@@ -104,7 +103,8 @@ void reply_became_durable(Reply *r)
         replies_update_avatar(r->parent, AVATAR_IDLE);
 
         if (r->phase == REPLY_PHASE_FINISHING) {
-                reply_close(r);
+                if (!(r->flags & REPLY_CLOSED))
+                        reply_close(r);
                 return;
         }
         error = feed_held(r);

@@ -77,6 +77,7 @@ typedef struct StoreThread {
         StoreDb *db;
         Failure failure;            /* why there is no db */
         StoreRequest *first, *last; /* in the open transaction, or having read from it */
+        _Atomic uint64_t commits;   /* read on the loop, too */
 } StoreThread;
 
 struct Store {

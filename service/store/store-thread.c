@@ -63,9 +63,12 @@ static void group_commit(StoreThread *t)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;
 
-        if (t->db && store_db_in_transaction(t->db) && store_db_commit(t->db, &failure) < 0) {
-                group_fail(t, &failure);
-                return;
+        if (t->db && store_db_in_transaction(t->db)) {
+                if (store_db_commit(t->db, &failure) < 0) {
+                        group_fail(t, &failure);
+                        return;
+                }
+                t->commits++;
         }
         t->first = t->last = NULL;
 }

@@ -268,6 +268,11 @@ unsigned store_pending(const Store *s)
         return s->n_pending;
 }
 
+uint64_t store_commits(const Store *s)
+{
+        return s->thread.commits;
+}
+
 uint64_t store_next_number(Store *s, bool private)
 {
         return private ? STORE_PRIVATE | ++s->last_private : ++s->last_number;

@@ -84,6 +84,9 @@ Worker *store_worker(Store *s);
 /* Requests not yet completed: a reason to stay. */
 unsigned store_pending(const Store *s);
 
+/* Transactions that were written, each with one fsync, whatever the number of requests in it. */
+uint64_t store_commits(const Store *s);
+
 uint64_t store_next_number(Store *s, bool private);
 uint64_t store_next_id(Store *s);
 

@@ -100,11 +100,46 @@ static double send_all(Harness *h, Sender *senders)
         return bench_now_us() - before;
 }
 
+static uint64_t get_number(Harness *h, sd_bus *bus, const char *wanted)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = harness_call(
+                h, bus, PATH_ROOT, INTERFACE_MANAGER, "GetStatistics", "");
+        const char *key;
+        uint64_t n = UINT64_MAX;
+
+        assert_true(sd_bus_message_enter_container(answer, 'a', "{sv}") > 0);
+        while (n == UINT64_MAX && sd_bus_message_enter_container(answer, 'e', "sv") > 0) {
+                assert_return_code(sd_bus_message_read(answer, "s", &key), 0);
+                if (streq(key, wanted))
+                        assert_return_code(sd_bus_message_read(answer, "v", "t", &n), 0);
+                else
+                        assert_return_code(sd_bus_message_skip(answer, "v"), 0);
+                assert_return_code(sd_bus_message_exit_container(answer), 0);
+        }
+        assert_true(n != UINT64_MAX);
+        return n;
+}
+
+/* Fsyncs so far; the service counts them itself. */
+static double count_commits(Harness *h, sd_bus *bus)
+{
+        return (double) get_number(h, bus, "store_commits");
+}
+
+/* All have been told of the last round. */
+static void drain(Harness *h, sd_bus *bus)
+{
+        while (get_number(h, bus, "messages_queued") > 0)
+                ;
+}
+
 /* Each sender has a connection of its own. On the private door, where there are no match rules,
- * each is also sent what is broadcast for all of the others. */
+ * each is also sent what is broadcast for all of the others. Of the commits some are those of
+ * replies that ended meanwhile; the floor is one for each sender. */
 static void measure_many(Harness *h, int fd, Via via, const char *name)
 {
-        _cleanup_samples_ Samples samples = { 0 }, floor = { 0 };
+        _cleanup_samples_ Samples samples = { 0 }, floor = { 0 }, commits = { 0 }, alone = { 0 };
+        _cleanup_free_ char *name_commits = NULL;
         Sender senders[SENDERS] = { 0 };
 
         for (unsigned i = 0; i < SENDERS; i++) {
@@ -115,16 +150,20 @@ static void measure_many(Harness *h, int fd, Via via, const char *name)
                 s->reader = reader_new(h, s->bus, s->conversation);
         }
         for (unsigned i = 0; i < MANY_WARM_UP + MANY_ROUNDS; i++) {
-                double bare = sync_bare(fd), ours = send_all(h, senders);
+                double before = count_commits(h, senders[0].bus), bare = sync_bare(fd),
+                       ours = send_all(h, senders), after = count_commits(h, senders[0].bus);
 
                 for (unsigned k = 0; k < SENDERS; k++)
                         assert_string_equal(
                                 reader_wait(senders[k].reader, senders[k].reply), "stop");
                 settle(h, senders[0].bus, senders[0].conversation, i);
+                drain(h, senders[0].bus);
                 if (i < MANY_WARM_UP)
                         continue;
                 samples_add(&floor, bare);
                 samples_add(&samples, ours);
+                samples_add(&commits, after - before);
+                samples_add(&alone, SENDERS);
         }
         for (unsigned i = 0; i < SENDERS; i++) {
                 reader_free(senders[i].reader);
@@ -132,6 +171,8 @@ static void measure_many(Harness *h, int fd, Via via, const char *name)
                 free(senders[i].conversation);
         }
         bench_print(name, "us", &samples, &floor);
+        assert_true(asprintf(&name_commits, "%s-commits", name) > 0);
+        bench_print(name_commits, "fsyncs", &commits, &alone);
 }
 
 int main(void)

@@ -369,6 +369,35 @@ static void test_signals(void **state)
         assert_int_equal(at_a, 2);
 }
 
+/* In order with all else, but for the answers that may go ahead; never lost. */
+static void test_signals_order(void **state)
+{
+        Fixture *f = *state;
+        _cleanup_(client_closep) sd_bus *a = client_open_private(f), *b = client_open_private(f);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *ahead = NULL, *behind = NULL;
+        enum { MANY = 40 };
+        unsigned at_a = 0, at_b = 0;
+
+        client_count_signals(a, "Said", &at_a);
+        client_count_signals(b, "Said", &at_b);
+        client_call(a, "Hold", &ahead);
+        run_until(f, f->n_held == 1);
+        client_call(b, "Hold", &behind);
+        run_until(f, f->n_held == 2);
+
+        for (unsigned i = 0; i < MANY; i++)
+                emit(f, DOOR_BOTH, "to all");
+        assert_int_equal(doors_queued(f->doors), 2 * MANY);
+        call_set_ahead(f->held[0]);
+        assert_int_equal(call_reply(f->held[0], "s", "ahead"), 0);
+        assert_int_equal(call_reply(f->held[1], "s", "behind"), 0);
+        run_until(f, ahead);
+        assert_int_equal(at_a, 0);
+        run_until(f, behind);
+        assert_int_equal(at_b, MANY);
+        run_until(f, at_a == MANY);
+}
+
 /* A client that does not read: the kernel's buffer fills, then sd-bus's queue. */
 static sd_bus *open_deaf(Fixture *f)
 {
@@ -384,9 +413,10 @@ static void test_queue_messages_limit(void **state)
         Fixture *f = *state;
         sd_bus *a = open_deaf(f);
 
-        while (doors_queued(f->doors) < DOORS_QUEUE_MESSAGES_MAX)
+        while (doors_queued(f->doors) < DOORS_QUEUE_MESSAGES_MAX) {
                 emit(f, DOOR_BOTH, "a");
-        run_quiet(f);
+                run_quiet(f);
+        }
         assert_int_equal(doors_queued(f->doors), DOORS_QUEUE_MESSAGES_MAX);
         assert_int_equal(doors_private_connections(f->doors), 1);
         assert_int_equal(f->n_gone, 0);
@@ -409,9 +439,9 @@ static void test_queue_bytes_limit(void **state)
         /* The first one that waits is being written and does not count. */
         while (doors_queued(f->doors) < 1 + limit) {
                 emit(f, DOOR_BOTH, text);
+                run_quiet(f);
                 assert_int_equal(f->n_gone, 0);
         }
-        run_quiet(f);
         assert_int_equal(doors_queued(f->doors), 1 + limit);
         assert_int_equal(doors_private_connections(f->doors), 1);
 
@@ -569,6 +599,7 @@ int main(void)
                 TEST(test_watch),
                 TEST(test_watch_freed_before),
                 TEST(test_signals),
+                TEST(test_signals_order),
                 TEST(test_queue_messages_limit),
                 TEST(test_queue_bytes_limit),
                 TEST(test_queue_drains),
