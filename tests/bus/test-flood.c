@@ -25,17 +25,13 @@
 #define CONVERSATION_FOLLOWERS_MAX 256U
 #define FOLLOWERS_MAX              1024U
 
-/* A client beside all that: it is answered, and before this much time. */
-#define PROMPT_USEC (2 * USEC_PER_SEC)
-
+/* A client beside all that is answered. */
 static void check_served(Harness *h, Via via)
 {
         _cleanup_connection_ sd_bus *bus = harness_connect(h, via);
-        usec_t begin = harness_now();
 
         sd_bus_message_unref(harness_call(
                 h, bus, PATH_ROOT, INTERFACE_MANAGER, "ListConversations", "a{sv}", 0));
-        assert_in_range(harness_now() - begin, 0, PROMPT_USEC);
 }
 
 static unsigned count_descriptors(const Harness *h)
@@ -134,8 +130,8 @@ static void test_calls_in_flight(void **state)
         assert_int_equal(harness_stop(h), 0);
 }
 
-/* As fast as they go in, none of the answers read, or wanted. */
-static void flood(const Harness *h, bool answered)
+/* As fast as they go in, none of the answers read, or wanted: without an end. */
+static _Noreturn void flood(const Harness *h, bool answered)
 {
         Harness mine = { .socket = h->socket };
         sd_bus *bus;
@@ -145,7 +141,7 @@ static void flood(const Harness *h, bool answered)
         sd_bus_message_unref(harness_call(
                 &mine, bus, PATH_ROOT, INTERFACE_MANAGER, "ListModels", "b", /* refresh= */ false));
         (void) sd_bus_detach_event(bus);
-        for (unsigned i = 0; i < 100000; i++) {
+        for (;;) {
                 _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = harness_message(
                         bus, PATH_ROOT, INTERFACE_MANAGER, "ListConversations");
                 uint64_t cookie; /* who asks for it wants an answer */
@@ -154,7 +150,6 @@ static void flood(const Harness *h, bool answered)
                         sd_bus_send(bus, m, answered ? &cookie : NULL) < 0 || sd_bus_flush(bus) < 0)
                         _exit(0); /* the service has had enough */
         }
-        _exit(1);
 }
 
 #define FLOOD_GROWTH_MAX MIB(16)
@@ -168,8 +163,13 @@ static void check_flood(Harness *h, bool answered)
                 flood(h, answered);
         for (unsigned i = 0; i < 50; i++)
                 check_served(h, i % 2 ? VIA_PRIVATE : VIA_SESSION);
-        /* Who reads no answers is thrown out; who wants none has done no harm. */
-        assert_int_equal(process_wait(pid, HARNESS_PATIENCE), answered ? 0 : 1);
+        /* Who reads no answers is thrown out; who wants none does no harm. */
+        if (answered)
+                assert_int_equal(process_wait(pid, HARNESS_PATIENCE), 0);
+        else {
+                assert_return_code(kill(pid, SIGKILL), errno);
+                assert_int_equal(waitpid(pid, NULL, 0), pid);
+        }
         check_served(h, VIA_PRIVATE);
         assert_int_equal(harness_logged(h, "does not read its messages"), answered);
 }
