@@ -215,7 +215,7 @@ static int add_cells(Parser *p, size_t n, SpriteCell **ret)
 {
         SpriteSet *set = p->set;
         size_t allocate = MAX((size_t) 256, set->n_cells_allocated);
-        SpriteCell *cells;
+        SpriteCell *cells = NULL;
 
         while (allocate < set->n_cells + n)
                 allocate *= 2;
@@ -264,7 +264,7 @@ static int parse_picture_row(Parser *p, const char *line)
         SpriteDrawing *d = p->drawing;
         SpritePart *part = &p->set->parts[p->set->n_parts - 1];
         const char *letters = NULL;
-        SpriteCell *cells;
+        SpriteCell *cells = NULL;
         size_t columns = 0;
         int r;
 

@@ -134,7 +134,7 @@ static int read_file(const char *path, char **ret, size_t *ret_size, Failure *fa
 static int load_set(SpriteSet *set, const char *directory, SpriteSize size, Failure *failure)
 {
         _cleanup_free_ char *path = NULL, *text = NULL;
-        size_t n;
+        size_t n = 0;
         int r;
 
         if (asprintf(&path, "%s/%s.sprite", directory, size_table[size]) < 0) {
