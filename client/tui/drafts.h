@@ -8,9 +8,10 @@
 
 #include "common/macro.h"
 
-#define DRAFT_MAX    MIB(1) /* larger ones are not kept over the end of the program */
-#define HISTORY_MAX  500U   /* texts */
-#define HISTORY_TEXT KIB(16)
+#define DRAFT_MAX     MIB(1) /* larger ones are not kept over the end of the program */
+#define HISTORY_MAX   500U   /* texts, and so many bytes of them together: */
+#define HISTORY_BYTES MIB(1)
+#define HISTORY_TEXT  KIB(16) /* of one; a larger one is not remembered */
 
 typedef struct Drafts Drafts;
 
@@ -19,11 +20,13 @@ int drafts_new(Drafts **ret);
 Drafts *drafts_free(Drafts *d);
 DEFINE_CLEANUP(Drafts *, drafts_free)
 
-/* id: of a conversation, "" for one that is not yet made. The caller frees; NULL when none. */
+/* id: of a conversation, "" for one that is not yet made; -EINVAL for anything else. The caller
+ * frees; NULL when there is none, or none that can be read. */
 int drafts_read(Drafts *d, const char *id, char **ret);
 /* Text of no bytes removes it. */
 int drafts_write(Drafts *d, const char *id, const char *text, size_t size);
 
+/* The same text again is one. Other clients' are seen by the next run. */
 int history_add(Drafts *d, const char *text, size_t size);
 /* 0 = the newest. NULL behind the oldest. Borrowed. */
 const char *history_get(const Drafts *d, size_t nth);

@@ -8,7 +8,11 @@
 
 #include "common/failure.h"
 
-#define FILES_MAX 500U /* names of one answer */
+#define FILES_MAX      500U    /* names of one answer */
+#define FILES_SIZE_MAX MIB(32) /* of a file to be opened: what the service takes */
+
+/* The child is reaped by the loop, by its pidfd, whatever became of the job: SIGCHLD is nobody's
+ * concern here. */
 
 /* Names are those in the folder that begin with the rest of the word, folders with a / at the end,
  * sorted; valid during the call. */
@@ -18,7 +22,8 @@ typedef void (*files_open_t)(int fd, const Failure *failure, void *userdata);
 
 typedef struct FilesJob FilesJob;
 
-/* word: what was typed, "~/" understood. A job that is freed calls nobody. */
+/* word: what was typed, "~/" understood. A job that is freed calls nobody, and its child is killed;
+ * the callback, which is called once, may free it. */
 int files_complete(
         sd_event *event, const char *word, files_names_t done, void *userdata, FilesJob **ret);
 int files_open(
