@@ -10,12 +10,13 @@ typedef struct List {
         size_t selected, first; /* first: the topmost row shown */
 } List;
 
-/* Draws, and keeps the selected one visible. focused: it has the keys. */
-void list_draw(List *l, const Mirror *m, Screen *screen, Area area, bool focused, bool ascii);
-/* The conversation at this row of the area, or -1. */
+/* Draws, with a line at the right edge, and keeps the selected one visible; asks the mirror for
+ * more when the end of what is there comes into sight. focused: it has the keys. */
+void list_draw(List *l, Mirror *m, Screen *screen, Area area, bool focused, bool ascii);
+/* The conversation at this row of the area (0: its first), or -1. */
 ssize_t list_at(const List *l, const Mirror *m, Area area, int row);
 
-/* Model, engine and its state, context, tokens per second, what is going on in words and seconds;
- * what matters less goes first when it is narrow. notice: a sentence over the rest, or NULL. */
-void status_draw(
-        const Mirror *m, Screen *screen, Area area, const char *notice, usec_t now, bool ascii);
+/* What is going on in words and seconds, model, engine and its state, context, tokens per second;
+ * what matters less goes first when it is narrow. notice: a sentence over the rest, or NULL. now:
+ * CLOCK_MONOTONIC. */
+void status_draw(Mirror *m, Screen *screen, Area area, const char *notice, usec_t now, bool ascii);

@@ -17,22 +17,25 @@ typedef struct PickerItem {
 } PickerItem;
 
 typedef struct PickerOps {
-        /* index: -1 for the line's text alone. The picker is closed already. */
+        /* item: NULL for the line's text alone. Both are the picker's: valid until it is freed,
+         * which this may do when it is done with them. */
         void (*picked)(const PickerItem *item, const char *line, void *userdata);
         /* The line changed: for lists that the service narrows. NULL: the picker narrows by itself,
          * by the letters in order, best first. */
         void (*typed)(const char *line, void *userdata);
-        void (*cancelled)(void *userdata);
+        void (*cancelled)(void *userdata); /* may free it */
 } PickerOps;
 
 typedef struct Picker Picker;
 
+/* ops and what it names are borrowed. */
 int picker_new(
         const char *title, const char *line, const PickerOps *ops, void *userdata, Picker **ret);
 Picker *picker_free(Picker *p);
 DEFINE_CLEANUP(Picker *, picker_free)
 
-/* Takes the strings (copies). -E2BIG over the maximum: the rest is left out. */
+/* Copies the strings. -E2BIG over the maximum: the rest is left out. A picker that never had an
+ * item or a message is the line alone. */
 int picker_add(Picker *p, const char *text, const char *detail, const char *value, uint64_t number);
 void picker_clear(Picker *p);
 void picker_set_message(Picker *p, const char *sentence); /* in place of an empty list; borrowed */
@@ -41,6 +44,6 @@ void picker_set_message(Picker *p, const char *sentence); /* in place of an empt
 Editor *picker_editor(Picker *p);
 int picker_changed(Picker *p); /* after the line was edited */
 void picker_move(Picker *p, int by);
-void picker_accept(Picker *p); /* frees nothing: picked() may */
+void picker_accept(Picker *p); /* where nothing was found: the line alone */
 void picker_cancel(Picker *p);
 void picker_draw(Picker *p, Screen *screen);

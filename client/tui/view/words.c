@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/tui/view/words.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+
+#include "common/utf8.h"
+
+void words_add(Words *w, const char *format, ...)
+{
+        size_t room = sizeof w->text - w->size;
+        va_list ap;
+        int n;
+
+        assert(w);
+        assert(format);
+
+        va_start(ap, format);
+        n = vsnprintf(w->text + w->size, room, format, ap);
+        va_end(ap);
+        if (n < 0)
+                w->text[w->size] = 0;
+        else if ((size_t) n < room)
+                w->size += (size_t) n;
+        else {
+                w->size += utf8_valid_prefix(w->text + w->size, room - 1);
+                w->text[w->size] = 0;
+        }
+}
+
+void words_add_duration(Words *w, usec_t duration)
+{
+        uint64_t s = duration / USEC_PER_SEC;
+
+        if (s < 60)
+                words_add(w, "%" PRIu64 " s", s);
+        else if (s < 3600)
+                words_add(w, "%" PRIu64 " min %02" PRIu64 " s", s / 60, s % 60);
+        else
+                words_add(w, "%" PRIu64 " h %02" PRIu64 " min", s / 3600, s / 60 % 60);
+}
+
+void words_add_age(Words *w, usec_t age)
+{
+        static const struct {
+                uint64_t seconds;
+                char letter;
+        } units[] = {
+                { 365 * 86400, 'y' },
+                { 7 * 86400, 'w' },
+                { 86400, 'd' },
+                { 3600, 'h' },
+                { 60, 'm' },
+        };
+        uint64_t s = age / USEC_PER_SEC;
+
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
+                if (s >= units[i].seconds) {
+                        words_add(w, "%" PRIu64 "%c", s / units[i].seconds, units[i].letter);
+                        return;
+                }
+        words_add(w, "now");
+}
+
+void words_add_count(Words *w, uint64_t n)
+{
+        if (n >= 1000) {
+                words_add_count(w, n / 1000);
+                words_add(w, ",%03" PRIu64, n % 1000);
+        } else
+                words_add(w, "%" PRIu64, n);
+}
+
+void words_add_bytes(Words *w, uint64_t bytes)
+{
+        if (bytes < 1000)
+                words_add(w, "%" PRIu64 " B", bytes);
+        else if (bytes < 1000000)
+                words_add(w, "%" PRIu64 " KB", (bytes + 500) / 1000);
+        else
+                words_add(w, "%" PRIu64 ".%" PRIu64 " MB", bytes / 1000000, bytes / 100000 % 10);
+}
+
+static void add_thousands(Words *w, uint64_t n, unsigned unit)
+{
+        uint64_t tenths = n / unit * 10 + n % unit * 10 / unit;
+
+        if (n < unit)
+                words_add(w, "%" PRIu64, n);
+        else if (tenths % 10 == 0 || tenths >= 1000)
+                words_add(w, "%" PRIu64 "k", tenths / 10);
+        else
+                words_add(w, "%" PRIu64 ".%" PRIu64 "k", tenths / 10, tenths % 10);
+}
+
+void words_add_context(Words *w, uint64_t used, uint64_t size)
+{
+        unsigned unit = size > 0 && size % 1024 == 0 ? 1024 : 1000;
+
+        add_thousands(w, used, unit);
+        if (size > 0) {
+                words_add(w, " of ");
+                add_thousands(w, size, unit);
+        }
+}
+
+int words_draw(Screen *s, int row, int column, int columns, Style style, const char *text)
+{
+        size_t size = strlen(text), fits;
+        unsigned cells;
+
+        if (columns <= 0)
+                return 0;
+        fits = text_fit(text, size, (unsigned) columns, &cells);
+        if (fits == size)
+                return screen_draw(s, row, column, columns, style, text, size);
+        fits = text_fit(text, size, (unsigned) columns - 1, &cells);
+        (void) screen_draw(s, row, column, columns, style, text, fits);
+        return (int) cells +
+                screen_print(s, row, column + (int) cells, columns - (int) cells, style, "\u2026");
+}
+
+bool words_wrap(const char *text, int columns, size_t *start, size_t *ret_size)
+{
+        const char *p = text + *start;
+        size_t size = strlen(p), fits, cut;
+
+        if (size == 0)
+                return false;
+        fits = text_fit(p, size, (unsigned) MAX(columns, 1), NULL);
+        if (fits == 0) /* a cluster wider than the row */
+                fits = size;
+        cut = fits;
+        if (fits < size && p[fits] != ' ') {
+                while (cut > 0 && p[cut - 1] != ' ')
+                        cut--;
+                if (cut == 0)
+                        cut = fits;
+        }
+        *ret_size = cut;
+        while (p[cut] == ' ')
+                cut++;
+        *start += cut;
+        return true;
+}
