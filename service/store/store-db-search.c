@@ -295,3 +295,23 @@ int store_db_search(StoreDb *db, const char *query, StoreSearchFlags flags, uint
                 return r;
         return read_hits(d, stmt, &words, limit, ret, ret_n, failure);
 }
+
+/* ---- upkeep ---- */
+
+/* Pages of the index that one step rewrites: at most about a millisecond, a commit may come. */
+#define MERGE_STEP 4
+
+int store_db_merge_index(StoreDb *db, Failure *failure)
+{
+        Database *d = &db->disk;
+        int before, r;
+
+        if (!d->sqlite)
+                return 0;
+        before = sqlite3_total_changes(d->sqlite);
+        r = database_run(d, failure, "INSERT INTO search (search, rank) VALUES ('merge', ?1)", "u",
+                (uint64_t) MERGE_STEP);
+        if (r < 0)
+                return r;
+        return sqlite3_total_changes(d->sqlite) - before >= 2;
+}

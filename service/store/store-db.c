@@ -7,8 +7,10 @@
 /* A tenth of the memory that the whole service may have dirty. */
 #define CACHE_KIB 300
 
-/* Pages in the log after which it is copied into the database, when nobody waits. */
-#define LOG_PAGES_MAX 500U
+/* Pages in the log after which it is copied into the database when nobody waits, and when somebody
+ * always does. */
+#define LOG_PAGES_MAX  500U
+#define LOG_PAGES_LONG 5000U
 
 /* How long another program (a backup, sqlite3) may keep the database locked. */
 #define LOCKED_MSEC 5000
@@ -466,6 +468,11 @@ int store_db_commit(StoreDb *db, Failure *failure)
                 return r;
         }
         return 0;
+}
+
+bool store_db_log_is_long(const StoreDb *db)
+{
+        return db->disk.log_pages >= LOG_PAGES_LONG;
 }
 
 void store_db_checkpoint(StoreDb *db)

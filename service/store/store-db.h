@@ -55,6 +55,8 @@ void store_db_look_end(StoreDb *db);
 
 /* Copies the log into the database when it has grown; when nobody waits. */
 void store_db_checkpoint(StoreDb *db);
+/* Whoever waits has to, for that. */
+bool store_db_log_is_long(const StoreDb *db);
 
 /* SQLite said that the database on disk is damaged. */
 bool store_db_is_damaged(const StoreDb *db);
@@ -84,6 +86,8 @@ int store_db_purge_next(StoreDb *db, usec_t before, Failure *failure);
 int store_db_purge_one(StoreDb *db, uint64_t number, bool first, Failure *failure);
 /* A part of the search index' cleaning; first = begin anew. Returns 1 until it is clean. */
 int store_db_purge_index(StoreDb *db, bool first, Failure *failure);
+/* A short step of what keeps the search index in few parts. Returns 1 when there may be more. */
+int store_db_merge_index(StoreDb *db, Failure *failure);
 /* Outside a transaction. */
 int store_db_purge_log(StoreDb *db, Failure *failure);
 

@@ -78,6 +78,7 @@ typedef struct StoreThread {
         Failure failure;            /* why there is no db */
         StoreRequest *first, *last; /* in the open transaction, or having read from it */
         _Atomic uint64_t commits;   /* read on the loop, too */
+        unsigned unmerged;          /* writes for which the search index is to be tidied */
 } StoreThread;
 
 struct Store {

@@ -4,6 +4,9 @@
 /* Group commit: all requests that wait when the thread wakes up are one transaction, each within a
  * savepoint. Their completions leave after the commit. */
 
+/* Writes that may be without their step of tidying the search index. */
+#define UNMERGED_MAX 16U
+
 static void clear_results(StoreRequest *r)
 {
         store_messages_free(r->page);
@@ -90,6 +93,8 @@ static void run_write(StoreRequest *r, StoreThread *t)
                 group_fail(t, &r->failure);
         else if (error >= 0 && end >= 0)
                 group_add(t, r);
+        if (end >= 0)
+                t->unmerged++;
 }
 
 static void run_read(StoreRequest *r, StoreThread *t)
@@ -145,10 +150,29 @@ void store_thread_end(void *store)
         group_commit(&s->thread);
 }
 
+/* A step for each write keeps up with them; it ends by itself when there is nothing to do. Where
+ * somebody always waits, there is a step in each turn all the same. */
+static void merge_index(Store *s)
+{
+        StoreThread *t = &s->thread;
+        bool owed = t->unmerged > UNMERGED_MAX;
+
+        while (t->unmerged > 0 && (owed || !worker_is_wanted(s->worker))) {
+                owed = false;
+                t->unmerged--;
+                /* What failed is tried again after the next write. */
+                if (store_db_merge_index(t->db, NULL) <= 0)
+                        t->unmerged = 0;
+        }
+}
+
 void store_thread_after(void *store)
 {
         Store *s = ASSERT_PTR(store);
 
-        if (s->thread.db)
+        if (!s->thread.db)
+                return;
+        merge_index(s);
+        if (!worker_is_wanted(s->worker) || store_db_log_is_long(s->thread.db))
                 store_db_checkpoint(s->thread.db);
 }

@@ -70,6 +70,16 @@ static void worker_unlock(Worker *w)
 
 /* ---- on the thread ---- */
 
+bool worker_is_wanted(Worker *w)
+{
+        bool wanted;
+
+        worker_lock(w);
+        wanted = w->waiting.first || w->stop;
+        worker_unlock(w);
+        return wanted;
+}
+
 /* False when the worker is to end and nothing waits any more. */
 static bool worker_wait(Worker *w, ItemList *ret)
 {

@@ -42,5 +42,8 @@ DEFINE_CLEANUP(Worker *, worker_free)
 /* On failure nothing of the job was or will be called. */
 int worker_submit(Worker *w, const WorkerJob *job);
 
+/* On the thread: jobs wait for it, or its end is. */
+bool worker_is_wanted(Worker *w);
+
 /* Jobs submitted whose done has not been called. */
 unsigned worker_pending(const Worker *w);

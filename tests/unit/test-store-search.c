@@ -288,6 +288,40 @@ static void test_earlier_index(void **state)
         assert_int_equal(fixture_open(f), FAILURE_NONE);
 }
 
+static int query_number(sqlite3 *sqlite, const char *sql)
+{
+        sqlite3_stmt *stmt;
+        int n;
+
+        assert_int_equal(sqlite3_prepare_v2(sqlite, sql, -1, &stmt, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+        n = sqlite3_column_int(stmt, 0);
+        assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+        return n;
+}
+
+/* Not in anybody's commit, and yet it is done: else each message would leave a part. */
+static void test_index_is_merged(void **state)
+{
+        enum { N = 200 };
+        Fixture *f = *state;
+        uint64_t n = make_conversation(f, "");
+        sqlite3 *sqlite;
+
+        for (unsigned i = 0; i < N; i++)
+                (void) add_message(f, n, 0, ROLE_USER, "One more that has some words.");
+        fixture_close(f);
+        assert_int_equal(sqlite3_open(f->path, &sqlite), SQLITE_OK);
+        assert_in_range(
+                query_number(sqlite, "SELECT count(DISTINCT segid) FROM search_idx"), 1, 64);
+        assert_int_equal(
+                query_number(sqlite, "SELECT v FROM search_config WHERE k = 'automerge'"), 0);
+        assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
+        assert_int_equal(fixture_open(f), FAILURE_NONE);
+        assert_int_equal(do_search(f, "words", 0, 0, 64), FAILURE_NONE);
+        assert_int_equal(f->n_hits, 64);
+}
+
 /* A reply is found when it has ended, with the text that it ended with. */
 static void test_replies(void **state)
 {
@@ -332,6 +366,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_snippets, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(
                         test_earlier_index, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_index_is_merged, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_replies, fixture_setup, fixture_teardown),
         };
 
