@@ -8,7 +8,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "client/bus/connect.h"
+#include "client/bus/link.h"
 #include "client/tui/text/document.h"
 #include "common/text.h"
 
@@ -79,12 +79,6 @@ typedef struct SearchHit {
         usec_t created;
 } SearchHit;
 
-typedef enum LinkState {
-        LINK_CONNECTING,
-        LINK_UP,
-        LINK_DOWN, /* tries again by itself */
-} LinkState;
-
 /* ---- what is told ---- */
 
 typedef enum MirrorChange {
@@ -95,7 +89,6 @@ typedef enum MirrorChange {
         MIRROR_TEXT = 1 << 4,       /* a live reply grew */
         MIRROR_FIRST_TEXT = 1 << 5, /* … from nothing: worth a frame at once */
         MIRROR_ENGINES = 1 << 6,
-        MIRROR_AVATAR = 1 << 7,
 } MirrorChange;
 
 typedef struct MirrorOps {
@@ -103,6 +96,7 @@ typedef struct MirrorOps {
         void (*notice)(const char *level, const char *title, const char *text, void *userdata);
         /* verb: mood, gesture, move, size, show, hide, activity */
         void (*avatar)(const char *verb, const char *word, void *userdata);
+        LayoutFlags layout; /* of all documents: LAYOUT_ASCII or none */
 } MirrorOps;
 
 typedef struct Mirror Mirror;
@@ -137,7 +131,11 @@ MessageItem *mirror_live(const Mirror *m); /* the live reply, or NULL */
 
 /* ---- what is asked for ---- */
 
-/* failure: NULL on success. Called at most once, not after mirror_free(). */
+/* While the link is not up all of these are -ENOTCONN and nothing is called back, but for
+ * mirror_open(), mirror_open_new() and mirror_send(), which are carried out when it is. */
+
+/* failure: NULL on success. Called at most once, not after mirror_free(), never before the function
+ * that it was given to has returned. */
 typedef void (*mirror_done_t)(const Failure *failure, void *userdata);
 
 /* message: 0 = at the end, else a page around it. */

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What a person does to replies and conversations. What comes of it is told by signals. */
+
+#include "client/tui/model/mirror-internal.h"
+
+static int check_open(const Mirror *m)
+{
+        if (!m->up)
+                return -ENOTCONN;
+        return *m->open.item.id ? 0 : -ENOENT;
+}
+
+int mirror_regenerate(
+        Mirror *m, uint64_t reply, const char *model, mirror_done_t done, void *userdata)
+{
+        const MirrorCall call = { .done = done, .userdata = userdata };
+        int r;
+
+        r = check_open(m);
+        if (r < 0)
+                return r;
+        if (isempty(model))
+                return mirror_call_with(m, m->open.path, INTERFACE_CONVERSATION, "Regenerate",
+                        &call, "ta{sv}", reply, 0);
+        return mirror_call_with(m, m->open.path, INTERFACE_CONVERSATION, "Regenerate", &call,
+                "ta{sv}", reply, 1, "model", "s", model);
+}
+
+int mirror_continue(Mirror *m, uint64_t reply, mirror_done_t done, void *userdata)
+{
+        int r;
+
+        r = check_open(m);
+        if (r < 0)
+                return r;
+        return mirror_call_with(m, m->open.path, INTERFACE_CONVERSATION, "Continue",
+                &(MirrorCall){ .done = done, .userdata = userdata }, "t", reply);
+}
+
+static int on_selected(
+        Mirror *m, const MirrorCall *call, sd_bus_message *answer, const Failure *failure)
+{
+        return failure ? 0 : open_load_around(m, call->id);
+}
+
+int mirror_select_branch(Mirror *m, uint64_t message, mirror_done_t done, void *userdata)
+{
+        int r;
+
+        r = check_open(m);
+        if (r < 0)
+                return r;
+        /* As a page on its way: the head's change alone would show the branch's end. */
+        return mirror_call_with(m, m->open.path, INTERFACE_CONVERSATION, "SelectBranch",
+                &(MirrorCall){
+                        .flags = CALL_OF_OPEN | CALL_PAGE,
+                        .answer = on_selected,
+                        .done = done,
+                        .userdata = userdata,
+                        .id = message,
+                },
+                "t", message);
+}
+
+/* ---- by id ---- */
+
+static int path_for(const Mirror *m, const char *id, ConversationPath ret)
+{
+        if (!m->up)
+                return -ENOTCONN;
+        if (strlen(id) != CONVERSATION_ID)
+                return -EINVAL;
+        conversation_path_of(id, ret);
+        return 0;
+}
+
+int mirror_rename(Mirror *m, const char *id, const char *title, mirror_done_t done, void *userdata)
+{
+        ConversationPath path;
+        int r;
+
+        r = path_for(m, id, path);
+        if (r < 0)
+                return r;
+        return mirror_call_with(m, path, INTERFACE_CONVERSATION, "SetTitle",
+                &(MirrorCall){ .done = done, .userdata = userdata }, "s", title);
+}
+
+int mirror_set_model(Mirror *m, const char *model, mirror_done_t done, void *userdata)
+{
+        int r;
+
+        r = check_open(m);
+        if (r == -ENOENT) /* a new one will have it */
+                return free_and_strdup(&m->open.model, model);
+        if (r < 0)
+                return r;
+        return mirror_call_with(m, m->open.path, INTERFACE_CONVERSATION, "SetModel",
+                &(MirrorCall){ .done = done, .userdata = userdata }, "s", model);
+}
+
+/* No signal says that one was archived. */
+static int on_archived(
+        Mirror *m, const MirrorCall *call, sd_bus_message *answer, const Failure *failure)
+{
+        if (failure)
+                return 0;
+        m->open.item.archived = m->open.generation == call->ends ? call->id : m->open.item.archived;
+        return list_refresh(m);
+}
+
+int mirror_archive(Mirror *m, const char *id, bool archived, mirror_done_t done, void *userdata)
+{
+        bool open = streq(id, m->open.item.id);
+        ConversationPath path;
+        int r;
+
+        r = path_for(m, id, path);
+        if (r < 0)
+                return r;
+        return mirror_call_with(m, path, INTERFACE_CONVERSATION, "Archive",
+                &(MirrorCall){
+                        .answer = on_archived,
+                        .done = done,
+                        .userdata = userdata,
+                        .id = archived,
+                        .ends = open ? m->open.generation : UINT32_MAX,
+                },
+                "b", (int) archived);
+}
+
+static int call_manager(
+        Mirror *m, const char *member, const char *id, mirror_done_t done, void *userdata)
+{
+        if (!m->up)
+                return -ENOTCONN;
+        return mirror_call_with(m, PATH_ROOT, INTERFACE_MANAGER, member,
+                &(MirrorCall){ .done = done, .userdata = userdata }, "s", id);
+}
+
+int mirror_delete(Mirror *m, const char *id, mirror_done_t done, void *userdata)
+{
+        return call_manager(m, "DeleteConversation", id, done, userdata);
+}
+
+int mirror_restore(Mirror *m, const char *id, mirror_done_t done, void *userdata)
+{
+        return call_manager(m, "RestoreConversation", id, done, userdata);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Questions whose answer is handed on and not kept: search, models, export. */
+
+#include <fcntl.h>
+
+#include "client/tui/model/mirror-internal.h"
+
+#define HITS 100U
+
+static void set_unread(Failure *failure, int r)
+{
+        (void) failure_set_errno(failure, r, "The service's answer cannot be read");
+}
+
+/* ---- search ---- */
+
+static void free_hits(SearchHit *hits, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                free(hits[i].snippet);
+                free(hits[i].title);
+        }
+        free(hits);
+}
+
+static int read_hit(sd_bus_message *m, SearchHit *ret)
+{
+        const char *path, *role, *snippet, *title = "", *id;
+        uint64_t message, created = 0;
+        const Field fields[] = { { "title", 's', &title }, { "created", 't', &created } };
+        int r;
+
+        r = sd_bus_message_read(m, "otss", &path, &message, &role, &snippet);
+        if (r < 0)
+                return r;
+        r = read_dictionary(m, fields, ELEMENTSOF(fields));
+        if (r < 0)
+                return r;
+        id = conversation_id_of(path);
+        if (!id || role_from_string(role) < 0)
+                return -EBADMSG;
+        *ret = (SearchHit){
+                .message = message,
+                .role = role_from_string(role),
+                .snippet = strdup(snippet),
+                .title = strdup(title),
+                .created = created,
+        };
+        (void) snprintf(ret->id, sizeof ret->id, "%s", id);
+        return 0;
+}
+
+static int read_hits(sd_bus_message *m, SearchHit **hits, size_t *n)
+{
+        int r;
+
+        r = sd_bus_message_enter_container(m, SD_BUS_TYPE_ARRAY, "(otssa{sv})");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, SD_BUS_TYPE_STRUCT, "otssa{sv}")) > 0) {
+                SearchHit *more = reallocarray(*hits, *n + 1, sizeof *more);
+
+                if (!more)
+                        return -ENOMEM;
+                *hits = more;
+                r = read_hit(m, more + *n);
+                if (r < 0)
+                        return r;
+                /* Counted first: a half-made one is freed with the others. */
+                more += (*n)++;
+                if (!more->snippet || !more->title)
+                        return -ENOMEM;
+                r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}
+
+static int on_hits(
+        Mirror *m, const MirrorCall *call, sd_bus_message *answer, const Failure *failure)
+{
+        _cleanup_failure_ Failure unread = FAILURE_NULL;
+        SearchHit *hits = NULL;
+        size_t n = 0;
+        int r;
+
+        if (!failure) {
+                r = read_hits(answer, &hits, &n);
+                if (r < 0) {
+                        set_unread(&unread, r);
+                        failure = &unread;
+                }
+        }
+        call->done_with.hits(failure, failure ? NULL : hits, failure ? 0 : n, call->userdata);
+        free_hits(hits, n);
+        return 0;
+}
+
+int mirror_search(Mirror *m, const char *query, mirror_hits_t done, void *userdata)
+{
+        if (!m->up)
+                return -ENOTCONN;
+        mirror_drop_calls(m, CALL_SEARCH);
+        return mirror_call_with(m, PATH_ROOT, INTERFACE_MANAGER, "Search",
+                &(MirrorCall){
+                        .flags = CALL_SEARCH,
+                        .answer = on_hits,
+                        .done_with.hits = done,
+                        .userdata = userdata,
+                },
+                "sa{sv}", query, 1, "limit", "u", HITS);
+}
+
+/* ---- models ---- */
+
+static void free_models(ModelItem *models, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                free(models[i].model);
+                free(models[i].engine);
+                free(models[i].state);
+        }
+        free(models);
+}
+
+static int read_model(sd_bus_message *m, ModelItem *ret)
+{
+        const char *model, *engine, *state;
+        uint64_t context_size = 0;
+        int loaded = 0, chat = 0, r;
+        const Field fields[] = {
+                { "context_size", 't', &context_size },
+                { "loaded", 'b', &loaded },
+                { "chat", 'b', &chat },
+        };
+
+        r = sd_bus_message_read(m, "sss", &model, &engine, &state);
+        if (r < 0)
+                return r;
+        r = read_dictionary(m, fields, ELEMENTSOF(fields));
+        if (r < 0)
+                return r;
+        *ret = (ModelItem){
+                .model = strdup(model),
+                .engine = strdup(engine),
+                .state = strdup(state),
+                .context_size = context_size,
+                .loaded = loaded,
+                .chat = chat,
+        };
+        return 0;
+}
+
+static int read_models(sd_bus_message *m, ModelItem **models, size_t *n)
+{
+        int r;
+
+        r = sd_bus_message_enter_container(m, SD_BUS_TYPE_ARRAY, "(sssa{sv})");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, SD_BUS_TYPE_STRUCT, "sssa{sv}")) > 0) {
+                ModelItem *more = reallocarray(*models, *n + 1, sizeof *more);
+
+                if (!more)
+                        return -ENOMEM;
+                *models = more;
+                r = read_model(m, more + *n);
+                if (r < 0)
+                        return r;
+                /* Counted first: a half-made one is freed with the others. */
+                more += (*n)++;
+                if (!more->model || !more->engine || !more->state)
+                        return -ENOMEM;
+                r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}
+
+static int on_models(
+        Mirror *m, const MirrorCall *call, sd_bus_message *answer, const Failure *failure)
+{
+        _cleanup_failure_ Failure unread = FAILURE_NULL;
+        ModelItem *models = NULL;
+        size_t n = 0;
+        int r;
+
+        if (!failure) {
+                r = read_models(answer, &models, &n);
+                if (r < 0) {
+                        set_unread(&unread, r);
+                        failure = &unread;
+                }
+        }
+        call->done_with.models(failure, failure ? NULL : models, failure ? 0 : n, call->userdata);
+        free_models(models, n);
+        return 0;
+}
+
+int mirror_list_models(Mirror *m, mirror_models_t done, void *userdata)
+{
+        if (!m->up)
+                return -ENOTCONN;
+        mirror_drop_calls(m, CALL_MODELS);
+        return mirror_call_with(m, PATH_ROOT, INTERFACE_MANAGER, "ListModels",
+                &(MirrorCall){
+                        .flags = CALL_MODELS,
+                        .answer = on_models,
+                        .done_with.models = done,
+                        .userdata = userdata,
+                },
+                "b", 0);
+}
+
+/* ---- export ---- */
+
+static int on_exported(
+        Mirror *m, const MirrorCall *call, sd_bus_message *answer, const Failure *failure)
+{
+        _cleanup_failure_ Failure unread = FAILURE_NULL;
+        int fd = -EBADF, r;
+
+        if (!failure) {
+                r = sd_bus_message_read(answer, "h", &fd);
+                fd = r < 0 ? -EBADF : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+                if (fd < 0) {
+                        set_unread(&unread, r < 0 ? r : -errno);
+                        failure = &unread;
+                }
+        }
+        call->done_with.pipe(failure, failure ? -EBADF : fd, call->userdata);
+        return 0;
+}
+
+int mirror_export(Mirror *m, const char *format, mirror_pipe_t done, void *userdata)
+{
+        if (!m->up)
+                return -ENOTCONN;
+        if (!*m->open.item.id)
+                return -ENOENT;
+        return mirror_call_with(m, m->open.path, INTERFACE_CONVERSATION, "Export",
+                &(MirrorCall){
+                        .answer = on_exported,
+                        .done_with.pipe = done,
+                        .userdata = userdata,
+                },
+                "s", format);
+}
