@@ -316,7 +316,7 @@ int history_add(Drafts *d, const char *text, size_t size)
                 return 0;
         r = remember(d, text, size);
         if (r <= 0 || d->folder < 0)
-                return r;
+                return MIN(r, 0);
         r = append_line(&d->pending, text, size);
         if (r < 0)
                 return r;

@@ -65,7 +65,7 @@ struct Editor {
         Kill kills[KILLS_MAX]; /* newest first */
         size_t n_kills;
         Doing doing;
-        size_t yank_start, yank; /* what was put where, by the last yank */
+        size_t yank_start, yank; /* where the last yank put which kill */
         bool typed_word;         /* the last typed character belongs to a word */
         int columns;
         int goal;
@@ -94,7 +94,8 @@ int clean_text(const char *text, size_t size, Buffer *buffer, const char **ret, 
 
 void steps_done(Steps *s);
 void steps_clear(Steps *s);
-/* The change as one step; splice() with its undoing. The cursor is behind the piece then. */
+/* The change as one step; splice() with its undoing. The cursor is behind the piece then, or behind
+ * the cluster that it became a part of. */
 int change(Editor *e, size_t offset, size_t size, const Piece *piece);
 /* What goes on with the last step where it can: text at the cursor, clusters taken out. */
 int change_typed(Editor *e, const Piece *piece);

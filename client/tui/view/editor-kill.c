@@ -176,5 +176,5 @@ int editor_yank_pop(Editor *e)
 {
         if (e->doing != DOING_YANK || e->n_kills < 2)
                 return 0;
-        return yank(e, e->yank_start, e->cursor - e->yank_start, (e->yank + 1) % e->n_kills);
+        return yank(e, e->yank_start, e->kills[e->yank].size, (e->yank + 1) % e->n_kills);
 }

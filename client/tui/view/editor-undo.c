@@ -125,6 +125,14 @@ static int replace(Editor *e, Steps *s, size_t offset, size_t size, const Piece 
         return r;
 }
 
+/* What comes together may become one cluster: the cursor goes behind it. */
+static void place_cursor(Editor *e, size_t offset)
+{
+        size_t start = snap(e, offset);
+
+        e->cursor = start == offset ? offset : next_cluster(e, start);
+}
+
 int change(Editor *e, size_t offset, size_t size, const Piece *piece)
 {
         int r;
@@ -133,7 +141,7 @@ int change(Editor *e, size_t offset, size_t size, const Piece *piece)
         if (r < 0)
                 return r;
         steps_clear(&e->redo);
-        e->cursor = offset + piece->size;
+        place_cursor(e, offset + piece->size);
         return 0;
 }
 
@@ -148,7 +156,7 @@ int change_typed(Editor *e, const Piece *piece)
         if (r < 0)
                 return r;
         last->size += piece->size;
-        e->cursor += piece->size;
+        place_cursor(e, e->cursor + piece->size);
         return 0;
 }
 
@@ -174,8 +182,9 @@ int change_erased(Editor *e, size_t offset, size_t size)
         }
         last->bytes += size;
         last->offset = offset;
-        e->cursor = offset;
-        return splice(e, offset, size, &(Piece){ 0 }); /* what shrinks does not fail */
+        (void) splice(e, offset, size, &(Piece){ 0 }); /* what shrinks does not fail */
+        place_cursor(e, offset);
+        return 0;
 }
 
 /* Takes the last step of one stack back, which the other then can. */

@@ -1,0 +1,805 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "client/tui/view/editor-internal.h"
+#include "common/utf8.h"
+
+#define FAMILY "\U0001f468\u200d\U0001f469\u200d\U0001f467" /* one cluster, of 18 bytes */
+
+static Editor *make(const char *text)
+{
+        Editor *e = NULL;
+
+        assert_int_equal(editor_new(&e), 0);
+        if (*text)
+                assert_int_equal(editor_set_text(e, text, strlen(text)), 1);
+        return e;
+}
+
+static void type(Editor *e, const char *text)
+{
+        for (size_t i = 0; text[i];) {
+                unsigned cells;
+                size_t n = cluster_next(text + i, strlen(text + i), &cells);
+
+                assert_int_equal(editor_insert(e, text + i, n), 1);
+                i += n;
+        }
+}
+
+static void assert_text(Editor *e, const char *expected)
+{
+        size_t size;
+
+        assert_string_equal(editor_text(e, &size), expected);
+        assert_int_equal(size, strlen(expected));
+}
+
+/* The text with | where the cursor is. */
+static void assert_at(Editor *e, const char *expected)
+{
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(KIB(4));
+        const char *text = editor_text(e, NULL);
+
+        assert_int_equal(buffer_append(&b, text, editor_cursor(e)), 0);
+        assert_int_equal(buffer_append_string(&b, "|"), 0);
+        assert_int_equal(buffer_append_string(&b, text + editor_cursor(e)), 0);
+        assert_string_equal(b.data, expected);
+}
+
+/* An editor with the text, and its cursor at the |. */
+static Editor *make_at(const char *marked)
+{
+        size_t at = (size_t) (strchr(marked, '|') - marked);
+        _cleanup_free_ char *text = NULL;
+        Editor *e;
+
+        assert_true(asprintf(&text, "%.*s%s", (int) at, marked, marked + at + 1) >= 0);
+        e = make(text);
+        editor_set_cursor(e, at);
+        return e;
+}
+
+/* ---- moving and cutting ---- */
+
+static void test_moves(void **state)
+{
+        static const struct {
+                const char *before;
+                EditorMove move;
+                const char *after;
+        } cases[] = {
+                { "ab|", MOVE_LEFT, "a|b" },
+                { "|ab", MOVE_LEFT, "|ab" },
+                { "a\n|b", MOVE_LEFT, "a|\nb" },
+                { "a\n|b", MOVE_LEFT_IN_LINE, "a\n|b" },
+                { "ab|\n", MOVE_LEFT_IN_LINE, "a|b\n" },
+                { "a|\nb", MOVE_RIGHT_IN_LINE, "a|\nb" },
+                { "|a\nb", MOVE_RIGHT_IN_LINE, "a|\nb" },
+                { "a|\nb", MOVE_RIGHT, "a\n|b" },
+                { "|" FAMILY "x", MOVE_RIGHT, FAMILY "|x" },
+                { FAMILY "|x", MOVE_LEFT, "|" FAMILY "x" },
+                { "|e\u0301x", MOVE_RIGHT, "e\u0301|x" },
+                { "one, two|", MOVE_WORD_LEFT, "one, |two" },
+                { "one, |two", MOVE_WORD_LEFT, "|one, two" },
+                { "|one, two", MOVE_WORD_RIGHT, "one|, two" },
+                { "one|, two", MOVE_WORD_RIGHT, "one, two|" },
+                { "|\u00fcber-Stra\u00dfe", MOVE_WORD_RIGHT, "\u00fcber|-Stra\u00dfe" },
+                { "\u00fcber-Stra\u00dfe|", MOVE_WORD_LEFT, "\u00fcber-|Stra\u00dfe" },
+                { "\u65e5\u672c\u3002|", MOVE_WORD_LEFT, "|\u65e5\u672c\u3002" },
+                { "a\nb|c\nd", MOVE_LINE_START, "a\n|bc\nd" },
+                { "a\nb|c\nd", MOVE_LINE_END, "a\nbc|\nd" },
+                { "a\nb|c\nd", MOVE_START, "|a\nbc\nd" },
+                { "a\nb|c\nd", MOVE_END, "a\nbc\nd|" },
+                { "abc\nd|ef", MOVE_UP, "a|bc\ndef" },
+                { "a|bc\ndef", MOVE_DOWN, "abc\nd|ef" },
+                { "abc\nd\n|", MOVE_UP, "abc\n|d\n" },
+                { "ab|c", MOVE_UP, "ab|c" },
+                { "ab|c", MOVE_DOWN, "ab|c" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(editor_freep) Editor *e = make_at(cases[i].before);
+
+                assert_int_equal(
+                        editor_move(e, cases[i].move), !streq(cases[i].before, cases[i].after));
+                assert_at(e, cases[i].after);
+        }
+}
+
+static void test_kills(void **state)
+{
+        static const struct {
+                const char *before;
+                EditorKill kill;
+                const char *after, *kept; /* what is yanked then */
+        } cases[] = {
+                { "ab|c", KILL_LEFT, "a|c", "" },
+                { "|c", KILL_LEFT, "|c", "" },
+                { FAMILY "|c", KILL_LEFT, "|c", "" },
+                { "a|bc", KILL_RIGHT, "a|c", "" },
+                { "a|", KILL_RIGHT, "a|", "" },
+                { "one two|x", KILL_WORD_LEFT, "one |x", "two" },
+                { "one  |x", KILL_WORD_LEFT, "|x", "one  " },
+                { "|one two", KILL_WORD_RIGHT, "| two", "one" },
+                { "a\nbc|d", KILL_LINE_START, "a\n|d", "bc" },
+                { "a\n|d", KILL_LINE_START, "a|d", "\n" },
+                { "b|cd\ne", KILL_LINE_END, "b|\ne", "cd" },
+                { "b|\ne", KILL_LINE_END, "b|e", "\n" },
+                { "a\nb|c\nd", KILL_WHOLE_LINE, "a\n|d", "bc\n" },
+                { "a\nb|c", KILL_WHOLE_LINE, "a|", "\nbc" },
+                { "b|c", KILL_WHOLE_LINE, "|", "bc" },
+                { "a\nb|c", KILL_ALL, "|", "a\nbc" },
+                { "|", KILL_ALL, "|", "" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(editor_freep) Editor *e = make_at(cases[i].before);
+
+                assert_int_equal(
+                        editor_kill(e, cases[i].kill), !streq(cases[i].before, cases[i].after));
+                assert_at(e, cases[i].after);
+                assert_int_equal(editor_set_text(e, "<>", 2), 1);
+                assert_int_equal(editor_yank(e), *cases[i].kept != 0);
+                assert_int_equal(editor_text(e, NULL)[2] == 0, *cases[i].kept == 0);
+                assert_string_equal(editor_text(e, NULL) + 2, cases[i].kept);
+        }
+}
+
+static void test_kills_in_a_row_are_one(void **state)
+{
+        _cleanup_(editor_freep) Editor *e = make_at("one two |three four");
+
+        assert_int_equal(editor_kill(e, KILL_WORD_LEFT), 1);
+        assert_int_equal(editor_kill(e, KILL_WORD_LEFT), 1);
+        assert_int_equal(editor_kill(e, KILL_WORD_RIGHT), 1);
+        assert_at(e, "| four");
+        assert_int_equal(editor_yank(e), 1);
+        assert_at(e, "one two three| four");
+}
+
+static void test_ring(void **state)
+{
+        _cleanup_(editor_freep) Editor *e = make("");
+
+        assert_int_equal(editor_yank(e), 0);
+        for (char c = 'a'; c <= 'j'; c++) { /* ten, of which eight are kept */
+                type(e, (char[]){ c, 0 });
+                assert_int_equal(editor_kill(e, KILL_ALL), 1);
+        }
+        assert_int_equal(editor_yank_pop(e), 0); /* after a yank only */
+        assert_int_equal(editor_yank(e), 1);
+        for (char c = 'j'; c >= 'c'; c--) {
+                assert_text(e, (char[]){ c, 0 });
+                assert_int_equal(editor_yank_pop(e), 1);
+        }
+        assert_text(e, "j");
+        assert_int_equal(editor_move(e, MOVE_LEFT), 1);
+        assert_int_equal(editor_yank_pop(e), 0);
+}
+
+static void test_transpose(void **state)
+{
+        static const char *const cases[][2] = {
+                { "a|bc", "ba|c" },
+                { "abc|", "acb|" },
+                { "abc|\nd", "acb|\nd" },
+                { "|abc", "|abc" },
+                { "a|", "a|" },
+                { "a\n|b", "a\n|b" },
+                { FAMILY "|x", "x" FAMILY "|" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(editor_freep) Editor *e = make_at(cases[i][0]);
+
+                assert_int_equal(editor_transpose(e), !streq(cases[i][0], cases[i][1]));
+                assert_at(e, cases[i][1]);
+        }
+}
+
+static void test_replace(void **state)
+{
+        _cleanup_(editor_freep) Editor *e = make("open fo bar");
+
+        assert_int_equal(editor_replace(e, 5, 7, "folder/"), 1);
+        assert_at(e, "open folder/| bar");
+        assert_int_equal(editor_undo(e), 1);
+        assert_text(e, "open fo bar");
+        assert_int_equal(editor_replace(e, 7, 5, ""), -EINVAL);
+        assert_int_equal(editor_replace(e, 7, 12, ""), -EINVAL);
+        assert_int_equal(editor_set_text(e, FAMILY, strlen(FAMILY)), 1);
+        assert_int_equal(editor_replace(e, 0, 4, ""), -EINVAL); /* within a cluster */
+        assert_text(e, FAMILY);
+}
+
+/* ---- undo ---- */
+
+static void test_undo_by_words(void **state)
+{
+        static const char *const steps[] = { "one, two\nthree", "one, two\n", "one, two", "one, ",
+                "" };
+        _cleanup_(editor_freep) Editor *e = make("");
+
+        type(e, steps[0]);
+        for (size_t i = 1; i < ELEMENTSOF(steps); i++) {
+                assert_int_equal(editor_undo(e), 1);
+                assert_text(e, steps[i]);
+        }
+        assert_int_equal(editor_undo(e), 0);
+        for (size_t i = ELEMENTSOF(steps) - 1; i-- > 0;) {
+                assert_int_equal(editor_redo(e), 1);
+                assert_text(e, steps[i]);
+        }
+        assert_int_equal(editor_redo(e), 0);
+}
+
+static void test_undo_of_erasing(void **state)
+{
+        _cleanup_(editor_freep) Editor *e = make("one two");
+
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(editor_kill(e, KILL_LEFT), 1);
+        assert_int_equal(editor_undo(e), 1);
+        assert_text(e, "one two");
+        editor_set_cursor(e, 0);
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(editor_kill(e, KILL_RIGHT), 1);
+        assert_text(e, " two");
+        assert_int_equal(editor_undo(e), 1);
+        assert_at(e, "|one two");
+        type(e, "x");
+        assert_int_equal(editor_redo(e), 0); /* what was undone is gone by a change */
+}
+
+static void test_undo_is_bounded(void **state)
+{
+        _cleanup_(editor_freep) Editor *e = make("");
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < 2 * UNDO_MAX; i++) {
+                assert_int_equal(editor_insert(e, "a", 1), 1);
+                editor_set_cursor(e, SIZE_MAX); /* ends a step */
+        }
+        while (editor_undo(e) > 0)
+                n++;
+        assert_true(n <= UNDO_MAX && n >= UNDO_MAX / 2);
+        assert_int_equal(strlen(editor_text(e, NULL)), 2 * UNDO_MAX - n);
+}
+
+/* ---- text from outside ---- */
+
+static void test_cleaned(void **state)
+{
+        static const char *const cases[][2] = {
+                { "a\tb\nc", "a\tb\nc" },
+                { "a\x1b[31mb\x07\x7f", "a[31mb" },
+                { "a\r\nb\rc", "a\nb\nc" },
+                { "a\xc2\x85\xc2\x9b"
+                  "b\u00a0",
+                        "ab\u00a0" },
+                { "a\xff\xc3", "a" UTF8_REPLACEMENT UTF8_REPLACEMENT },
+                { "\x01", "" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(editor_freep) Editor *e = make("");
+                const char *in = cases[i][0];
+
+                assert_int_equal(editor_paste(e, in, strlen(in)), *cases[i][1] != 0);
+                assert_text(e, cases[i][1]);
+                assert_int_equal(editor_set_text(e, "", 0), *cases[i][1] != 0);
+                assert_int_equal(editor_insert(e, in, strlen(in)), *cases[i][1] != 0);
+                assert_text(e, cases[i][1]);
+        }
+}
+
+static void test_limit(void **state)
+{
+        _cleanup_free_ char *text = malloc(EDITOR_TEXT_MAX + 1);
+        _cleanup_(editor_freep) Editor *e = make("");
+
+        assert_non_null(text);
+        memset(text, 'a', EDITOR_TEXT_MAX + 1);
+        assert_int_equal(editor_paste(e, text, EDITOR_TEXT_MAX + 1), -EFBIG);
+        assert_true(editor_is_empty(e));
+        assert_int_equal(editor_paste(e, text, EDITOR_TEXT_MAX), 1);
+        assert_int_equal(editor_insert(e, "a", 1), -EFBIG);
+        assert_int_equal(editor_cursor(e), EDITOR_TEXT_MAX);
+        assert_int_equal(editor_set_text(e, text, EDITOR_TEXT_MAX + 1), -EFBIG);
+        assert_int_equal(editor_kill(e, KILL_ALL), 1);
+        assert_int_equal(editor_undo(e), 1);
+        assert_int_equal(editor_cursor(e), EDITOR_TEXT_MAX);
+}
+
+/* ---- folded pastes ---- */
+
+static char *lines_of(size_t n)
+{
+        char *text = malloc(2 * n + 1);
+
+        assert_non_null(text);
+        for (size_t i = 0; i < n; i++)
+                memcpy(text + 2 * i, "x\n", 3);
+        return text;
+}
+
+static void test_fold_borders(void **state)
+{
+        _cleanup_free_ char *few = lines_of(EDITOR_FOLD_LINES), *many = NULL;
+        char bytes[EDITOR_FOLD_BYTES + 1];
+        _cleanup_(editor_freep) Editor *e = make("");
+
+        many = lines_of(EDITOR_FOLD_LINES + 1);
+        memset(bytes, 'x', sizeof bytes);
+        assert_int_equal(editor_paste(e, few, strlen(few)), 1);
+        assert_int_equal(editor_paste(e, bytes, EDITOR_FOLD_BYTES), 1);
+        assert_int_equal(editor_unfold(e), 0);
+        assert_int_equal(editor_paste(e, many, strlen(many)), 1);
+        assert_int_equal(editor_unfold(e), 1);
+        assert_int_equal(editor_paste(e, bytes, EDITOR_FOLD_BYTES + 1), 1);
+        assert_int_equal(editor_unfold(e), 1);
+        assert_int_equal(editor_unfold(e), 0);
+}
+
+static void test_chip_is_one_cluster(void **state)
+{
+        _cleanup_free_ char *lines = lines_of(100), *whole = NULL;
+        _cleanup_(editor_freep) Editor *e = make("ab");
+
+        editor_set_cursor(e, 1);
+        assert_int_equal(editor_paste(e, lines, 200), 1);
+        assert_int_equal(editor_cursor(e), 201);
+        assert_true(asprintf(&whole, "a%sb", lines) >= 0);
+        assert_text(e, whole);
+
+        assert_int_equal(editor_move(e, MOVE_LEFT), 1);
+        assert_int_equal(editor_cursor(e), 1);
+        assert_int_equal(editor_move(e, MOVE_WORD_RIGHT), 1);
+        assert_int_equal(editor_cursor(e), 201);
+        editor_set_cursor(e, 100); /* within: at its start */
+        assert_int_equal(editor_cursor(e), 1);
+        assert_int_equal(editor_move(e, MOVE_LINE_END), 1); /* its line ends are not lines */
+        assert_int_equal(editor_cursor(e), 202);
+
+        editor_set_cursor(e, 201);
+        assert_int_equal(editor_kill(e, KILL_LEFT), 1);
+        assert_text(e, "ab");
+        assert_int_equal(editor_undo(e), 1);
+        assert_text(e, whole);
+        assert_int_equal(editor_unfold(e), 1); /* it came back as what it was */
+        assert_int_equal(editor_unfold(e), 0);
+        assert_text(e, whole);
+}
+
+static void test_chip_is_yanked_as_one(void **state)
+{
+        _cleanup_free_ char *lines = lines_of(100);
+        _cleanup_(editor_freep) Editor *e = make("ab");
+
+        assert_int_equal(editor_paste(e, lines, 200), 1);
+        assert_int_equal(editor_kill(e, KILL_LINE_START), 1);
+        assert_true(editor_is_empty(e));
+        assert_int_equal(editor_yank(e), 1);
+        assert_int_equal(editor_rows(e, 80, 10), 1);
+        assert_int_equal(editor_move(e, MOVE_LEFT), 1);
+        assert_int_equal(editor_cursor(e), 2);
+}
+
+static void test_many_chips(void **state)
+{
+        _cleanup_free_ char *lines = lines_of(100);
+        _cleanup_(editor_freep) Editor *e = make("");
+
+        for (unsigned i = 0; i < CHIPS_MAX + 2; i++)
+                assert_int_equal(editor_paste(e, lines, 200), 1);
+        assert_int_equal(e->n_chips, CHIPS_MAX);
+        assert_int_equal(editor_kill(e, KILL_ALL), 1);
+        assert_int_equal(e->n_chips, 0);
+        assert_int_equal(editor_undo(e), 1);
+        assert_int_equal(e->n_chips, CHIPS_MAX);
+        assert_int_equal(editor_yank(e), 1); /* no room for as many again */
+        assert_int_equal(e->n_chips, CHIPS_MAX);
+        assert_int_equal(e->text.size, 2 * 200 * (CHIPS_MAX + 2));
+}
+
+/* ---- against a naive model ---- */
+
+static unsigned long seed;
+
+static unsigned random_below(unsigned n)
+{
+        seed = seed * 6364136223846793005UL + 1442695040888963407UL;
+        return (unsigned) (seed >> 33) % n;
+}
+
+typedef struct Model {
+        char **texts; /* after each change since the start */
+        size_t n, allocated;
+} Model;
+
+static void remember(Model *m, const char *text)
+{
+        if (m->n > 0 && streq(m->texts[m->n - 1], text))
+                return;
+        if (m->n == m->allocated) {
+                m->allocated = m->allocated ? 2 * m->allocated : 64;
+                m->texts = reallocarray(m->texts, m->allocated, sizeof *m->texts);
+                assert_non_null(m->texts);
+        }
+        m->texts[m->n] = strdup(text);
+        assert_non_null(m->texts[m->n]);
+        m->n++;
+}
+
+static void forget(Model *m, size_t n)
+{
+        while (m->n > n)
+                free(m->texts[--m->n]);
+}
+
+static void check_invariants(Editor *e)
+{
+        size_t size, last = 0;
+        const char *text = editor_text(e, &size);
+
+        assert_true(utf8_is_valid(text, size));
+        assert_int_equal(text[size], 0);
+        assert_int_equal(snap(e, editor_cursor(e)), editor_cursor(e));
+        for (size_t i = 0; i < e->n_chips; i++) {
+                assert_true(e->chips[i].start >= last && e->chips[i].size > 0);
+                last = e->chips[i].start + e->chips[i].size;
+        }
+        assert_true(last <= size);
+}
+
+/* What was inserted at the cursor is there, and nothing else is different. */
+static void check_inserted(Editor *e, const char *before, size_t cursor, const char *inserted)
+{
+        _cleanup_free_ char *expected = NULL;
+
+        assert_true(asprintf(&expected, "%.*s%s%s", (int) cursor, before, inserted,
+                            before + cursor) >= 0);
+        assert_string_equal(editor_text(e, NULL), expected);
+        cursor += strlen(inserted);
+        if (snap(e, cursor) == cursor)
+                assert_int_equal(editor_cursor(e), cursor);
+        else /* it joined what is behind it */
+                assert_int_equal(editor_cursor(e), next_cluster(e, snap(e, cursor)));
+}
+
+/* One stretch is gone, and nothing else is different. */
+static void check_removed(Editor *e, const char *before)
+{
+        size_t size, old = strlen(before), start = 0;
+        const char *text = editor_text(e, &size);
+
+        assert_true(size <= old);
+        while (start < size && text[start] == before[start])
+                start++;
+        assert_string_equal(text + start, before + start + (old - size));
+}
+
+static void random_change(Editor *e, const char *long_text)
+{
+        static const char *const words[] = { "a", "b", " ", "\n", "e\u0301", FAMILY, "\t", "one ",
+                "\u65e5\u672c", "\U0001f1e9\U0001f1ea", "x, y", "\u0301" };
+        const char *word = words[random_below(ELEMENTSOF(words))];
+        _cleanup_free_ char *before = strdup(editor_text(e, NULL));
+        size_t cursor = editor_cursor(e);
+
+        assert_non_null(before);
+        switch (random_below(8)) {
+        case 0 ... 3:
+                assert_int_equal(editor_insert(e, word, strlen(word)), 1);
+                check_inserted(e, before, cursor, word);
+                break;
+        case 4:
+                word = random_below(4) == 0 ? long_text : word;
+                assert_int_equal(editor_paste(e, word, strlen(word)), 1);
+                check_inserted(e, before, cursor, word);
+                break;
+        case 5:
+                assert_true(editor_kill(e, (EditorKill) random_below(KILL_ALL)) >= 0);
+                check_removed(e, before);
+                break;
+        case 6:
+                assert_true((random_below(2) ? editor_yank(e) : editor_transpose(e)) >= 0);
+                break;
+        case 7:
+                if (random_below(8) == 0)
+                        assert_true(editor_unfold(e) >= 0);
+                assert_true(editor_move(e, (EditorMove) random_below(MOVE_END + 1)) >= 0);
+                assert_string_equal(editor_text(e, NULL), before);
+                break;
+        }
+        check_invariants(e);
+}
+
+/* All the way back and again forward: each text was there before, in that order. */
+static void check_undo(Editor *e, const Model *m)
+{
+        size_t at = m->n - 1;
+
+        while (editor_undo(e) > 0) {
+                check_invariants(e);
+                while (at > 0 && !streq(m->texts[at], editor_text(e, NULL)))
+                        at--;
+                assert_string_equal(editor_text(e, NULL), m->texts[at]);
+        }
+        assert_text(e, m->texts[0]);
+        at = 0; /* the same text may have been there several times */
+        while (editor_redo(e) > 0) {
+                check_invariants(e);
+                while (at < m->n - 1 && !streq(m->texts[at], editor_text(e, NULL)))
+                        at++;
+                assert_string_equal(editor_text(e, NULL), m->texts[at]);
+        }
+        assert_text(e, m->texts[m->n - 1]);
+}
+
+static void test_random(void **state)
+{
+        _cleanup_free_ char *long_text = lines_of(30);
+
+        for (unsigned round = 0; round < 60; round++) {
+                _cleanup_(editor_freep) Editor *e = make("");
+                Model m = { 0 };
+
+                seed = round;
+                remember(&m, "");
+                for (unsigned i = 0; i < 200; i++) {
+                        random_change(e, long_text);
+                        remember(&m, editor_text(e, NULL));
+                        if (random_below(50) != 0)
+                                continue;
+                        check_undo(e, &m);
+                        /* Back some steps, from which it goes on another way. */
+                        for (unsigned k = random_below(5); k > 0 && editor_undo(e) > 0; k--)
+                                while (!streq(m.texts[m.n - 1], editor_text(e, NULL)))
+                                        forget(&m, m.n - 1);
+                        type(e, "z");
+                        remember(&m, editor_text(e, NULL));
+                }
+                check_undo(e, &m);
+                forget(&m, 0);
+                free(m.texts);
+        }
+}
+
+/* ---- rows ---- */
+
+/* Rows are all of the text in order, and every place finds its own row. */
+static void check_rows(Editor *e, int columns)
+{
+        size_t start = 0, end;
+        bool more;
+
+        e->columns = columns;
+        do {
+                more = row_end(e, start, &end);
+                assert_true(end > start || !more);
+                for (size_t at = start; at < end; at = next_cluster(e, at))
+                        assert_int_equal(row_start(e, at), start);
+                if (!more) {
+                        assert_int_equal(end, e->text.size);
+                        assert_int_equal(row_start(e, end), start);
+                }
+                start = end;
+        } while (more);
+}
+
+static void test_rows_of_anything(void **state)
+{
+        _cleanup_free_ char *long_text = lines_of(30);
+
+        for (unsigned round = 0; round < 20; round++) {
+                _cleanup_(editor_freep) Editor *e = make("");
+
+                seed = round;
+                for (unsigned i = 0; i < 100; i++)
+                        random_change(e, long_text);
+                for (int columns = 1; columns < 30; columns += 4)
+                        check_rows(e, columns);
+        }
+}
+
+static void test_rows_of_a_long_line(void **state)
+{
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(MIB(1));
+        _cleanup_(editor_freep) Editor *e = make("");
+        _cleanup_free_ char *lines = lines_of(5000);
+
+        for (unsigned i = 0; i < 2000; i++)
+                assert_int_equal(buffer_append_string(&b, i % 3 ? "word " : FAMILY), 0);
+        assert_int_equal(editor_set_text(e, b.data, b.size), 1);
+        editor_set_cursor(e, 9000);
+        assert_int_equal(editor_paste(e, lines, strlen(lines)), 1);
+        editor_set_cursor(e, 3);
+        assert_int_equal(editor_paste(e, lines, strlen(lines)), 1);
+        check_rows(e, 40);
+}
+
+static void test_wrap(void **state)
+{
+        static const struct {
+                const char *text;
+                int columns, rows;
+                const char *first;
+        } cases[] = {
+                { "", 10, 1, "" },
+                { "hello", 6, 1, "hello" },
+                { "hello!", 6, 2, "hello" },
+                { "hello world", 6, 2, "hello " }, /* the blank hangs over the edge */
+                { "hello \nworld", 6, 2, "hello \n" },
+                { "hello you", 10, 1, "hello you" },
+                { "hello you all", 12, 2, "hello you " },
+                { "a\n", 10, 2, "a\n" },
+                { "a\n\nb", 10, 3, "a\n" },
+                { "\u65e5\u672c\u8a9e", 5, 2, "\u65e5\u672c" },
+                { "a\tb", 20, 1, "a\tb" },
+                { "ab", 1, 2, "a" },
+                { "\u65e5\u672c", 1, 2, "\u65e5" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(editor_freep) Editor *e = make(cases[i].text);
+                size_t end;
+
+                assert_int_equal(editor_rows(e, cases[i].columns, 100), cases[i].rows);
+                (void) row_end(e, 0, &end);
+                assert_int_equal(end, strlen(cases[i].first));
+        }
+}
+
+static void test_goal_column(void **state)
+{
+        _cleanup_(editor_freep) Editor *e = make_at("long line|\nx\n\nanother");
+
+        (void) editor_rows(e, 80, 10);
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(editor_move(e, MOVE_DOWN), 1);
+        assert_at(e, "long line\nx\n\nanother|");
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(editor_move(e, MOVE_UP), 1);
+        assert_at(e, "long line|\nx\n\nanother");
+        assert_int_equal(editor_move(e, MOVE_UP), 0);
+
+        /* Behind the last character of a wrapped row is the next one. */
+        assert_int_equal(editor_set_text(e, "abcdefgh", 8), 1);
+        (void) editor_rows(e, 5, 10);
+        editor_set_cursor(e, 4);
+        assert_int_equal(editor_move(e, MOVE_UP), 1);
+        assert_int_equal(editor_cursor(e), 0);
+        editor_set_cursor(e, 8);
+        assert_int_equal(editor_move(e, MOVE_UP), 1);
+        assert_int_equal(editor_cursor(e), 3);
+}
+
+/* ---- drawing ---- */
+
+typedef struct Picture {
+        Screen *screen;
+        Buffer out;
+} Picture;
+
+static Picture draw(Editor *e, int rows, int columns, const char *placeholder)
+{
+        Picture p = { .out = BUFFER_INIT(MIB(1)) };
+
+        assert_int_equal(screen_new(&p.screen), 0);
+        assert_int_equal(screen_resize(p.screen, rows, columns), 0);
+        screen_begin(p.screen);
+        editor_draw(e, p.screen, (Area){ 0, 0, rows, columns }, placeholder);
+        assert_int_equal(screen_render(p.screen, &p.out), 0);
+        return p;
+}
+
+static void picture_done(Picture *p)
+{
+        screen_free(p->screen);
+        buffer_done(&p->out);
+}
+
+static void assert_row(const Picture *p, int row, const char *expected)
+{
+        _cleanup_free_ char *text = NULL;
+
+        assert_int_equal(screen_row_text(p->screen, row, &text), 0);
+        assert_string_equal(text, expected);
+}
+
+static void test_draw(void **state)
+{
+        _cleanup_free_ char *lines = lines_of(312);
+        _cleanup_(editor_freep) Editor *e = make("see: ");
+
+        assert_int_equal(editor_paste(e, lines, 624), 1);
+        type(e, "\na\tb\n\nend");
+        {
+                _cleanup_(picture_done) Picture p = draw(e, 4, 40, "Write here");
+
+                assert_row(&p, 0, "see: [pasted 312 lines, 624 bytes]");
+                assert_row(&p, 1, "a       b");
+                assert_row(&p, 2, "");
+                assert_row(&p, 3, "end");
+        }
+        {
+                _cleanup_(picture_done) Picture p = draw(e, 2, 40, NULL); /* the cursor's rows */
+
+                assert_row(&p, 0, "");
+                assert_row(&p, 1, "end");
+        }
+        editor_set_cursor(e, 0);
+        {
+                _cleanup_(picture_done) Picture p = draw(e, 2, 10, NULL);
+
+                assert_row(&p, 0, "see:");
+                assert_row(&p, 1, "[pasted 3");
+        }
+}
+
+static void test_draw_empty(void **state)
+{
+        _cleanup_(editor_freep) Editor *e = make("");
+        _cleanup_(picture_done) Picture p = draw(e, 2, 40, "Write here");
+
+        assert_row(&p, 0, "Write here");
+        assert_row(&p, 1, "");
+}
+
+/* Taller again, or shorter text: no row stays blank while there is text above. */
+static void test_draw_fills(void **state)
+{
+        _cleanup_(editor_freep) Editor *e = make("1\n2\n3\n4\n5");
+        Picture p = draw(e, 2, 20, NULL);
+
+        assert_row(&p, 0, "4");
+        picture_done(&p);
+        p = draw(e, 4, 20, NULL);
+        assert_row(&p, 0, "2");
+        assert_row(&p, 3, "5");
+        picture_done(&p);
+        editor_set_cursor(e, 4);
+        p = draw(e, 2, 20, NULL);
+        assert_row(&p, 0, "2");
+        picture_done(&p);
+        p = draw(e, 0, 0, NULL); /* no place at all */
+        picture_done(&p);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_moves),
+                cmocka_unit_test(test_kills),
+                cmocka_unit_test(test_kills_in_a_row_are_one),
+                cmocka_unit_test(test_ring),
+                cmocka_unit_test(test_transpose),
+                cmocka_unit_test(test_replace),
+                cmocka_unit_test(test_undo_by_words),
+                cmocka_unit_test(test_undo_of_erasing),
+                cmocka_unit_test(test_undo_is_bounded),
+                cmocka_unit_test(test_cleaned),
+                cmocka_unit_test(test_limit),
+                cmocka_unit_test(test_fold_borders),
+                cmocka_unit_test(test_chip_is_one_cluster),
+                cmocka_unit_test(test_chip_is_yanked_as_one),
+                cmocka_unit_test(test_many_chips),
+                cmocka_unit_test(test_random),
+                cmocka_unit_test(test_rows_of_anything),
+                cmocka_unit_test(test_rows_of_a_long_line),
+                cmocka_unit_test(test_wrap),
+                cmocka_unit_test(test_goal_column),
+                cmocka_unit_test(test_draw),
+                cmocka_unit_test(test_draw_empty),
+                cmocka_unit_test(test_draw_fills),
+        };
+
+        return cmocka_run_group_tests_name("tui-editor", tests, NULL, NULL);
+}
