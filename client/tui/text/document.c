@@ -137,6 +137,12 @@ void document_set_width(Document *d, unsigned width)
         drop_all(d);
 }
 
+void document_forget_layouts(Document *d)
+{
+        assert(d);
+        drop_all(d);
+}
+
 /* ---- layouts ---- */
 
 static size_t distance(size_t a, size_t b)

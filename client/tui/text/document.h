@@ -30,6 +30,8 @@ bool document_is_empty(const Document *d); /* there is no row */
 
 /* Lays out for this width from now on; the same width again costs nothing. */
 void document_set_width(Document *d, unsigned width);
+/* The terminal's widths of clusters became known: what was laid out is laid out anew. */
+void document_forget_layouts(Document *d);
 
 /* Places. Moving: `by` rows down (> 0) or up; returns how far it got (less at an end). Where memory
  * is short a segment counts as one row. */

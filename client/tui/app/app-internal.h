@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the files of this folder share. */
+
+#include "client/tui/app/app.h"
+#include "client/tui/avatar/avatar.h"
+#include "client/tui/drafts.h"
+#include "client/tui/files.h"
+#include "client/tui/model/mirror.h"
+#include "client/tui/settings.h"
+#include "client/tui/terminal/terminal.h"
+#include "client/tui/view/bars.h"
+#include "client/tui/view/editor.h"
+#include "client/tui/view/picker.h"
+#include "client/tui/view/transcript.h"
+#include "client/tui/view/vi.h"
+
+#define ATTACHMENTS_MAX    16U     /* of a message: the service's limit */
+#define PASTE_ATTACH_BYTES KIB(64) /* a larger paste becomes an attachment */
+#define NOTICE_USEC        (6 * USEC_PER_SEC)
+#define LEAVE_USEC         USEC_PER_SEC /* a second Ctrl-C within it leaves */
+#define DRAFT_USEC         USEC_PER_SEC /* after the last key a draft is kept */
+#define FRAME_USEC         (USEC_PER_SEC / 60)
+
+#define KEY_NAMES 5 /* of which the hints speak */
+
+typedef struct App App;
+
+/* A question on its way: given back when it fails. */
+typedef struct Outgoing {
+        App *app;
+        char *text;
+        size_t size;
+        char draft[33]; /* whose draft it was */
+} Outgoing;
+
+typedef struct Hit {
+        char id[33];
+        uint64_t message;
+} Hit;
+
+struct App {
+        sd_event *event;
+        const AppOptions *options;
+        Settings settings;
+        Terminal *terminal;
+        Screen *screen; /* the terminal's */
+        Mirror *mirror;
+        Transcript *transcript;
+        Editor *editor;
+        Picker *picker; /* or NULL */
+        Drafts *drafts;
+        Sprites *sprites; /* or NULL */
+        Avatar *avatar;   /* or NULL */
+
+        KeyContext place;
+        ViMode vi;
+        List list;
+        bool list_shown, mouse, light;
+        unsigned transcript_flags;                                /* TranscriptFlags */
+        Area list_area, transcript_area, input_area, avatar_area; /* as last drawn */
+
+        /* When the next frame is. */
+        sd_event_source *paint, *frame, *seconds, *walk;
+        usec_t painted;
+        bool held; /* the terminal has not taken the last frame */
+
+        char *key_names[KEY_NAMES];
+        char *notice;
+        sd_event_source *notice_end;
+        usec_t cancelled_at; /* the last Ctrl-C */
+
+        /* What is being written. */
+        char draft_id[33]; /* of the conversation that the editor's text belongs to; "" = a new one
+                            */
+        bool draft_loaded, draft_dirty;
+        bool private; /* nothing of it is kept */
+        bool making;  /* the first question of a new conversation is on its way */
+        sd_event_source *draft_save;
+        uint64_t editing; /* the message that is written anew, or 0 */
+        size_t history;   /* 0 = none, else the nth last */
+        char *names[ATTACHMENTS_MAX];
+        int fds[ATTACHMENTS_MAX];
+        size_t n_attachments;
+        unsigned n_pastes;
+        FilesJob *files;
+        char *file_name; /* of the one that is being opened */
+        char *model;     /* of new conversations, or NULL */
+
+        char removed[33]; /* what `undelete` takes back */
+        bool removed_archived;
+        Hit *hits;
+        size_t n_hits, hit;
+        char *words; /* of the last search */
+        bool go_on;  /* still to be done, when the list is here */
+
+        sd_event_source *child;  /* $EDITOR, $PAGER: it has the terminal */
+        char *child_file;        /* what the editor writes, or NULL */
+        sd_event_source *export; /* an export that is being written */
+        int export_file;
+};
+
+typedef enum Damage {
+        DAMAGE_SOON, /* with the next frame, 60 a second */
+        DAMAGE_NOW,  /* a key's own frame */
+} Damage;
+
+void app_damage(App *app, Damage damage);
+usec_t app_now(App *app);
+
+/* A sentence in the status line for a while. */
+void app_say(App *app, const char *format, ...) _printf_(2, 3);
+void app_say_failure(App *app, const Failure *failure);
+/* For calls that cannot even begin: says so, and returns 0. */
+int app_check(App *app, int r);
+/* A mirror_done_t that only says what failed. */
+void app_done(const Failure *failure, void *userdata);
+
+void app_leave(App *app);
+
+/* draw.c */
+void app_draw(App *app);
+
+/* actions.c */
+int app_act(App *app, Action action);
+int app_key(App *app, Key key);
+
+/* writing.c: what is written and sent */
+int app_send(App *app);
+void app_paste(App *app, const char *text, size_t size);
+void app_attach_fd(App *app, const char *name, int fd); /* takes fd */
+void app_detach_all(App *app);
+void app_switch_draft(App *app);
+void app_edited(App *app); /* the text changed */
+int app_save_draft(App *app);
+int app_history(App *app, int by);
+int app_edit_message(App *app, const MessageItem *message);
+
+/* commands.c: lines that begin with a slash, and Tab */
+int app_command(App *app, const char *line);
+bool app_complete(App *app); /* false: nothing to complete here */
+
+/* pickers.c */
+int app_pick_action(App *app);
+int app_pick_model(App *app);
+int app_pick_search(App *app, const char *words);
+int app_pick_title(App *app);
+int app_pick_file(App *app, const char *word);
+int app_pick_export(App *app);
+int app_pick_history(App *app);
+int app_show_keys(App *app);
+int app_open_hit(App *app, int by); /* the next (1) or previous (-1) hit of the last search */
+int app_use_model(App *app, const char *model);
+int app_rename(App *app, const char *title);
+
+/* child.c: other programs that get the terminal, and exports */
+int app_edit_in_editor(App *app);
+int app_read_in_pager(App *app);
+int app_export(App *app, const char *path);

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Other programs that get the terminal for a while ($EDITOR, $PAGER), and exports to files. */
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "client/tui/app/app-internal.h"
+#include "common/utf8.h"
+
+/* Runs a shell's line with "$1" and stdin as given; the terminal is its own until it ends. */
+static int run(
+        App *app, const char *line, const char *argument, int input, sd_event_child_handler_t done)
+{
+        char *argv[] = { (char *) "sh", (char *) "-c", (char *) line, (char *) "sh",
+                (char *) strempty(argument), NULL };
+        posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attributes;
+        sigset_t none;
+        pid_t pid;
+        int r;
+
+        r = terminal_release(app->terminal);
+        if (r < 0)
+                return r;
+        (void) sigemptyset(&none);
+        (void) posix_spawn_file_actions_init(&actions);
+        (void) posix_spawnattr_init(&attributes);
+        (void) posix_spawnattr_setsigmask(&attributes, &none);
+        (void) posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+        if (input >= 0)
+                (void) posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+        r = -posix_spawnp(&pid, "sh", &actions, &attributes, argv, environ);
+        (void) posix_spawn_file_actions_destroy(&actions);
+        (void) posix_spawnattr_destroy(&attributes);
+        if (r >= 0)
+                r = sd_event_add_child(app->event, &app->child, pid, WEXITED, done, app);
+        if (r < 0)
+                (void) terminal_take(app->terminal);
+        return r;
+}
+
+static void finish(App *app)
+{
+        app->child = sd_event_source_disable_unref(app->child);
+        (void) terminal_take(app->terminal);
+        app_damage(app, DAMAGE_NOW);
+}
+
+/* ---- $EDITOR ---- */
+
+static int read_file(const char *path, char **ret, size_t *ret_size)
+{
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(EDITOR_TEXT_MAX);
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        char *room;
+        int r;
+
+        if (fd < 0)
+                return -errno;
+        for (;;) {
+                ssize_t n;
+
+                r = buffer_reserve(&b, KIB(64), &room);
+                if (r < 0)
+                        return r;
+                n = read(fd, room, KIB(64));
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        return buffer_steal(&b, ret, ret_size);
+                buffer_advance(&b, (size_t) n);
+        }
+}
+
+static int take_back(App *app)
+{
+        _cleanup_buffer_ Buffer repaired = BUFFER_INIT(EDITOR_TEXT_MAX);
+        _cleanup_free_ char *text = NULL;
+        Utf8Repair repair = { 0 };
+        size_t size;
+        int r;
+
+        r = read_file(app->child_file, &text, &size);
+        if (r < 0)
+                return r;
+        /* The line end that every editor adds is not the person's. */
+        if (size > 0 && text[size - 1] == '\n')
+                size--;
+        r = utf8_repair(&repair, text, size, &repaired);
+        if (r >= 0)
+                r = utf8_repair_flush(&repair, &repaired);
+        if (r < 0)
+                return r;
+        r = editor_set_text(app->editor, buffer_text(&repaired), repaired.size);
+        if (r >= 0)
+                app_edited(app);
+        return r;
+}
+
+static int on_editor_end(sd_event_source *source, const siginfo_t *si, void *userdata)
+{
+        App *app = ASSERT_PTR(userdata);
+
+        finish(app);
+        if (si->si_code != CLD_EXITED || si->si_status != 0)
+                app_say(app, "The editor failed; the text is as it was.");
+        else
+                (void) app_check(app, take_back(app));
+        (void) unlink(app->child_file);
+        app->child_file = mfree(app->child_file);
+        return 0;
+}
+
+/* In the runtime folder: in memory, and nobody else's. */
+static int write_draft_file(App *app, char **ret)
+{
+        _cleanup_free_ char *folder = NULL, *path = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        const char *text;
+        size_t size;
+        int r;
+
+        r = client_runtime_directory(&folder);
+        if (r < 0)
+                return r;
+        if (asprintf(&path, "%s/conductor-XXXXXX.md", folder) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        fd = mkostemps(path, strlen(".md"), O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        text = editor_text(app->editor, &size);
+        if (write(fd, text, size) != (ssize_t) size) {
+                r = errno > 0 ? -errno : -EIO;
+                (void) unlink(path);
+                return r;
+        }
+        *ret = TAKE_PTR(path);
+        return 0;
+}
+
+int app_edit_in_editor(App *app)
+{
+        int r;
+
+        if (app->child)
+                return 0;
+        r = write_draft_file(app, &app->child_file);
+        if (r < 0)
+                return r;
+        r = run(app, "exec ${VISUAL:-${EDITOR:-vi}} \"$1\"", app->child_file, -EBADF,
+                on_editor_end);
+        if (r < 0) {
+                (void) unlink(app->child_file);
+                app->child_file = mfree(app->child_file);
+        }
+        return r;
+}
+
+/* ---- $PAGER ---- */
+
+static int on_pager_end(sd_event_source *source, const siginfo_t *si, void *userdata)
+{
+        finish(ASSERT_PTR(userdata));
+        return 0;
+}
+
+static void on_pager_pipe(const Failure *failure, int fd, void *userdata)
+{
+        App *app = ASSERT_PTR(userdata);
+        _cleanup_close_ int owned = fd;
+
+        if (failure)
+                app_say_failure(app, failure);
+        else if (!app->child)
+                (void) app_check(app, run(app, "exec ${PAGER:-less}", NULL, owned, on_pager_end));
+}
+
+int app_read_in_pager(App *app)
+{
+        if (!mirror_open_conversation(app->mirror)) {
+                app_say(app, "There is nothing to read yet.");
+                return 0;
+        }
+        return mirror_export(app->mirror, "markdown", on_pager_pipe, app);
+}
+
+/* ---- exports ---- */
+
+static void end_export(App *app)
+{
+        app->export = sd_event_source_disable_unref(app->export);
+        app->export_file = safe_close(app->export_file);
+}
+
+static int on_export_data(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+        App *app = ASSERT_PTR(userdata);
+        static char chunk[KIB(64)];
+        ssize_t n;
+
+        n = read(fd, chunk, sizeof chunk);
+        if (n < 0 && errno == EAGAIN)
+                return 0;
+        if (n > 0 && write(app->export_file, chunk, (size_t) n) == n)
+                return 0;
+        if (n == 0)
+                app_say(app, "Exported.");
+        else
+                app_say(app, "The export broke off: %m");
+        end_export(app);
+        return 0;
+}
+
+static void on_export_pipe(const Failure *failure, int fd, void *userdata)
+{
+        App *app = ASSERT_PTR(userdata);
+        _cleanup_close_ int owned = fd;
+        int r;
+
+        if (failure) {
+                app_say_failure(app, failure);
+                end_export(app);
+                return;
+        }
+        r = fcntl(owned, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+        if (r >= 0)
+                r = sd_event_add_io(app->event, &app->export, owned, EPOLLIN, on_export_data, app);
+        if (r >= 0)
+                r = sd_event_source_set_io_fd_own(app->export, true);
+        if (r >= 0)
+                (void) TAKE_FD(owned);
+        else
+                end_export(app);
+        (void) app_check(app, r);
+}
+
+static const char *format_of(const char *path)
+{
+        const char *dot = strrchr(path, '.');
+
+        if (dot && streq(dot, ".json"))
+                return "json";
+        if (dot && streq(dot, ".jsonl"))
+                return "jsonl";
+        return "markdown";
+}
+
+int app_export(App *app, const char *path)
+{
+        _cleanup_free_ char *expanded = NULL;
+        const char *rest = startswith(path, "~/"), *home = getenv("HOME");
+
+        if (!mirror_open_conversation(app->mirror)) {
+                app_say(app, "There is nothing to export yet.");
+                return 0;
+        }
+        if (app->export_file >= 0) {
+                app_say(app, "An export is being written already.");
+                return 0;
+        }
+        if (rest && home && asprintf(&expanded, "%s/%s", home, rest) < 0)
+                return -ENOMEM;
+        app->export_file = open(
+                expanded ? expanded : path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (app->export_file < 0) {
+                app->export_file = -EBADF;
+                app_say(app, "%s cannot be made: %m", path);
+                return 0;
+        }
+        return mirror_export(app->mirror, format_of(path), on_export_pipe, app);
+}

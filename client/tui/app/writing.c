@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What is written and sent: drafts, attachments, what was sent before. */
+
+#include <inttypes.h>
+#include <sys/mman.h>
+
+#include "client/tui/app/app-internal.h"
+
+/* ---- drafts ---- */
+
+int app_save_draft(App *app)
+{
+        const char *text;
+        size_t size;
+
+        (void) sd_event_source_set_enabled(app->draft_save, SD_EVENT_OFF);
+        /* What is written anew is a message that there is; what is private is not kept. */
+        if (!app->draft_dirty || app->editing != 0 || app->private)
+                return 0;
+        app->draft_dirty = false;
+        text = editor_text(app->editor, &size);
+        return drafts_write(app->drafts, app->draft_id, text, size);
+}
+
+void app_edited(App *app)
+{
+        if (app->avatar)
+                (void) avatar_set_activity(app->avatar,
+                        editor_is_empty(app->editor) ? "idle" : "listening", app_now(app));
+        if (app->draft_dirty)
+                return;
+        app->draft_dirty = true;
+        (void) sd_event_source_set_time(app->draft_save, app_now(app) + DRAFT_USEC);
+        (void) sd_event_source_set_enabled(app->draft_save, SD_EVENT_ONESHOT);
+}
+
+/* Another conversation is open: its draft takes the place of the one before. */
+void app_switch_draft(App *app)
+{
+        const ConversationItem *c = mirror_open_conversation(app->mirror);
+        _cleanup_free_ char *text = NULL;
+        const char *id = c ? c->id : "";
+
+        if (app->draft_loaded && streq(id, app->draft_id))
+                return;
+        /* The first question made it: what is written meanwhile is the next one. */
+        if (app->making && c && isempty(app->draft_id)) {
+                app->making = false;
+                memcpy(app->draft_id, c->id, sizeof app->draft_id);
+                return;
+        }
+        (void) app_save_draft(app);
+        app->draft_loaded = true;
+        app->making = false;
+        (void) snprintf(app->draft_id, sizeof app->draft_id, "%s", id);
+        app->editing = 0;
+        app->history = 0;
+        app->draft_dirty = false;
+        if (c)
+                app->private = c->private;
+        if (!app->private && drafts_read(app->drafts, id, &text) < 0)
+                text = NULL;
+        (void) editor_set_text(app->editor, strempty(text), strlen(strempty(text)));
+}
+
+/* ---- attachments ---- */
+
+void app_detach_all(App *app)
+{
+        for (size_t i = 0; i < app->n_attachments; i++) {
+                free(app->names[i]);
+                (void) safe_close(app->fds[i]);
+        }
+        app->n_attachments = 0;
+}
+
+void app_attach_fd(App *app, const char *name, int fd)
+{
+        _cleanup_close_ int owned = fd;
+        _cleanup_free_ char *copy = NULL;
+
+        if (app->n_attachments == ATTACHMENTS_MAX) {
+                app_say(app, "A message has at most %u attachments.", ATTACHMENTS_MAX);
+                return;
+        }
+        copy = strdup(name);
+        if (!copy)
+                return;
+        app->names[app->n_attachments] = TAKE_PTR(copy);
+        app->fds[app->n_attachments++] = TAKE_FD(owned);
+        app_damage(app, DAMAGE_NOW);
+}
+
+static int write_all(int fd, const char *text, size_t size)
+{
+        while (size > 0) {
+                ssize_t n = write(fd, text, size);
+
+                if (n < 0)
+                        return -errno;
+                text += n;
+                size -= (size_t) n;
+        }
+        return 0;
+}
+
+static int attach_paste(App *app, const char *text, size_t size)
+{
+        _cleanup_close_ int fd = -EBADF;
+        char name[32];
+        int r;
+
+        fd = memfd_create("paste", MFD_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        r = write_all(fd, text, size);
+        if (r < 0)
+                return r;
+        (void) snprintf(name, sizeof name, "pasted-%u.txt", ++app->n_pastes);
+        app_attach_fd(app, name, TAKE_FD(fd));
+        return 0;
+}
+
+void app_paste(App *app, const char *text, size_t size)
+{
+        if (app->picker) {
+                (void) app_check(app, editor_paste(picker_editor(app->picker), text, size));
+                (void) app_check(app, picker_changed(app->picker));
+                return;
+        }
+        app->place = CONTEXT_INPUT;
+        /* Over ssh no descriptors pass: there it stays text, which is folded on the screen. */
+        if (size > PASTE_ATTACH_BYTES && !app->options->client.host) {
+                (void) app_check(app, attach_paste(app, text, size));
+                return;
+        }
+        (void) app_check(app, editor_paste(app->editor, text, size));
+        app_edited(app);
+}
+
+/* ---- sending ---- */
+
+static Outgoing *outgoing_free(Outgoing *o)
+{
+        if (!o)
+                return NULL;
+        free(o->text);
+        free(o);
+        return NULL;
+}
+DEFINE_CLEANUP(Outgoing *, outgoing_free)
+
+static void on_sent(const Failure *failure, void *userdata)
+{
+        _cleanup_(outgoing_freep) Outgoing *o = ASSERT_PTR(userdata);
+        App *app = o->app;
+
+        if (!failure) {
+                (void) drafts_write(app->drafts, o->draft, "", 0);
+                return;
+        }
+        app_say_failure(app, failure);
+        /* Not sent, so not lost: it is written again, unless something new is. */
+        if (editor_is_empty(app->editor)) {
+                (void) editor_set_text(app->editor, o->text, o->size);
+                app_edited(app);
+        }
+}
+
+static int send_text(App *app, const char *text, size_t size)
+{
+        const ConversationItem *c = mirror_open_conversation(app->mirror);
+        SendRequest request = {
+                .text = text,
+                .size = size,
+                .edit = app->editing,
+                .names = (const char *const *) app->names,
+                .fds = app->fds,
+                .n_attachments = app->n_attachments,
+        };
+        _cleanup_(outgoing_freep) Outgoing *o = NULL;
+        int r;
+
+        o = calloc(1, sizeof *o);
+        if (!o)
+                return -ENOMEM;
+        o->app = app;
+        o->size = size;
+        o->text = strndup(text, size);
+        if (!o->text)
+                return -ENOMEM;
+        memcpy(o->draft, app->draft_id, sizeof o->draft);
+        r = mirror_send(app->mirror, &request, on_sent, o);
+        if (r < 0)
+                return r;
+        TAKE_PTR(o);
+        app->making = !c;
+        if (!app->private)
+                (void) history_add(app->drafts, text, size);
+        return 0;
+}
+
+int app_send(App *app)
+{
+        const char *text;
+        size_t size;
+        int r;
+
+        text = editor_text(app->editor, &size);
+        if (size == 0 && app->n_attachments == 0)
+                return 0;
+        if (size > 0 && text[0] == '/' && text[1] != '/') {
+                r = app_command(app, text + 1);
+                if (r <= 0)
+                        return r;
+        } else {
+                size_t skip = size > 1 && text[0] == '/' ? 1 : 0;
+
+                r = send_text(app, text + skip, size - skip);
+                if (r < 0)
+                        return r;
+                app_detach_all(app);
+                app->editing = 0;
+                transcript_end(app->transcript);
+        }
+        app->history = 0;
+        /* The draft's file stays until the question is on disk. */
+        (void) editor_set_text(app->editor, "", 0);
+        app->draft_dirty = false;
+        (void) sd_event_source_set_enabled(app->draft_save, SD_EVENT_OFF);
+        return 0;
+}
+
+/* ---- what was sent before ---- */
+
+int app_history(App *app, int by)
+{
+        size_t nth = app->history;
+        const char *text = "";
+
+        if (by < 0) {
+                if (nth == 0 && !editor_is_empty(app->editor))
+                        return 0;
+                text = history_get(app->drafts, nth);
+                if (!text)
+                        return 0;
+                nth++;
+        } else {
+                if (nth == 0)
+                        return 0;
+                nth--;
+                if (nth > 0)
+                        text = strempty(history_get(app->drafts, nth - 1));
+        }
+        app->history = nth;
+        return editor_set_text(app->editor, text, strlen(text));
+}
+
+int app_edit_message(App *app, const MessageItem *message)
+{
+        const char *text;
+        size_t size;
+        int r;
+
+        if (!message || message->role != ROLE_USER) {
+                app_say(app,
+                        "Only a message of yours can be written anew; go to one with Ctrl-Up.");
+                return 0;
+        }
+        (void) app_save_draft(app);
+        text = document_source(message->channels[CHANNEL_CONTENT], &size);
+        r = editor_set_text(app->editor, text, size);
+        if (r < 0)
+                return r;
+        app->editing = message->id;
+        app->place = CONTEXT_INPUT;
+        return 0;
+}
