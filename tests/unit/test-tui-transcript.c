@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "client/tui/terminal/screen-internal.h"
 #include "client/tui/view/transcript.h"
 #include "tests/unit/tui-fake-mirror.h"
 
@@ -615,6 +617,35 @@ static void test_long_message_is_not_laid_out(void **state)
         assert_in_range(document_layouts(reply->channels[CHANNEL_CONTENT]), 1, 20);
 }
 
+static size_t memory(const World *w)
+{
+        size_t bytes = 0;
+
+        for (size_t i = 0; i < w->mirror->n; i++)
+                bytes += document_bytes(w->mirror->messages[i]->channels[CHANNEL_CONTENT]);
+        return bytes;
+}
+
+/* Of all that was ever looked at, a few layouts are kept. */
+static void test_memory_of_what_was_read(void **state)
+{
+        World *w = *state;
+        char text[KIB(20)] = "";
+        size_t size = 0, before;
+
+        while (size + 64 < sizeof text)
+                size += (size_t) snprintf(
+                        text + size, sizeof text - size, "A paragraph of %zu bytes.\n\n", size);
+        for (unsigned i = 0; i < 100; i++)
+                fake_add(w->mirror, ROLE_ASSISTANT, text);
+        before = memory(w);
+        draw(w);
+        while (transcript_page(w->transcript, -1) < 0)
+                draw(w);
+        /* The layouts of one message are larger than its text of 20 KiB. */
+        assert_in_range(memory(w) - before, 1, KIB(20) * 100);
+}
+
 static void test_frame_allocates_nothing(void **state)
 {
         World *w = *state;
@@ -806,39 +837,36 @@ static void test_no_code(void **state)
 
 /* ---- marks, hints, room ---- */
 
-static size_t count(const Buffer *out, const char *what)
+static void assert_marks(World *w, int row, const char *expected)
 {
-        size_t n = 0;
+        char marks[SCREEN_COLUMNS_MAX + 1];
+        int columns = screen_columns(w->screen);
 
-        for (const char *p = buffer_text(out); (p = strstr(p, what)); p++)
-                n++;
-        return n;
+        draw(w);
+        for (int i = 0; i < columns; i++) {
+                const Cell *c = screen_cell(w->screen->drawn, w->screen, row, i);
+
+                marks[i] = STYLE_ROLE(c->style) == STYLE_MATCH ? '#' : '.';
+        }
+        marks[columns] = 0;
+        assert_string_equal(marks, expected);
 }
 
 static void test_highlight(void **state)
 {
-        _cleanup_buffer_ Buffer out = BUFFER_INIT(MIB(1));
-        char match[STYLE_CHANGE_MAX + 1];
         World *w = *state;
-        size_t n;
 
-        style_load(THEME_DARK, COLOURS_TRUE);
-        n = style_change(STYLE_UNKNOWN, STYLE_MATCH, match);
-        match[n] = 0;
-        fake_add(w->mirror, ROLE_ASSISTANT, "Café **caf**é 世界 cafe");
-        assert_int_equal(transcript_highlight(w->transcript, " CAF\u00e9  \u754c"), 0);
-        draw(w);
-        assert_int_equal(screen_render(w->screen, &out), 0);
-        /* Each is told to be a match, the attribute of the second included. */
-        assert_non_null(strstr(buffer_text(&out), "Caf\u00e9"));
-        assert_true(count(&out, "48;2;232;196;124") >= 2);
-
-        buffer_clear(&out);
-        assert_int_equal(transcript_highlight(w->transcript, "  "), 0);
-        screen_forget(w->screen);
-        draw(w);
-        assert_int_equal(screen_render(w->screen, &out), 0);
-        assert_int_equal(count(&out, "48;2;232;196;124"), 0);
+        resize(w, 5, 30);
+        fake_add(w->mirror, ROLE_ASSISTANT, "Caf\u00e9 **caf\u00e9**s \u4e16\u754c cafe");
+        assert_int_equal(transcript_highlight(w->transcript, " CAF\u00c9  (\"\u754c\")"), 0);
+        assert_marks(w, 1, "..####.####....##.............");
+        assert_int_equal(transcript_highlight(w->transcript, "fe* or"), 0);
+        assert_marks(w, 1, "....................##........");
+        assert_int_equal(transcript_highlight(w->transcript, " \"* "), 0);
+        assert_marks(w, 1, "..............................");
+        assert_int_equal(transcript_highlight(w->transcript, "cafe"), 0);
+        assert_int_equal(transcript_highlight(w->transcript, NULL), 0);
+        assert_marks(w, 1, "..............................");
 }
 
 /* With the hint the terminal scrolls: a fraction of the bytes. */
@@ -931,6 +959,7 @@ static void test_free_area_is_free(void **state)
 
 int main(void)
 {
+        assert(setlocale(LC_ALL, "C.UTF-8")); /* letters have a case */
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         const struct CMUnitTest tests[] = {
                 CASE(test_messages),
@@ -956,6 +985,7 @@ int main(void)
                 CASE(test_says_that_it_loads),
                 CASE(test_lays_out_what_is_seen),
                 CASE(test_long_message_is_not_laid_out),
+                CASE(test_memory_of_what_was_read),
                 CASE(test_frame_allocates_nothing),
                 CASE(test_message_by_message),
                 CASE(test_shows_a_hit),

@@ -58,8 +58,8 @@ static void mark_words(
                 wint_t c;
 
                 for (; *word && found == 0; word += n) {
-                        word += strspn(word, " ");
-                        n = strcspn(word, " ");
+                        word += strspn(word, HIGHLIGHT_SEPARATORS);
+                        n = strcspn(word, HIGHLIGHT_SEPARATORS);
                         if (n > 0)
                                 found = match(text + i, size - i, word, n);
                 }
@@ -242,6 +242,7 @@ static void draw_messages(Transcript *t, Screen *s, bool same_area, usec_t now)
         } while (++t->n_rows < t->area.rows && position_move(t, &p, 1) == 1);
 
         screen_scrolled(s, t->area, shift);
+        trim_others(t, first.index, p.index);
         load_near(t, first.index, p.index);
 }
 

@@ -9,6 +9,9 @@
 #define MARGIN_LEFT  2 /* a bar and a blank */
 #define MARGIN_RIGHT 1
 
+/* What is no part of a word that is searched for: blanks, and the marks of a query. */
+#define HIGHLIGHT_SEPARATORS " \"*()"
+
 /* Of each message, from above. */
 typedef enum Part {
         PART_GAP,
@@ -45,8 +48,8 @@ typedef struct RowKey {
         Position position;
 } RowKey;
 
-/* Of the documents that have layouts, those looked at last: others are trimmed. */
-#define KEPT_MAX 128U
+/* The messages that may have layouts. Those that are no longer visible are trimmed. */
+#define KEPT_MAX 256U
 
 typedef struct Kept {
         uint64_t message;
@@ -93,6 +96,8 @@ ssize_t find_message(const Transcript *t, uint64_t id, size_t hint);
 ssize_t find_branch(const Transcript *t, uint64_t id, uint64_t parent);
 bool is_unfolded(const Transcript *t, const MessageItem *m);
 Kept *kept_of(Transcript *t, const MessageItem *m);
+/* All but these messages, by their place among those loaded. */
+void trim_others(Transcript *t, size_t first, size_t last);
 
 /* Rows down (> 0) or up; returns how far. */
 int position_move(Transcript *t, Position *p, int by);

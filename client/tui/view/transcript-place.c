@@ -41,22 +41,42 @@ ssize_t find_branch(const Transcript *t, uint64_t id, uint64_t parent)
 
 /* ---- documents ---- */
 
+static void trim(Transcript *t, Kept *k)
+{
+        size_t n;
+        MessageItem *const *messages = mirror_messages(t->mirror, &n);
+        ssize_t index = find_message(t, k->message, SIZE_MAX);
+
+        for (Channel c = 0; index >= 0 && c < _CHANNEL_MAX; c++)
+                document_trim(messages[index]->channels[c], (RowPlace){ 0 });
+        *k = (Kept){ 0 };
+}
+
 Kept *kept_of(Transcript *t, const MessageItem *m)
 {
         Kept *k = t->kept + m->id % KEPT_MAX;
-        size_t n;
-        MessageItem *const *messages;
-        ssize_t old;
 
         if (k->message == m->id)
                 return k;
-        messages = mirror_messages(t->mirror, &n);
-        old = k->message != 0 ? find_message(t, k->message, SIZE_MAX) : -ENOENT;
-        if (old >= 0)
-                for (Channel c = 0; c < _CHANNEL_MAX; c++)
-                        document_trim(messages[old]->channels[c], (RowPlace){ 0 });
-        *k = (Kept){ .message = m->id };
+        if (k->message != 0)
+                trim(t, k);
+        k->message = m->id;
         return k;
+}
+
+void trim_others(Transcript *t, size_t first, size_t last)
+{
+        size_t n;
+        MessageItem *const *messages = mirror_messages(t->mirror, &n);
+
+        for (Kept *k = t->kept; k < t->kept + KEPT_MAX; k++) {
+                bool seen = k->message == 0;
+
+                for (size_t i = first; !seen && i <= last && i < n; i++)
+                        seen = messages[i]->id == k->message;
+                if (!seen)
+                        trim(t, k);
+        }
 }
 
 Document *part_document(Transcript *t, MessageItem *m, Part part)

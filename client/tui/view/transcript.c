@@ -47,8 +47,7 @@ int transcript_highlight(Transcript *t, const char *words)
 {
         assert(t);
 
-        /* A word of blanks would be found everywhere. */
-        if (words && words[strspn(words, " ")] == 0)
+        if (words && words[strspn(words, HIGHLIGHT_SEPARATORS)] == 0)
                 words = NULL;
         return free_and_strdup(&t->words, words);
 }

@@ -83,7 +83,7 @@ void words_add_bytes(Words *w, uint64_t bytes)
 
 static void add_thousands(Words *w, uint64_t n, unsigned unit)
 {
-        uint64_t tenths = n / unit * 10 + n % unit * 10 / unit;
+        uint64_t tenths = n / unit * 10 + (n % unit * 10 + unit / 2) / unit;
 
         if (n < unit)
                 words_add(w, "%" PRIu64, n);

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "client/tui/view/bars.h"
+#include "client/tui/view/words.h"
+#include "tests/unit/tui-fake-mirror.h"
+
+#define NOW (1000 * USEC_PER_SEC)
+
+typedef struct World {
+        Mirror *mirror;
+        Screen *screen;
+        List list;
+} World;
+
+static int set_up(void **state)
+{
+        World *w = calloc(1, sizeof *w);
+
+        assert_non_null(w);
+        w->mirror = fake_mirror_new();
+        assert_int_equal(screen_new(&w->screen), 0);
+        assert_int_equal(screen_resize(w->screen, 10, 40), 0);
+        *state = w;
+        return 0;
+}
+
+static int tear_down(void **state)
+{
+        World *w = *state;
+
+        screen_free(w->screen);
+        fake_mirror_free(w->mirror);
+        free(w);
+        return 0;
+}
+
+static void assert_row(World *w, int row, const char *expected)
+{
+        _cleanup_free_ char *text = NULL;
+
+        assert_int_equal(screen_row_text(w->screen, row, &text), 0);
+        assert_string_equal(text, expected);
+}
+
+static usec_t ago(uint64_t seconds)
+{
+        /* Half a unit of grace for a slow machine. */
+        return ((usec_t) time(NULL) - seconds) * USEC_PER_SEC;
+}
+
+static void draw_list(World *w, int rows, int columns, bool ascii)
+{
+        screen_begin(w->screen);
+        list_draw(&w->list, w->mirror, w->screen, (Area){ 0, 0, rows, columns }, true, ascii);
+}
+
+/* ---- the list ---- */
+
+static void test_list(void **state)
+{
+        World *w = *state;
+        ConversationItem items[] = {
+                { .title = (char *) "Streams",
+                        .state = CONVERSATION_STREAMING,
+                        .modified = ago(5) },
+                { .title = (char *) "Waits",
+                        .state = CONVERSATION_WAITING,
+                        .modified = ago(3 * 60 + 30) },
+                { .title = (char *) "Fails", .failed = true, .modified = ago(5 * 3600 + 1800) },
+                { .title = (char *) "Not read", .unread = 2, .modified = ago(2 * 86400 + 9000) },
+                { .title = (char *) "A title that does not fit", .modified = ago(40 * 86400) },
+                { .title = (char *) "世界世界世界世界世", .modified = ago(400 * 86400) },
+                { .title = (char *) "", .modified = ago(0) + 90 * USEC_PER_SEC },
+        };
+
+        w->mirror->list = items;
+        w->mirror->n_list = ELEMENTSOF(items);
+        draw_list(w, 8, 25, false);
+        assert_row(w, 0, "● Streams            now│");
+        assert_row(w, 1, "◌ Waits               3m│");
+        assert_row(w, 2, "! Fails               5h│");
+        assert_row(w, 3, "• Not read            2d│");
+        assert_row(w, 4, "  A title that does…  5w│");
+        assert_row(w, 5, "  世界世界世界世界世  1y│");
+        assert_row(w, 6, "  (no title yet)     now│");
+        assert_row(w, 7, "                        │");
+
+        draw_list(w, 8, 24, true);
+        assert_row(w, 0, "* Streams           now|");
+        assert_row(w, 1, "o Waits              3m|");
+        assert_row(w, 3, "+ Not read           2d|");
+        assert_row(w, 5, "  世界世界世界世界…  1y|");
+
+        draw_list(w, 8, 12, false); /* no room for ages */
+        assert_row(w, 0, "● Streams  │");
+        assert_row(w, 4, "  A title …│");
+}
+
+static void test_list_of_nothing(void **state)
+{
+        World *w = *state;
+
+        draw_list(w, 3, 25, false);
+        assert_row(w, 0, "No conversations yet    │");
+        w->mirror->link = LINK_CONNECTING; /* it is not known */
+        draw_list(w, 3, 25, false);
+        assert_row(w, 0, "                        │");
+        draw_list(w, 0, 0, false);
+        draw_list(w, 3, 1, false);
+        assert_int_equal(list_at(&w->list, w->mirror, (Area){ 0, 0, 3, 25 }, 0), -1);
+}
+
+static void test_list_scrolls(void **state)
+{
+        ConversationItem items[100];
+        char titles[100][8];
+        World *w = *state;
+
+        for (size_t i = 0; i < ELEMENTSOF(items); i++) {
+                (void) snprintf(titles[i], sizeof titles[i], "t%zu", i);
+                items[i] = (ConversationItem){ .title = titles[i] };
+        }
+        w->mirror->list = items;
+        w->mirror->n_list = ELEMENTSOF(items);
+        w->mirror->list_has_more = true;
+
+        draw_list(w, 10, 8, false);
+        assert_row(w, 0, "  t0   │");
+        w->list.selected = 50;
+        draw_list(w, 10, 8, false);
+        assert_row(w, 9, "  t50  │");
+        w->list.selected = 45; /* is on the screen: nothing moves */
+        draw_list(w, 10, 8, false);
+        assert_row(w, 9, "  t50  │");
+        w->list.selected = 30;
+        draw_list(w, 10, 8, false);
+        assert_row(w, 0, "  t30  │");
+        assert_int_equal(list_at(&w->list, w->mirror, (Area){ 5, 0, 10, 8 }, 3), 33);
+        assert_int_equal(list_at(&w->list, w->mirror, (Area){ 5, 0, 10, 8 }, 10), -1);
+        assert_int_equal(list_at(&w->list, w->mirror, (Area){ 5, 0, 10, 8 }, -1), -1);
+        assert_int_equal(w->mirror->n_list_more, 0);
+        w->list.selected = SIZE_MAX;
+        draw_list(w, 10, 8, false);
+        assert_row(w, 9, "  t99  │");
+        assert_int_equal(w->list.selected, 99);
+        assert_int_equal(w->mirror->n_list_more, 1);
+
+        w->mirror->n_list = 5; /* some were deleted */
+        draw_list(w, 10, 8, false);
+        assert_row(w, 0, "  t0   │");
+        assert_int_equal(w->list.selected, 4);
+}
+
+/* ---- the status line ---- */
+
+static void assert_status(World *w, int columns, bool ascii, const char *expected)
+{
+        screen_begin(w->screen);
+        status_draw(w->mirror, w->screen, (Area){ 0, 0, 1, columns }, NULL, NOW, ascii);
+        assert_row(w, 0, expected);
+}
+
+static void test_status(void **state)
+{
+        static const ConversationItem open = { .model = (char *) "here/small" };
+        World *w = *state;
+        MessageItem *live = fake_add(w->mirror, ROLE_ASSISTANT, "");
+
+        assert_int_equal(screen_resize(w->screen, 2, 120), 0);
+        assert_status(w, 120, false, "");
+        w->mirror->default_model = "there/big";
+        assert_status(w, 120, false, " there/big");
+        w->mirror->open = &open;
+        w->mirror->engines[0] = (EngineItem){ .name = (char *) "hereabouts" };
+        w->mirror->engines[1] = (EngineItem){ .name = (char *) "here", .state = (char *) "ready" };
+        w->mirror->n_engines = 2;
+        assert_status(w, 120, false, " here/small │ here ready");
+        w->mirror->used = 3174;
+        w->mirror->size = 8192;
+        live->tokens_per_second = 42.4;
+        assert_status(w, 120, false, " here/small │ here ready │ context 3.1k of 8k │ 42 tok/s");
+
+        live->live = true;
+        live->started = NOW - 75 * USEC_PER_SEC;
+        live->place = 3;
+        w->mirror->live = live;
+        w->mirror->engines[1].waiting = 4;
+        assert_status(w, 120, false,
+                " ◌ waiting 1 min 15 s, 3 before it │ here/small │ here ready, 4 waiting │ "
+                "context 3.1k of 8k │ 42 tok/s");
+        live->phase = (char *) "loading";
+        live->place = 0;
+        w->mirror->engines[1].waiting = 0;
+        w->mirror->engines[1].state = (char *) "unreachable";
+        assert_status(w, 120, true,
+                " o loading 1 min 15 s | here/small | here unreachable | context 3.1k of 8k | "
+                "42 tok/s");
+        live->first_text = NOW;
+        /* What matters least goes first; the last is cut. */
+        assert_status(w, 77, false,
+                " ● streaming 1 min 15 s │ here/small │ here unreachable │ context 3.1k of 8k");
+        assert_status(w, 76, false, " ● streaming 1 min 15 s │ here/small │ context 3.1k of 8k");
+        assert_status(w, 58, false, " ● streaming 1 min 15 s │ here/small │ context 3.1k of 8k");
+        assert_status(w, 57, false, " ● streaming 1 min 15 s │ here/small");
+        assert_status(w, 36, false, " ● streaming 1 min 15 s");
+        assert_status(w, 20, false, " ● streaming 1 min…");
+        assert_status(w, 2, false, "");
+        live->cancelling = true;
+        assert_status(w, 40, false, " ● cancelling 1 min 15 s │ here/small");
+}
+
+static void test_status_of_the_link(void **state)
+{
+        World *w = *state;
+
+        assert_int_equal(screen_resize(w->screen, 2, 80), 0);
+        w->mirror->link = LINK_CONNECTING;
+        assert_status(w, 80, false, " connecting…");
+        w->mirror->link = LINK_DOWN;
+        assert_status(w, 80, false, " no connection");
+        w->mirror->sentence = "The service is gone";
+        w->mirror->retry = NOW + 1500 * USEC_PER_MSEC;
+        assert_status(w, 80, false, " The service is gone; tries again in 2 s");
+        w->mirror->link = LINK_UP;
+        w->mirror->loading = true;
+        assert_status(w, 80, false, " loading…");
+        assert_status(w, 80, false, " loading…");
+}
+
+static void test_notice(void **state)
+{
+        World *w = *state;
+
+        w->mirror->default_model = "there/big";
+        screen_begin(w->screen);
+        status_draw(w->mirror, w->screen, (Area){ 3, 10, 1, 20 },
+                "Deleted. `undelete` takes it back", NOW, false);
+        assert_row(w, 3, "           Deleted. `undelet…");
+}
+
+/* ---- words ---- */
+
+typedef struct Case {
+        void (*add)(Words *w, uint64_t n);
+        uint64_t n;
+        const char *expected;
+} Case;
+
+static void add_context(Words *w, uint64_t used)
+{
+        words_add_context(w, used, 200000);
+}
+
+static void add_context_of_unknown(Words *w, uint64_t used)
+{
+        words_add_context(w, used, 0);
+}
+
+static void test_words(void **state)
+{
+#define MINUTE (60 * USEC_PER_SEC)
+        static const Case cases[] = {
+                { words_add_duration, 0, "0 s" },
+                { words_add_duration, MINUTE - 1, "59 s" },
+                { words_add_duration, MINUTE, "1 min 00 s" },
+                { words_add_duration, 60 * MINUTE - 1, "59 min 59 s" },
+                { words_add_duration, 61 * MINUTE, "1 h 01 min" },
+                { words_add_age, MINUTE - 1, "now" },
+                { words_add_age, MINUTE, "1m" },
+                { words_add_age, 24 * 60 * MINUTE - 1, "23h" },
+                { words_add_age, 7 * 24 * 60 * MINUTE, "1w" },
+                { words_add_age, 365 * 24 * 60 * MINUTE, "1y" },
+                { words_add_count, 0, "0" },
+                { words_add_count, 999, "999" },
+                { words_add_count, 1000, "1,000" },
+                { words_add_count, 1234567, "1,234,567" },
+                { words_add_count, UINT64_MAX, "18,446,744,073,709,551,615" },
+                { words_add_bytes, 999, "999 B" },
+                { words_add_bytes, 1000, "1 KB" },
+                { words_add_bytes, 1499, "1 KB" },
+                { words_add_bytes, 12345678, "12.3 MB" },
+                { add_context, 999, "999 of 200k" },
+                { add_context, 1000, "1k of 200k" },
+                { add_context, 1049, "1k of 200k" },
+                { add_context, 1050, "1.1k of 200k" },
+                { add_context, 99999, "100k of 200k" },
+                { add_context, 123456, "123k of 200k" },
+                { add_context_of_unknown, 1500, "1.5k" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                Words w = { 0 };
+
+                cases[i].add(&w, cases[i].n);
+                assert_string_equal(w.text, cases[i].expected);
+                assert_int_equal(w.size, strlen(w.text));
+        }
+}
+
+static void test_words_are_cut_between_characters(void **state)
+{
+        Words w = { 0 };
+
+        for (size_t i = 0; i < 1000; i++)
+                words_add(&w, "世");
+        assert_int_equal(w.size, 1023);
+        assert_int_equal(strlen(w.text), 1023);
+        w = (Words){ 0 };
+        words_add(&w, "x");
+        for (size_t i = 0; i < 1000; i++)
+                words_add(&w, "世");
+        assert_int_equal(w.size, 1 + 340 * 3);
+}
+
+static void assert_wrapped(const char *text, int columns, const char *expected)
+{
+        char rows[256] = "";
+        size_t start = 0, at = 0, size, n = 0;
+
+        for (; words_wrap(text, columns, &start, &size); at = start)
+                n += (size_t) snprintf(rows + n, sizeof rows - n, "%.*s|", (int) size, text + at);
+        assert_string_equal(rows, expected);
+}
+
+static void test_wrap(void **state)
+{
+        assert_wrapped("", 5, "");
+        assert_wrapped("one two three", 7, "one two|three|");
+        assert_wrapped("one two three", 6, "one |two |three|");
+        assert_wrapped("onetwothree", 4, "onet|woth|ree|");
+        assert_wrapped("世界", 1, "世界|");
+        assert_wrapped("世界", 3, "世|界|");
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        const struct CMUnitTest tests[] = {
+                CASE(test_list),
+                CASE(test_list_of_nothing),
+                CASE(test_list_scrolls),
+                CASE(test_status),
+                CASE(test_status_of_the_link),
+                CASE(test_notice),
+                cmocka_unit_test(test_words),
+                cmocka_unit_test(test_words_are_cut_between_characters),
+                cmocka_unit_test(test_wrap),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
