@@ -141,6 +141,21 @@ static void open_newest(App *app)
                 (void) app_check(app, mirror_open(app->mirror, list[0].id, 0));
 }
 
+/* The engines are asked once, so that the status line can name the model. */
+static void on_first_models(
+        const Failure *failure, const ModelItem *models, size_t n, void *userdata)
+{
+        app_damage(ASSERT_PTR(userdata), DAMAGE_SOON);
+}
+
+static void on_link(App *app)
+{
+        if (mirror_link(app->mirror, NULL, NULL) != LINK_UP)
+                return;
+        if (isempty(mirror_default_model(app->mirror)))
+                (void) mirror_list_models(app->mirror, on_first_models, app);
+}
+
 static void set_title(App *app)
 {
         const ConversationItem *c = mirror_open_conversation(app->mirror);
@@ -158,6 +173,8 @@ static void on_changed(MirrorChange change, void *userdata)
 {
         App *app = ASSERT_PTR(userdata);
 
+        if (change & MIRROR_LINK)
+                on_link(app);
         if (change & MIRROR_LIST)
                 open_newest(app);
         if (change & MIRROR_OPEN) {
@@ -509,6 +526,7 @@ static int begin(App *app)
                 r = mirror_open_new(app->mirror, strempty(app->model), false);
         if (r < 0)
                 return r;
+        mirror_set_focus(app->mirror, terminal_has_focus(app->terminal));
         app_switch_draft(app);
         if (app->settings.complaint)
                 app_say(app, "%s", app->settings.complaint);

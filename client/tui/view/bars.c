@@ -236,17 +236,37 @@ static double speed_of(Mirror *m)
         return n > 0 ? messages[n - 1]->tokens_per_second : 0;
 }
 
-static void say_all(Mirror *m, usec_t now, bool ascii, StatusItem items[static _ITEM_MAX])
+/* "engine/model": the conversation's, else the default, else the one that answered last. */
+static void say_model(Mirror *m, Words *words)
 {
         const ConversationItem *open = mirror_open_conversation(m);
-        const char *model = open && !isempty(open->model) ? open->model
-                                                          : strempty(mirror_default_model(m));
-        const EngineItem *engine = engine_of(m, model);
+        MessageItem *const *messages;
+        const char *model;
+        size_t n;
+
+        model = open && !isempty(open->model) ? open->model : mirror_default_model(m);
+        if (!isempty(model)) {
+                words_add(words, "%s", model);
+                return;
+        }
+        messages = mirror_messages(m, &n);
+        while (n-- > 0)
+                if (messages[n]->role == ROLE_ASSISTANT && !isempty(messages[n]->engine)) {
+                        words_add(
+                                words, "%s/%s", messages[n]->engine, strempty(messages[n]->model));
+                        return;
+                }
+}
+
+static void say_all(Mirror *m, usec_t now, bool ascii, StatusItem items[static _ITEM_MAX])
+{
+        const EngineItem *engine;
         uint64_t used, size;
         double speed = speed_of(m);
 
         say_activity(m, now, ascii, items + ITEM_ACTIVITY);
-        words_add(&items[ITEM_MODEL].words, "%s", model);
+        say_model(m, &items[ITEM_MODEL].words);
+        engine = engine_of(m, items[ITEM_MODEL].words.text);
         if (engine)
                 say_engine(engine, items + ITEM_ENGINE);
         mirror_context(m, &used, &size);
