@@ -93,7 +93,7 @@ typedef enum ReplyFlags {
         REPLY_DIRTY = 1 << 2,      /* in the list of those with text to announce */
         REPLY_CONTINUES = 1 << 3,  /* an ended one that was opened again */
         REPLY_CLOSED = 1 << 4,     /* takes no more text */
-        REPLY_STUCK_TOLD = 1 << 5, /* a person was told that it could not be stored */
+        REPLY_STUCK_TOLD = 1 << 5, /* it was told as failed: it could not be stored */
 } ReplyFlags;
 
 struct ReplyWatch {
@@ -137,7 +137,8 @@ struct Reply {
         ReplyInfo info;  /* strings are owned below */
         char *model, *engine_name, *phase_text, *note;
         Failure failure;
-        char *title; /* for a conversation that has none */
+        Failure unstored; /* with REPLY_STUCK_TOLD: why its end is not written yet */
+        char *title;      /* for a conversation that has none */
 };
 
 static inline usec_t usec_now(clockid_t clock)
@@ -265,6 +266,8 @@ int reply_append(Reply *r, Channel channel, const char *text, size_t size);
 /* Tells the watches and the observer of new text. */
 void reply_flush(Reply *r);
 void reply_tell_ended(Reply *r);
+/* How it ended, also while others are told that it is not stored. */
+void reply_get_stored_info(const Reply *r, ReplyInfo *ret);
 int replies_new(Conversations *cs); /* the flush source */
 void replies_update_avatar(Conversations *cs, AvatarActivity idle);
 

@@ -273,6 +273,15 @@ static void on_reply_ended(Reply *r, void *userdata)
                 mark_read(c);
 }
 
+static void on_reply_stored(Reply *r, void *userdata)
+{
+        ConversationFace *f = ASSERT_PTR(userdata);
+
+        manager_notice(f->manager, LOG_NOTICE, "A reply is stored now",
+                "The reply that could not be stored is on the disk now, with all of its text.");
+        note_replies(f);
+}
+
 typedef struct AvatarCommand {
         uint64_t reply, offset;
         const char *verb;
@@ -316,6 +325,7 @@ void conversation_signals_install(ConversationFace *f)
                 .reply_started = on_reply_started,
                 .reply_phase = on_reply_phase,
                 .reply_ended = on_reply_ended,
+                .reply_stored = on_reply_stored,
                 .avatar_command = on_avatar_command,
                 .notice = on_notice,
                 .userdata = f,

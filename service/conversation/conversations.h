@@ -50,6 +50,8 @@ typedef struct ConversationsObserver {
         void (*reply_phase)(Reply *r, void *userdata);
         void (*reply_text)(Reply *r, void *userdata); /* once a dispatch, as for watches */
         void (*reply_ended)(Reply *r, void *userdata);
+        /* One that had ended as failed, for it could not be stored then. */
+        void (*reply_stored)(Reply *r, void *userdata);
         void (*avatar_command)(Reply *r, uint64_t offset, const char *verb, char *const *arguments,
                 void *userdata);
         void (*notice)(int level, const char *title, const char *text, void *userdata);

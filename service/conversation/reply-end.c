@@ -101,25 +101,33 @@ void replies_save_later(Conversations *cs)
 
 /* ---- its end ---- */
 
-static void stuck(Reply *r, const Failure *failure)
+/* Once: whoever waits for it must not wait for space. */
+static void tell_unstored(Reply *r, const Failure *failure)
 {
         Conversations *cs = r->parent;
-        _cleanup_free_ char *text = NULL;
+
+        (void) failure_set(&r->unstored, failure->code,
+                "%s The reply is kept in memory, and stored with the next message that can be.",
+                failure_message(failure));
+        r->flags |= REPLY_STUCK_TOLD;
+        conversations_tell(
+                cs, notice, LOG_ERR, "A reply could not be stored", failure_message(&r->unstored));
+        reply_tell_ended(r);
+        conversations_tell(cs, reply_ended, r);
+        replies_update_avatar(cs, AVATAR_WORRIED);
+}
+
+static void stuck(Reply *r, const Failure *failure)
+{
+        _cleanup_(reply_unrefp) _unused_ Reply *pin = reply_ref(r);
+        Conversations *cs = r->parent;
 
         log_error("The end of a reply could not be stored, it is kept in memory and tried again "
                   "with the next write: %s",
                 failure_message(failure));
         r->phase = REPLY_PHASE_STUCK;
-        if (!(r->flags & REPLY_STUCK_TOLD)) {
-                r->flags |= REPLY_STUCK_TOLD;
-                if (asprintf(&text,
-                            "%s The reply is kept in memory, and stored with the next message "
-                            "that can be.",
-                            failure_message(failure)) < 0)
-                        text = NULL;
-                conversations_tell(cs, notice, LOG_ERR, "A reply could not be stored",
-                        text ? text : failure_message(failure));
-        }
+        if (!(r->flags & REPLY_STUCK_TOLD))
+                tell_unstored(r, failure);
         conversation_update_state(r->conversation);
         conversation_begin_next(r->conversation);
         conversations_check_stopped(cs);
@@ -177,8 +185,12 @@ static void ended(Reply *r)
         conversation_update_state(c);
         reply_unlink(r);
         log_end(r);
-        reply_tell_ended(r);
-        conversations_tell(cs, reply_ended, r);
+        if (r->flags & REPLY_STUCK_TOLD)
+                conversations_tell(cs, reply_stored, r);
+        else {
+                reply_tell_ended(r);
+                conversations_tell(cs, reply_ended, r);
+        }
         replies_update_avatar(cs, failed ? AVATAR_WORRIED : AVATAR_IDLE);
         conversation_begin_next(c);
 }

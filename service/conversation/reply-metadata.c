@@ -105,7 +105,7 @@ int reply_metadata(const Reply *reply, char **ret)
         ReplyInfo info;
         int r;
 
-        reply_get_info(reply, &info);
+        reply_get_stored_info(reply, &info);
         r = buffer_append_string(&b, "{");
         if (r < 0)
                 return r;

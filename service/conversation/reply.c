@@ -72,6 +72,7 @@ Reply *reply_unref(Reply *r)
         free(r->note);
         free(r->title);
         failure_done(&r->failure);
+        failure_done(&r->unstored);
         conversation_unref(r->conversation);
         return mfree(r);
 }
@@ -148,9 +149,15 @@ Conversation *reply_conversation(const Reply *r)
         return r->conversation;
 }
 
+/* Its end was told as a failure, for it is not stored. */
+static bool ended_unstored(const Reply *r)
+{
+        return r->phase != REPLY_PHASE_ENDED && (r->flags & REPLY_STUCK_TOLD);
+}
+
 ReplyState reply_state(const Reply *r)
 {
-        if (r->phase == REPLY_PHASE_ENDED)
+        if (r->phase == REPLY_PHASE_ENDED || ended_unstored(r))
                 return REPLY_ENDED;
         return r->flags & REPLY_HAS_TEXT ? REPLY_STREAMING : REPLY_WAITING;
 }
@@ -174,6 +181,15 @@ const char *reply_text(const Reply *r, Channel channel, size_t *ret_size)
 }
 
 void reply_get_info(const Reply *r, ReplyInfo *ret)
+{
+        reply_get_stored_info(r, ret);
+        if (ended_unstored(r)) {
+                ret->reason = REASON_FAILED;
+                ret->failure = &r->unstored;
+        }
+}
+
+void reply_get_stored_info(const Reply *r, ReplyInfo *ret)
 {
         *ret = r->info;
         ret->model = r->model;

@@ -74,6 +74,11 @@ static void on_reply_ended(Reply *r, void *userdata)
         note("ended %" PRIu64 " %s\n", reply_id(r), end_reason_to_string(info.reason));
 }
 
+static void on_reply_stored(Reply *r, void *userdata)
+{
+        note("stored %" PRIu64 "\n", reply_id(r));
+}
+
 static void on_command(
         Reply *r, uint64_t offset, const char *verb, char *const *arguments, void *userdata)
 {
@@ -93,6 +98,7 @@ static const ConversationsObserver observer = {
         .reply_started = on_reply_started,
         .reply_text = on_reply_text,
         .reply_ended = on_reply_ended,
+        .reply_stored = on_reply_stored,
         .avatar_command = on_command,
         .notice = on_notice,
 };

@@ -343,7 +343,9 @@ static void test_saved_while_it_streams(void **state)
 static void test_stuck(void **state)
 {
         Watcher w = { .leave_at_end = true };
+        _cleanup_free_ char *log = NULL;
         Conversation *c, *other;
+        ReplyInfo info;
         Reply *r;
 
         other = world_create();
@@ -352,9 +354,14 @@ static void test_stuck(void **state)
         fake_say(fake_last_ask(), "precious");
         fake_store.full = true;
         fake_end(fake_last_ask(), REASON_STOP);
-        assert_int_equal(w.ends, 0);
+        /* Whoever waits is told, and why. */
+        assert_int_equal(w.ends, 1);
         assert_log("state streaming\ntext 2 to 8\nnotice A reply could not be stored\n"
-                   "state idle\n");
+                   "ended 2 failed\nstate idle\n");
+        reply_get_info(r, &info);
+        assert_int_equal(info.failure->code, FAILURE_STORE_FULL);
+        assert_non_null(strstr(failure_message(info.failure), "kept in memory"));
+        assert_int_equal(reply_state(r), REPLY_ENDED);
         assert_ptr_equal(conversation_find_reply(c, 2), r);
         assert_int_equal(conversations_live(world.cs), 1); /* a reason to stay */
 
@@ -369,7 +376,12 @@ static void test_stuck(void **state)
         assert_int_equal(conversation_set_title(other, "x", world_done, &world.told, NULL), 0);
         world_settle();
         assert_int_equal(w.ends, 1);
+        log = world_take_log();
+        assert_non_null(strstr(log, "stored 2\n"));
+        assert_null(strstr(log, "ended 2"));
         assert_string_equal(fake_store_message(conversation_number(c), 2)->content, "precious");
+        assert_int_equal(fake_store_message(conversation_number(c), 2)->reason, REASON_STOP);
+        assert_null(strstr(fake_store_message(conversation_number(c), 2)->metadata, "error"));
         assert_int_equal(conversations_live(world.cs), 0);
 }
 
