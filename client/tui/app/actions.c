@@ -670,6 +670,9 @@ int app_key(App *app, Key key)
 
         if (app->picker)
                 return key_in_picker(app, key);
+        /* Where nothing is written yet it is no question. */
+        if (app->place == CONTEXT_INPUT && key.code == '?' && editor_is_empty(app->editor))
+                return app_show_keys(app);
         n = keymap_look_up(app->settings.keymap, &app->vi, app->place, key, actions);
         for (int i = 0; i < n && r >= 0; i++)
                 r = actions[i] == ACTION_CANCEL ? cancel_by(app, key) : app_act(app, actions[i]);
