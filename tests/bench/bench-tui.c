@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The curses client in a terminal: from a key to its screen bytes while text streams, the start, a
+ * page of a long conversation, what a stream costs, a minute in which nothing happens. The floor of
+ * a key is a program that only gives back what it reads; that of the start one that links
+ * libsystemd and prints a line; the others' are their budgets. */
+
+#include <termios.h>
+
+#include "tests/bench/bench.h"
+#include "tests/bench/history.h"
+#include "tests/bench/pty.h"
+#include "tests/bus/process.h"
+
+#define ROWS    40
+#define COLUMNS 120
+
+#define STARTS       20U
+#define KEYS         400U
+#define KEY_USEC     5000.0 /* between two keys */
+#define PAGES        100U
+#define MESSAGES     100000U
+#define STREAM_USEC  10e6
+#define IDLE_SECONDS 60U
+
+/* Typed, and found again: no part of a token or of an escape sequence. */
+static const char *const letters[] = { "é", "ö", "ø", "ñ", "ü", "å", "ç", "ß" };
+
+typedef struct Client {
+        Pty pty;
+        char *environment[12];
+} Client;
+
+static void set(Client *c, size_t *n, const char *name, const char *value)
+{
+        assert_true(asprintf(&c->environment[(*n)++], "%s=%s", name, value) > 0);
+}
+
+static void client_start(Client *c, const Harness *h, const char *option)
+{
+        const char *program = getenv("CONDUCTOR_TUI");
+        const char *const arguments[] = { program, option, NULL };
+        size_t n = 0;
+
+        assert_non_null(program);
+        set(c, &n, "PATH", "/usr/bin:/bin");
+        set(c, &n, "HOME", h->home);
+        set(c, &n, "XDG_RUNTIME_DIR", h->runtime);
+        set(c, &n, "XDG_CONFIG_HOME", h->config);
+        set(c, &n, "XDG_STATE_HOME", h->state);
+        set(c, &n, "DBUS_SESSION_BUS_ADDRESS", h->address);
+        set(c, &n, "TERM", "xterm-256color");
+        set(c, &n, "LC_ALL", "C.UTF-8");
+        set(c, &n, "CONDUCTOR_AVATAR_DIR", strempty(getenv("CONDUCTOR_AVATAR_DIR")));
+        pty_start(&c->pty, arguments, (const char *const *) c->environment, ROWS, COLUMNS);
+}
+
+static void client_end(Client *c)
+{
+        pty_end(&c->pty);
+        for (size_t i = 0; i < ELEMENTSOF(c->environment); i++)
+                c->environment[i] = mfree(c->environment[i]);
+}
+
+/* ---- the start ---- */
+
+static void measure_start(Harness *h)
+{
+        const char *bare = getenv("BENCH_EMPTY");
+        const char *const arguments[] = { bare, "--version", NULL },
+                          *const environment[] = { NULL };
+        _cleanup_samples_ Samples samples = { 0 }, floor = { 0 };
+
+        for (unsigned i = 0; i < STARTS; i++) {
+                Client c = { 0 };
+                double before;
+
+                samples_add(&floor, bench_run_us(arguments, environment, -1) / 1e3);
+                before = bench_now_us();
+                client_start(&c, h, NULL);
+                pty_wait(&c.pty, "test/tiny:latest"); /* the status line has the model */
+                samples_add(&samples, (bench_now_us() - before) / 1e3);
+                client_end(&c);
+        }
+        bench_print("tui-start", "ms", &samples, &floor);
+}
+
+/* ---- keys ---- */
+
+static double key(Pty *p, unsigned i)
+{
+        const char *letter = letters[i % ELEMENTSOF(letters)];
+        double before;
+
+        pty_forget(p);
+        before = bench_now_us();
+        pty_write(p, letter, strlen(letter));
+        pty_wait(p, letter);
+        return bench_now_us() - before;
+}
+
+static void drain(Pty *p, double until)
+{
+        while (bench_now_us() < until)
+                (void) pty_read(p, until);
+}
+
+static void echo(void)
+{
+        struct termios raw;
+        char c[64];
+        ssize_t n;
+
+        assert_return_code(tcgetattr(STDIN_FILENO, &raw), errno);
+        cfmakeraw(&raw);
+        assert_return_code(tcsetattr(STDIN_FILENO, TCSANOW, &raw), errno);
+        assert_int_equal(write(STDOUT_FILENO, "ready", 5), 5);
+        while ((n = read(STDIN_FILENO, c, sizeof c)) > 0)
+                if (write(STDOUT_FILENO, c, (size_t) n) != n)
+                        break;
+}
+
+/* This program itself, called so, is the floor. */
+#define ECHO_ARGUMENT "--echo"
+
+static void measure_keys(Harness *h, const char *self)
+{
+        const char *const arguments[] = { self, ECHO_ARGUMENT, NULL },
+                          *const environment[] = { NULL };
+        _cleanup_samples_ Samples samples = { 0 }, floor = { 0 };
+        Client c = { 0 };
+        Pty bare;
+
+        pty_start(&bare, arguments, environment, ROWS, COLUMNS);
+        pty_wait(&bare, "ready");
+        client_start(&c, h, NULL);
+        pty_wait(&c.pty, "test/tiny:latest");
+        pty_write(&c.pty, "@rate=1000 @tokens=100000\r", 26);
+        pty_wait(&c.pty, "word");
+        for (unsigned i = 0; i < KEYS; i++) {
+                samples_add(&floor, key(&bare, i));
+                samples_add(&samples, key(&c.pty, i));
+                drain(&c.pty, bench_now_us() + KEY_USEC);
+        }
+        bench_print("tui-key-to-screen", "us", &samples, &floor);
+        client_end(&c);
+        process_end(&bare.pid);
+        bare.fd = safe_close(bare.fd);
+}
+
+/* ---- streams ---- */
+
+static void measure_stream(Harness *h)
+{
+        _cleanup_samples_ Samples cpu = { 0 }, reads = { 0 }, bytes = { 0 }, floor = { 0 };
+        Client c = { 0 };
+        double before;
+
+        client_start(&c, h, NULL);
+        pty_wait(&c.pty, "test/tiny:latest");
+        pty_write(&c.pty, "@rate=100 @tokens=100000\r", 25);
+        pty_wait(&c.pty, "word");
+        drain(&c.pty, bench_now_us() + 1e6);
+        c.pty.bytes = c.pty.reads = 0;
+        before = bench_cpu_ms(c.pty.pid);
+        drain(&c.pty, bench_now_us() + STREAM_USEC);
+        samples_add(&cpu, (bench_cpu_ms(c.pty.pid) - before) / STREAM_USEC * 1e5);
+        samples_add(&floor, 100); /* a core */
+        bench_print("tui-stream-100-cpu", "%", &cpu, &floor);
+        samples_add(&reads, (double) c.pty.reads / STREAM_USEC * 1e6);
+        floor.value[0] = 60;
+        bench_print("tui-frames-a-second", "", &reads, &floor);
+        samples_add(&bytes, (double) c.pty.bytes / (double) c.pty.reads);
+        floor.value[0] = 64;
+        bench_print("tui-bytes-a-frame", "B", &bytes, &floor);
+        client_end(&c);
+}
+
+/* ---- a long conversation ---- */
+
+static void measure_pages(Harness *h)
+{
+        _cleanup_samples_ Samples opened = { 0 }, pages = { 0 }, dirty = { 0 }, floor = { 0 };
+        _cleanup_free_ char *path = NULL;
+        Client c = { 0 };
+        double before = bench_now_us();
+
+        client_start(&c, h, "-c");
+        pty_wait(&c.pty, "/ "); /* a message's heading */
+        samples_add(&opened, (bench_now_us() - before) / 1e3);
+        for (unsigned i = 0; i < PAGES; i++) {
+                drain(&c.pty, bench_now_us() + 20e3);
+                before = bench_now_us();
+                pty_write(&c.pty, "\x1b[5~", 4);
+                assert_true(pty_read(&c.pty, before + HARNESS_PATIENCE) > 0);
+                samples_add(&pages, (bench_now_us() - before) / 1e3);
+        }
+        samples_add(&floor, 16);
+        bench_print("tui-open-100000", "ms", &opened, &floor);
+        bench_print("tui-page-100000", "ms", &pages, &floor);
+        assert_true(asprintf(&path, "/proc/%d/smaps_rollup", (int) c.pty.pid) > 0);
+        samples_add(&dirty, bench_status(path, "Private_Dirty"));
+        floor.value[0] = 6 * 1024;
+        bench_print("tui-private-dirty", "KiB", &dirty, &floor);
+        client_end(&c);
+}
+
+/* ---- nothing ---- */
+
+static void measure_idle(Harness *h)
+{
+        _cleanup_samples_ Samples samples = { 0 }, floor = { 0 };
+        _cleanup_free_ char *path = NULL;
+        Client c = { 0 };
+        double before;
+
+        client_start(&c, h, NULL);
+        pty_wait(&c.pty, "test/tiny:latest");
+        drain(&c.pty, bench_now_us() + 10e6); /* what she does when she comes is over */
+        assert_true(asprintf(&path, "/proc/%d/status", (int) c.pty.pid) > 0);
+        before = bench_status(path, "voluntary_ctxt_switches");
+        (void) sleep(IDLE_SECONDS);
+        samples_add(&samples, bench_status(path, "voluntary_ctxt_switches") - before);
+        samples_add(&floor, 0);
+        bench_print("tui-idle-wakeups-60s", "", &samples, &floor);
+        client_end(&c);
+}
+
+int main(int argc, char *argv[])
+{
+        Harness *h;
+
+        if (argc > 1 && streq(argv[1], ECHO_ARGUMENT)) {
+                echo();
+                return EXIT_SUCCESS;
+        }
+        h = bench_begin();
+        history_write(h->database, /* conversations= */ 1, MESSAGES);
+        harness_start_engine(h, "ollama", "MaxConcurrent=0\n", NULL);
+        bench_start(h);
+        measure_pages(h);
+        measure_start(h);
+        measure_keys(h, argv[0]);
+        measure_stream(h);
+        measure_idle(h);
+        bench_end(h);
+        return EXIT_SUCCESS;
+}

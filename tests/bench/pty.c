@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/bench/pty.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "tests/bench/bench.h"
+#include "tests/bus/process.h"
+
+static _Noreturn void run(
+        const char *terminal, const char *const *arguments, const char *const *environment)
+{
+        int fd;
+
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void) setsid();
+        fd = open(terminal, O_RDWR);
+        if (fd < 0)
+                _exit(126);
+        for (int i = 0; i < 3; i++)
+                (void) dup2(fd, i);
+        (void) execvpe(arguments[0], (char *const *) arguments, (char *const *) environment);
+        _exit(127);
+}
+
+void pty_start(
+        Pty *p, const char *const *arguments, const char *const *environment, int rows, int columns)
+{
+        struct winsize size = {
+                .ws_row = (unsigned short) rows,
+                .ws_col = (unsigned short) columns,
+        };
+        char terminal[64];
+
+        *p = (Pty){ .fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC) };
+        assert_return_code(p->fd, errno);
+        assert_int_equal(grantpt(p->fd), 0);
+        assert_int_equal(unlockpt(p->fd), 0);
+        assert_int_equal(ptsname_r(p->fd, terminal, sizeof terminal), 0);
+        assert_return_code(ioctl(p->fd, TIOCSWINSZ, &size), errno);
+        p->pid = fork();
+        assert_return_code(p->pid, errno);
+        if (p->pid == 0)
+                run(terminal, arguments, environment);
+}
+
+void pty_end(Pty *p)
+{
+        (void) kill(p->pid, SIGTERM);
+        while (pty_read(p, bench_now_us() + HARNESS_PATIENCE) > 0)
+                ;
+        assert_int_equal(process_wait(p->pid, HARNESS_PATIENCE), 0);
+        p->fd = safe_close(p->fd);
+}
+
+void pty_write(Pty *p, const char *bytes, size_t size)
+{
+        assert_int_equal(write(p->fd, bytes, size), size);
+}
+
+void pty_forget(Pty *p)
+{
+        p->n_tail = 0;
+}
+
+size_t pty_read(Pty *p, double deadline)
+{
+        struct pollfd wanted = { .fd = p->fd, .events = POLLIN };
+        double left = deadline - bench_now_us();
+        ssize_t n;
+
+        if (left <= 0 || poll(&wanted, 1, (int) (left / 1e3) + 1) <= 0)
+                return 0;
+        if (p->n_tail > sizeof p->tail / 2)
+                p->n_tail = 0;
+        n = read(p->fd, p->tail + p->n_tail, sizeof p->tail - p->n_tail);
+        if (n <= 0)
+                return 0; /* its last process ended */
+        p->n_tail += (size_t) n;
+        p->bytes += (size_t) n;
+        p->reads++;
+        return (size_t) n;
+}
+
+void pty_wait(Pty *p, const char *text)
+{
+        double deadline = bench_now_us() + HARNESS_PATIENCE;
+
+        while (!memmem(p->tail, p->n_tail, text, strlen(text)))
+                assert_true(pty_read(p, deadline) > 0);
+}
