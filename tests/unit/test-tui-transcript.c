@@ -485,26 +485,34 @@ static void test_place_survives_widths(void **state)
         assert_row(w, 0, before);
 }
 
-static void test_place_in_a_table_is_kept(void **state)
+static char *row_text(World *w, int row)
+{
+        char *text;
+
+        draw(w);
+        assert_int_equal(screen_row_text(w->screen, row, &text), 0);
+        return text;
+}
+
+/* Borders show no byte of their own, and are places all the same. */
+static void test_each_row_is_a_place(void **state)
 {
         World *w = *state;
-        _cleanup_free_ char *before = NULL;
 
         fake_add(w->mirror, ROLE_ASSISTANT,
                 "| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n\n```c\nint x;\nint y;\n```");
         add_lines(w, ROLE_USER, 30);
         draw(w);
-        for (int i = 0; i < 12; i++) {
-                transcript_home(w->transcript);
-                assert_int_equal(transcript_scroll(w->transcript, i), i);
-                draw(w);
-                before = mfree(before);
-                assert_int_equal(screen_row_text(w->screen, 0, &before), 0);
-                assert_row(w, 0, before);
-                resize(w, 10, 30);
+        transcript_home(w->transcript);
+        for (int i = 0; i < 14; i++) {
+                _cleanup_free_ char *second = row_text(w, 1);
+
+                assert_int_equal(transcript_scroll(w->transcript, 1), 1);
+                assert_row(w, 0, second);
+                resize(w, 10, 12);
                 draw(w);
                 resize(w, 10, 40);
-                assert_row(w, 0, before);
+                assert_row(w, 0, second);
         }
 }
 
@@ -535,6 +543,25 @@ static void test_loads_by_pages(void **state)
         }
         assert_int_equal(w->mirror->first + w->mirror->n, 100000);
         assert_row(w, 9, "  with a second paragraph");
+}
+
+/* The last row that is loaded is not the end. */
+static void test_loaded_end_is_not_the_end(void **state)
+{
+        World *w = *state;
+
+        fake_fill(w->mirror, 200);
+        w->mirror->n -= 10;
+        w->mirror->loading = true;
+        draw(w);
+        assert_int_equal(transcript_page(w->transcript, -1), -8);
+        assert_int_equal(transcript_page(w->transcript, 2), 8);
+        assert_false(transcript_at_end(w->transcript));
+        assert_row(w, 9, "  newer messages are being loaded…");
+        assert_row(w, 8, "  with a second paragraph");
+        w->mirror->n += 10; /* they came */
+        assert_row(w, 8, "  with a second paragraph");
+        assert_row(w, 9, "");
 }
 
 static void test_end_from_far_away(void **state)
@@ -731,6 +758,16 @@ static void test_branch_takes_the_mark(void **state)
         transcript_update(w->transcript);
         assert_int_equal(transcript_current(w->transcript)->id, 77);
         assert_row(w, 0, "▶ fake/model");
+
+        w->mirror->loading = true;
+        w->mirror->first = 1; /* it is the first one now, and again another */
+        w->mirror->n--;
+        w->mirror->messages[1]->id = 76;
+        transcript_update(w->transcript);
+        assert_row(w, 0, "▶ fake/model");
+        assert_int_equal(transcript_current(w->transcript)->id, 76);
+        w->mirror->first = 0;
+        w->mirror->n++;
 
         /* One that is gone with no other in its place. */
         w->mirror->messages[1]->id = 78;
@@ -979,8 +1016,9 @@ int main(void)
                 CASE(test_follows_only_at_the_end),
                 CASE(test_borders_of_scrolling),
                 CASE(test_place_survives_widths),
-                CASE(test_place_in_a_table_is_kept),
+                CASE(test_each_row_is_a_place),
                 CASE(test_loads_by_pages),
+                CASE(test_loaded_end_is_not_the_end),
                 CASE(test_end_from_far_away),
                 CASE(test_says_that_it_loads),
                 CASE(test_lays_out_what_is_seen),
