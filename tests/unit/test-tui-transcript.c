@@ -340,12 +340,15 @@ static void test_metadata(void **state)
         World *w = *state;
         MessageItem *reply = fake_add(w->mirror, ROLE_ASSISTANT, "answer");
 
+        transcript_set_flags(w->transcript, TRANSCRIPT_METADATA);
+        resize(w, 10, 80);
+        assert_row(w, 2, ""); /* nothing is known */
+        transcript_set_flags(w->transcript, 0);
         reply->engine = (char *) "here";
         reply->tokens_in = 1234;
         reply->tokens_out = 56;
         reply->elapsed = 3 * USEC_PER_SEC;
         reply->tokens_per_second = 18.66;
-        resize(w, 10, 80);
         assert_row(w, 2, "");
         transcript_set_flags(w->transcript, TRANSCRIPT_METADATA);
         assert_row(w, 2, "  here, 1,234 tokens in, 56 out, 3 s, 18.7 tokens/s");

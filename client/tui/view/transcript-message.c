@@ -315,28 +315,41 @@ static void draw_fold(Transcript *t, Screen *s, const MessageItem *m, int row)
         (void) row_draw(t, s, row, t->area.column + MARGIN_LEFT, t->width, STYLE_REASONING, w.text);
 }
 
+static void say_metadata(const Transcript *t, const MessageItem *m, Words *w)
+{
+        if (!(t->flags & TRANSCRIPT_METADATA) || m->role != ROLE_ASSISTANT || m->live)
+                return;
+        words_add(w, "%s", strempty(m->engine));
+        if (m->tokens_in > 0 || m->tokens_out > 0) {
+                words_add(w, "%s", w->size > 0 ? ", " : "");
+                words_add_count(w, m->tokens_in);
+                words_add(w, " tokens in, ");
+                words_add_count(w, m->tokens_out);
+                words_add(w, " out");
+        }
+        if (m->elapsed > 0) {
+                words_add(w, "%s", w->size > 0 ? ", " : "");
+                words_add_duration(w, m->elapsed);
+        }
+        if (m->tokens_per_second > 0)
+                words_add(w, "%s%.1f tokens/s", w->size > 0 ? ", " : "", m->tokens_per_second);
+        if (!isempty(m->note))
+                words_add(w, "%s%s", w->size > 0 ? "; " : "", m->note);
+}
+
+static size_t metadata_rows(const Transcript *t, const MessageItem *m)
+{
+        Words w = { 0 };
+
+        say_metadata(t, m, &w);
+        return w.size > 0;
+}
+
 static void draw_metadata(Transcript *t, Screen *s, const MessageItem *m, int row)
 {
         Words w = { 0 };
 
-        words_add(&w, "%s", isempty(m->engine) ? "" : m->engine);
-        if (m->tokens_in > 0 || m->tokens_out > 0) {
-                words_add(&w, "%s", w.size > 0 ? ", " : "");
-                words_add_count(&w, m->tokens_in);
-                words_add(&w, " tokens in, ");
-                words_add_count(&w, m->tokens_out);
-                words_add(&w, " out");
-        }
-        if (m->elapsed > 0) {
-                words_add(&w, "%s", w.size > 0 ? ", " : "");
-                words_add_duration(&w, m->elapsed);
-        }
-        if (m->tokens_per_second > 0)
-                words_add(&w, "%s%.1f tokens/s", w.size > 0 ? ", " : "", m->tokens_per_second);
-        if (!isempty(m->note))
-                words_add(&w, "%s%s", w.size > 0 ? "; " : "", m->note);
-        if (w.size == 0)
-                words_add(&w, "no figures");
+        say_metadata(t, m, &w);
         (void) row_draw(t, s, row, t->area.column + MARGIN_LEFT, t->width, STYLE_DIM, w.text);
 }
 
@@ -368,7 +381,7 @@ size_t fixed_rows(const Transcript *t, const MessageItem *m, size_t index, Part 
         case PART_STATE:
                 return state_rows(t, m, index);
         case PART_METADATA:
-                return (t->flags & TRANSCRIPT_METADATA) && m->role == ROLE_ASSISTANT && !m->live;
+                return metadata_rows(t, m);
         case PART_TAIL: {
                 size_t n;
 
