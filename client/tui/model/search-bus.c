@@ -143,13 +143,14 @@ static int read_model(sd_bus_message *m, ModelItem *ret)
         if (r < 0)
                 return r;
         *ret = (ModelItem){
-                .model = strdup(model),
                 .engine = strdup(engine),
                 .state = strdup(state),
                 .context_size = context_size,
                 .loaded = loaded,
                 .chat = chat,
         };
+        if (asprintf(&ret->model, "%s/%s", engine, model) < 0)
+                ret->model = NULL;
         return 0;
 }
 
