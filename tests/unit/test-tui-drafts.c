@@ -260,11 +260,15 @@ static void test_history_is_not_waited_for(void **state)
         _cleanup_(drafts_freep) Drafts *d = make();
         _cleanup_free_ char *path = below("history");
         _cleanup_close_ int fd = -EBADF;
+        struct stat before, after;
 
         add(d, "one");
         fd = open(path, O_RDWR | O_CLOEXEC);
         assert_int_equal(flock(fd, LOCK_EX), 0);
+        assert_int_equal(fstat(fd, &before), 0);
         add(d, "two");
+        assert_int_equal(fstat(fd, &after), 0);
+        assert_int_equal(after.st_size, before.st_size);
         fd = safe_close(fd);
         add(d, "three");
         drafts_free(d);

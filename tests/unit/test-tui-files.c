@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -222,6 +223,47 @@ static void test_freed_job_calls_nobody(void **state)
         assert_string_equal(a.names, "beta");
 }
 
+/* So many long names that it waits for us to read them. */
+static void start_waiting_child(sd_event *event, Answer *a)
+{
+        char name[256];
+
+        for (unsigned i = 0; i < FILES_MAX; i++) {
+                (void) snprintf(name, sizeof name, "alpha.d/%0220u", i);
+                make_file(name, 0);
+        }
+        assert_int_equal(files_complete(event, "~/alpha.d/", on_names, a, &a->job), 0);
+}
+
+static pid_t find_child(void)
+{
+        _cleanup_free_ char *path = NULL;
+        _cleanup_fclose_ FILE *f = NULL;
+        int pid;
+
+        assert_true(asprintf(&path, "/proc/self/task/%i/children", (int) getpid()) >= 0);
+        f = fopen(path, "re");
+        if (!f)
+                skip(); /* a kernel that does not tell */
+        assert_int_equal(fscanf(f, "%d", &pid), 1);
+        return pid;
+}
+
+/* One that hangs, as on a dead mount, ends with its job. */
+static void test_hanging_child(void **state)
+{
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_answer_ Answer a = ANSWER_INIT;
+        const unsigned any = 1;
+
+        assert_true(sd_event_new(&event) >= 0);
+        start_waiting_child(event, &a);
+        assert_int_equal(kill(find_child(), SIGSTOP), 0);
+        a.job = files_job_free(a.job);
+        run(event, &any);
+        assert_int_equal(a.calls, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -229,6 +271,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_many_names, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_open, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_freed_job_calls_nobody, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_hanging_child, setup, teardown),
         };
 
         return cmocka_run_group_tests_name("tui-files", tests, NULL, NULL);
