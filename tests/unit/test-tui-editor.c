@@ -8,6 +8,7 @@
 
 #include "client/tui/view/editor-internal.h"
 #include "common/utf8.h"
+#include "tests/unit/tui-emulator.h"
 
 #define FAMILY "\U0001f468\u200d\U0001f469\u200d\U0001f467" /* one cluster, of 18 bytes */
 
@@ -558,6 +559,38 @@ static void test_draw_fills(void **state)
         picture_done(&p);
 }
 
+/* Where the terminal's cursor is then. */
+static void test_draw_cursor(void **state)
+{
+        static const struct {
+                const char *text;
+                int rows, columns, row, column;
+        } cases[] = {
+                { "|", 2, 10, 0, 0 },
+                { "a\u65e5|b", 2, 10, 0, 3 },
+                { "a\t|b", 2, 20, 0, 8 },
+                { "a\n|", 2, 10, 1, 0 },
+                { "123456789|", 2, 10, 0, 9 }, /* the last column is for it */
+                { "1\n2\n3\n4|5", 2, 10, 1, 1 },
+                { "12345678 |", 2, 9, 0, 8 }, /* a blank that hangs over the edge */
+                { "12345678 |a", 2, 9, 1, 0 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(editor_freep) Editor *e = make_at(cases[i].text);
+                _cleanup_(picture_done)
+                        Picture p = draw(e, cases[i].rows, cases[i].columns, "Write here");
+                Emulator terminal;
+
+                emulator_init(&terminal, cases[i].rows, cases[i].columns);
+                emulator_feed(&terminal, p.out.data, p.out.size);
+                assert_true(terminal.cursor_visible);
+                assert_int_equal(terminal.row, cases[i].row);
+                assert_int_equal(terminal.column, cases[i].column);
+                emulator_done(&terminal);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -581,6 +614,7 @@ int main(void)
                 cmocka_unit_test(test_draw),
                 cmocka_unit_test(test_draw_empty),
                 cmocka_unit_test(test_draw_fills),
+                cmocka_unit_test(test_draw_cursor),
         };
 
         return cmocka_run_group_tests_name("tui-editor", tests, NULL, NULL);
