@@ -27,7 +27,8 @@ int drafts_read(Drafts *d, const char *id, char **ret);
 int drafts_write(Drafts *d, const char *id, const char *text, size_t size);
 
 /* The same text again is one. Other clients' are seen by the next run. What is added while another
- * client writes the file anew is written with the next one, or at the end. */
+ * client writes the file anew is written with the next one or at the end; it is only lost when
+ * another one does so then, too. */
 int history_add(Drafts *d, const char *text, size_t size);
 /* 0 = the newest. NULL behind the oldest. Borrowed. */
 const char *history_get(const Drafts *d, size_t nth);

@@ -278,18 +278,21 @@ static void test_history_is_not_waited_for(void **state)
 
 enum { CLIENTS = 4, TEXTS = 50 };
 
-/* Adds texts, and ends when the pipe does. */
-_noreturn_ static void run_client(int client, int pipe_end)
+/* Says that it has begun, adds texts, and ends when the pipe does. */
+_noreturn_ static void run_client(int client, int begun, int end)
 {
         Drafts *d = make();
-        char text[32], byte;
+        char text[32], byte = 0;
+
+        if (write(begun, &byte, 1) != 1)
+                _exit(EXIT_FAILURE);
 
         for (int i = 0; i < TEXTS; i++) {
                 (void) snprintf(text, sizeof text, "%i %i", client, i);
                 if (history_add(d, text, strlen(text)) < 0)
                         _exit(EXIT_FAILURE);
         }
-        if (read(pipe_end, &byte, 1) != 0)
+        if (read(end, &byte, 1) != 0)
                 _exit(EXIT_FAILURE);
         drafts_free(d);
         _exit(EXIT_SUCCESS);
@@ -318,25 +321,30 @@ static void test_several_clients(void **state)
 {
         Drafts *d = make();
         char text[32];
-        int fds[2], status;
+        char bytes[CLIENTS];
+        int begun[2], end[2], status;
 
         for (unsigned i = 0; i <= 2 * HISTORY_MAX; i++) {
                 (void) snprintf(text, sizeof text, "old %u", i);
                 add(d, text);
         }
         drafts_free(d);
-        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+        assert_int_equal(pipe2(begun, O_CLOEXEC), 0);
+        assert_int_equal(pipe2(end, O_CLOEXEC), 0);
         for (int c = 0; c < CLIENTS; c++)
                 if (fork() == 0) {
-                        safe_close(fds[1]);
-                        run_client(c, fds[0]);
+                        safe_close(end[1]);
+                        run_client(c, begun[1], end[0]);
                 }
-        for (int i = 0; i < 5; i++) {
-                append_file("history", "\n", 1);
+        for (int i = 0; i < 5; i++)
                 drafts_free(make());
+        /* Nobody writes it anew any more: what waits is written by those who end. */
+        for (int c = 0; c < CLIENTS; c++)
+                assert_int_equal(read(begun[0], bytes + c, 1), 1);
+        for (int i = 0; i < 2; i++) {
+                safe_close(begun[i]);
+                safe_close(end[i]);
         }
-        safe_close(fds[0]);
-        safe_close(fds[1]);
         for (int c = 0; c < CLIENTS; c++) {
                 assert_true(wait(&status) > 0);
                 assert_int_equal(status, 0);
