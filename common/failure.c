@@ -3,6 +3,8 @@
 
 #include <stdarg.h>
 
+#include "common/utf8.h"
+
 static const struct {
         const char *name;
         int error;
@@ -77,6 +79,26 @@ const char *failure_message(const Failure *f)
         return f->message ? f->message : failure_table[f->code].sentence;
 }
 
+/* A path or a foreign word in it may be no UTF-8. The bus refuses such a sentence, so that whoever
+ * waits would get no answer at all. */
+static char *repair_text(char *text)
+{
+        _cleanup_buffer_ Buffer buffer = BUFFER_INIT(SIZE_MAX / 4);
+        _cleanup_free_ char *broken = text;
+        char *repaired = NULL;
+        Utf8Repair u = { 0 };
+        int r;
+
+        if (utf8_is_valid(text, strlen(text)))
+                return TAKE_PTR(broken);
+        r = utf8_repair(&u, text, strlen(text), &buffer);
+        if (r >= 0)
+                r = utf8_repair_flush(&u, &buffer);
+        if (r >= 0)
+                (void) buffer_steal(&buffer, &repaired, NULL);
+        return repaired;
+}
+
 static _printf_(3, 0) void failure_setv(
         Failure *f, FailureCode code, const char *format, va_list ap)
 {
@@ -86,6 +108,8 @@ static _printf_(3, 0) void failure_setv(
         f->code = code;
         if (format && vasprintf(&f->message, format, ap) < 0)
                 f->message = NULL;
+        if (f->message)
+                f->message = repair_text(f->message);
 }
 
 int failure_set(Failure *f, FailureCode code, const char *format, ...)

@@ -34,7 +34,8 @@ static void url_split(const char *url, UrlParts *ret)
         ret->path_end = end + strcspn(end, "?#");
 }
 
-/* Control characters would be obeyed by the terminal that shows the address. */
+/* Control characters would be obeyed by the terminal that shows the address; what is not ASCII is
+ * in no address, and may be no UTF-8: a server chooses where it redirects to. */
 static int url_compose(const char *url, const UrlParts *parts, const char *end, char **ret)
 {
         char *text, *q;
@@ -47,7 +48,7 @@ static int url_compose(const char *url, const UrlParts *parts, const char *end, 
         q = mempcpy(q, parts->host, end - parts->host);
         *q = 0;
         for (q = text; *q; q++)
-                if ((unsigned char) *q < ' ' || *q == 0x7f)
+                if ((unsigned char) *q < ' ' || (unsigned char) *q >= 0x7f)
                         *q = '?';
         *ret = text;
         return 0;

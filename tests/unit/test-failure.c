@@ -40,6 +40,25 @@ static void test_first_reason_stays(void **state)
         assert_int_equal(failure_set(NULL, FAILURE_BUSY, NULL), -EBUSY);
 }
 
+/* What is no UTF-8 in a sentence, the bus would refuse. */
+static void test_sentence_is_text(void **state)
+{
+        static const struct {
+                const char *word, *sentence;
+        } cases[] = {
+                { "caf\xc3\xa9", "No caf\xc3\xa9." },
+                { "\xff", "No \xef\xbf\xbd." },
+                { "a\xe2\x82", "No a\xef\xbf\xbd." },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_failure_ Failure f = FAILURE_NULL;
+
+                assert_int_equal(failure_set(&f, FAILURE_BUSY, "No %s.", cases[i].word), -EBUSY);
+                assert_string_equal(failure_message(&f), cases[i].sentence);
+        }
+}
+
 static void test_from_errno(void **state)
 {
         static const struct {
@@ -81,6 +100,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_every_code_has_name_and_errno),
                 cmocka_unit_test(test_first_reason_stays),
+                cmocka_unit_test(test_sentence_is_text),
                 cmocka_unit_test(test_from_errno),
                 cmocka_unit_test(test_copy),
         };

@@ -21,6 +21,7 @@ static void test_url_display(void **state)
                 { "h/path", "h/path", "h" },
                 { "", "", "" },
                 { "http://a\x1b[31m/\r", "http://a?[31m/?", "http://a?[31m" },
+                { "http://\xff\xc2\x9bx/\xe2\x80\xae", "http://???x/???", "http://???x" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
