@@ -13,6 +13,24 @@ static bool only_space(const char *data, size_t size)
         return true;
 }
 
+/* Only where so many fit in. In text that is no JSON it may count wrongly, and nothing is lost. */
+static bool has_too_many_containers(const char *data, size_t size)
+{
+        size_t n = 0;
+        bool string = false;
+
+        if (size <= 2 * (size_t) JSON_CONTAINERS_MAX)
+                return false;
+        for (size_t i = 0; i < size; i++)
+                if (string && data[i] == '\\')
+                        i++;
+                else if (data[i] == '"')
+                        string = !string;
+                else if ((data[i] == '{' || data[i] == '[') && !string && ++n > JSON_CONTAINERS_MAX)
+                        return true;
+        return false;
+}
+
 /* JSON_TOKENER_STRICT would refuse text after the value, but also needs a NUL to end a number: so
  * the end is looked at here, and a tokener that still waits is given one more byte of white space.
  */
@@ -25,7 +43,7 @@ int json_parse_with(struct json_tokener *t, const char *data, size_t size, struc
         assert(t);
         assert(ret);
 
-        if (size > INT_MAX || only_space(data, size))
+        if (size > INT_MAX || only_space(data, size) || has_too_many_containers(data, size))
                 return -EBADMSG;
 
         json_tokener_reset(t);

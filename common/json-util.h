@@ -8,6 +8,9 @@
 #include "common/buffer.h"
 
 #define JSON_DEPTH_MAX 64
+/* Objects and arrays. An empty object takes json-c 760 bytes: without a limit, 8 MiB of them are
+ * 2 GiB of memory. A server's list of some thousand models is far below. */
+#define JSON_CONTAINERS_MAX 65536U
 
 DEFINE_CLEANUP(struct json_object *, json_object_put)
 #define json_putp json_object_putp
@@ -15,7 +18,8 @@ DEFINE_CLEANUP(struct json_object *, json_object_put)
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free)
 
 /* The whole input is one JSON value with nothing but white space after it, in valid UTF-8 and at
- * most JSON_DEPTH_MAX deep; else -EBADMSG. *ret is NULL for `null`. */
+ * most JSON_DEPTH_MAX deep, with at most JSON_CONTAINERS_MAX objects and arrays; else -EBADMSG.
+ * *ret is NULL for `null`. */
 int json_parse(const char *data, size_t size, struct json_object **ret);
 
 /* The same with a tokener that is used again for many values (json_tokener_new_ex(JSON_DEPTH_MAX)),

@@ -56,6 +56,36 @@ static void test_depth(void **state)
         }
 }
 
+/* n of them in an array, which is one more, after a string that is full of what looks alike. */
+static char *many(const char *what, size_t n, size_t *ret_size)
+{
+        Buffer b = BUFFER_INIT(MIB(8));
+        char *text;
+
+        assert_int_equal(buffer_append_string(&b, "[\"\\\"{[{[\""), 0);
+        for (size_t i = 0; i < n; i++)
+                assert_int_equal(buffer_append_format(&b, ",%s", what), 0);
+        assert_int_equal(buffer_append_string(&b, "]"), 0);
+        assert_int_equal(buffer_steal(&b, &text, ret_size), 0);
+        return text;
+}
+
+static void test_containers(void **state)
+{
+        static const char *const containers[] = { "{}", "[]" };
+
+        for (size_t i = 0; i < ELEMENTSOF(containers); i++)
+                for (size_t n = JSON_CONTAINERS_MAX; n <= JSON_CONTAINERS_MAX + 1; n++) {
+                        _cleanup_(json_putp) struct json_object *o = NULL;
+                        _cleanup_free_ char *text = NULL;
+                        size_t size;
+
+                        text = many(containers[i], n - 1, &size);
+                        assert_int_equal(json_parse(text, size, &o),
+                                n <= JSON_CONTAINERS_MAX ? 0 : -EBADMSG);
+                }
+}
+
 static void test_tokener_is_used_again(void **state)
 {
         _cleanup_(json_tokener_freep) struct json_tokener *t = json_tokener_new_ex(JSON_DEPTH_MAX);
@@ -183,6 +213,7 @@ int main(void)
                 cmocka_unit_test(test_parse),
                 cmocka_unit_test(test_parse_looks_no_further),
                 cmocka_unit_test(test_depth),
+                cmocka_unit_test(test_containers),
                 cmocka_unit_test(test_tokener_is_used_again),
                 cmocka_unit_test(test_getters),
                 cmocka_unit_test(test_append_string),
