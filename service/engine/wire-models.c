@@ -221,6 +221,7 @@ int wire_parse_loaded(const char *body, size_t size, WireModel *models, size_t n
 {
         _cleanup_(json_putp) struct json_object *o = NULL;
         struct json_object *array;
+        size_t n_loaded;
         int r;
 
         r = json_parse(body, size, &o);
@@ -231,7 +232,8 @@ int wire_parse_loaded(const char *body, size_t size, WireModel *models, size_t n
 
         for (size_t k = 0; k < n; k++)
                 models[k].loaded = false;
-        for (size_t i = 0; i < json_object_array_length(array); i++) {
+        n_loaded = MIN(json_object_array_length(array), (size_t) MODELS_MAX);
+        for (size_t i = 0; i < n_loaded; i++) {
                 struct json_object *item = json_object_array_get_idx(array, i);
                 const char *name;
 
@@ -247,18 +249,23 @@ int wire_parse_loaded(const char *body, size_t size, WireModel *models, size_t n
         return 0;
 }
 
-/* "num_ctx    512" in the block of parameters: what the model is loaded with. */
+/* "num_ctx    512" in the block of parameters: what the model is loaded with. No sscanf(): it looks
+ * for the text's end each time. */
 static void read_parameter(struct json_object *o, uint64_t *ret)
 {
-        const char *text, *p;
-        unsigned long n;
+        static const char name[] = "num_ctx";
+        const char *text, *p, *value;
+        unsigned long long n;
 
         if (json_get_string(o, "parameters", &text, NULL) < 0)
                 return;
-        for (p = text; (p = strstr(p, "num_ctx")); p++) {
-                if (p != text && p[-1] != '\n')
+        for (p = text; (p = strstr(p, name)); p++) {
+                value = p + strlen(name);
+                value += strspn(value, " \t");
+                if ((p != text && p[-1] != '\n') || *value < '0' || *value > '9')
                         continue;
-                if (sscanf(p, "num_ctx %lu", &n) == 1 && n > 0)
+                n = strtoull(value, NULL, 10);
+                if (n > 0)
                         *ret = n;
         }
 }

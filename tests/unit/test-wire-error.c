@@ -195,6 +195,49 @@ static void test_show_without_parameters(void **state)
         assert_true(wire_parse_show("", 0, &m) < 0);
 }
 
+static void test_show_parameters(void **state)
+{
+        static const struct {
+                const char *parameters;
+                uint64_t context_size;
+        } cases[] = {
+                { "stop \\\"x\\\"\\nnum_ctx    512\\ntop_k 3", 512 },
+                { "num_ctx\\t8", 8 },
+                { "num_ctx 1\\nnum_ctx 2", 2 },
+                { "num_ctx -1", 4 },
+                { "num_ctx 0", 4 },
+                { "num_ctx x", 4 },
+                { "num_ctx", 4 },
+                { "no_num_ctx 3", 4 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                WireModel m = { .name = (char *) "m", .context_size = 4 };
+                char show[128];
+                int n;
+
+                n = snprintf(show, sizeof show, "{\"parameters\":\"%s\"}", cases[i].parameters);
+                assert_int_equal(wire_parse_show(show, n, &m), 0);
+                assert_int_equal(m.context_size, cases[i].context_size);
+        }
+}
+
+/* Read once from its start to its end; a look to the end at each line would take hours. */
+static void test_show_of_many_lines(void **state)
+{
+        static const char line[] = "num_ctx x\\n";
+        Buffer b = BUFFER_INIT(WIRE_BODY_MAX);
+        WireModel m = { .name = (char *) "m", .context_size = 4 };
+
+        assert_int_equal(buffer_append_string(&b, "{\"parameters\":\""), 0);
+        while (b.size < WIRE_BODY_MAX - 64)
+                assert_int_equal(buffer_append_string(&b, line), 0);
+        assert_int_equal(buffer_append_string(&b, "num_ctx 7\"}"), 0);
+        assert_int_equal(wire_parse_show(b.data, b.size, &m), 0);
+        assert_int_equal(m.context_size, 7);
+        buffer_done(&b);
+}
+
 static void test_openai_models(void **state)
 {
         static const struct {
@@ -300,6 +343,8 @@ int main(void)
                 cmocka_unit_test(test_stream_options),
                 cmocka_unit_test(test_ollama_models),
                 cmocka_unit_test(test_show_without_parameters),
+                cmocka_unit_test(test_show_parameters),
+                cmocka_unit_test(test_show_of_many_lines),
                 cmocka_unit_test(test_openai_models),
                 cmocka_unit_test(test_anthropic_models),
                 cmocka_unit_test(test_odd_lists),
