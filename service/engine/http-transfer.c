@@ -180,6 +180,49 @@ static void transfer_keep_location(HttpTransfer *t, const char *value, size_t si
                 t->location[strcspn(t->location, "\r\n")] = 0;
 }
 
+/* libcurl unpacks what is packed in transfer, asked for or not: some KiB from the network would
+ * keep the loop busy for seconds. */
+static bool is_packed(const char *value, size_t size)
+{
+        _cleanup_free_ char *text = strndup(value, size);
+        char *coding, *rest = text;
+
+        while ((coding = strsep(&rest, ", \t\r\n")))
+                if (*coding && strcasecmp(coding, "chunked") != 0 &&
+                        strcasecmp(coding, "identity") != 0)
+                        return true;
+        return !text;
+}
+
+/* The value of this header, or NULL when the line is another one's. */
+static const char *header_value(const char *line, size_t size, const char *name, size_t *ret_size)
+{
+        size_t n = strlen(name);
+
+        if (size <= n || strncasecmp(line, name, n) != 0)
+                return NULL;
+        *ret_size = size - n;
+        return line + n;
+}
+
+/* 0 when the answer is not to be read further. */
+static size_t read_header(HttpTransfer *t, const char *line, size_t size)
+{
+        const char *value;
+        size_t n;
+
+        value = header_value(line, size, "Location:", &n);
+        if (value)
+                transfer_keep_location(t, value, n);
+        value = header_value(line, size, "Transfer-Encoding:", &n);
+        if (!value || !is_packed(value, n))
+                return size;
+        (void) failure_set(&t->result.failure, FAILURE_ENGINE_FAILED,
+                "%s sent a compressed answer, which nobody asked for. Is there a proxy before it?",
+                t->origin);
+        return 0;
+}
+
 /* One line at a time; the empty one ends the headers. Trailers come here too, after the body. */
 static size_t on_header(char *data, size_t size, size_t n, void *userdata)
 {
@@ -197,10 +240,8 @@ static size_t on_header(char *data, size_t size, size_t n, void *userdata)
                 return 0;
         }
 
-        if (n > strlen("Location:") && strncasecmp(data, "Location:", strlen("Location:")) == 0)
-                transfer_keep_location(t, data + strlen("Location:"), n - strlen("Location:"));
         if (n > 2 || t->headers_told || (n > 0 && data[0] != '\r' && data[0] != '\n'))
-                return n;
+                return read_header(t, data, n);
 
         (void) curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
         if (status < 200)
@@ -229,6 +270,8 @@ static void transfer_fail_body(HttpTransfer *t, int error)
                 code = FAILURE_NO_MEMORY;
         else if (error == -ECANCELED)
                 code = FAILURE_CANCELLED;
+        else if (error == -ETIMEDOUT)
+                code = FAILURE_ENGINE_STALLED;
         (void) failure_set(&t->result.failure, code, NULL);
 }
 
