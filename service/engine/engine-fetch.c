@@ -5,6 +5,7 @@ struct EngineFetch {
         Engine *engine;
         HttpTransfer *transfer;
         Buffer body;
+        usec_t begun;
         engine_fetch_done_t done;
         void *userdata;
 };
@@ -23,7 +24,13 @@ EngineFetch *engine_fetch_free(EngineFetch *f)
 static int on_body(const char *data, size_t size, void *userdata)
 {
         EngineFetch *f = ASSERT_PTR(userdata);
+        usec_t now;
 
+        /* One byte now and then is no silence, but all who wait for an engine's list would wait
+         * for ever. */
+        (void) sd_event_now(f->engine->engines->event, CLOCK_MONOTONIC, &now);
+        if (now - f->begun > f->engine->engines->whole_usec)
+                return -ETIMEDOUT;
         return buffer_append(&f->body, data, size);
 }
 
@@ -55,6 +62,7 @@ int engine_fetch_new(EngineFetch **ret, Engine *e, const char *url, char *body,
                 return failure_set_errno(failure, -ENOMEM, "Asking an engine");
         f->engine = engine_ref(e);
         f->body = BUFFER_INIT(WIRE_BODY_MAX);
+        (void) sd_event_now(e->engines->event, CLOCK_MONOTONIC, &f->begun);
         f->done = done;
         f->userdata = userdata;
 

@@ -20,6 +20,7 @@
 #define ENGINE_LESSONS_MAX   64U
 #define PROBE_CONNECT_USEC   (5 * USEC_PER_SEC)
 #define PROBE_ANSWER_USEC    (10 * USEC_PER_SEC)
+#define PROBE_WHOLE_USEC     (15 * USEC_PER_SEC)
 #define REPLY_ATTEMPTS_MAX   4U
 #define REPLY_RETRY_USEC     (500 * USEC_PER_MSEC) /* the first; then twice as long each time */
 #define RETRY_AFTER_MAX_USEC (60 * USEC_PER_SEC)
@@ -105,7 +106,7 @@ struct Engines {
         TAILQ_HEAD(, Engine) all; /* those that left the configuration, too */
         TAILQ_HEAD(EngineReplies, EngineReply) replies;
         TAILQ_HEAD(ModelsQueries, ModelsQuery) queries;
-        usec_t retry_usec;
+        usec_t retry_usec, whole_usec;
 };
 
 int engine_new(Engine **ret, Engines *engines, const EngineConfig *config);
@@ -285,3 +286,5 @@ void models_query_drop_all(Engines *e);
 /* ---- for tests ---- */
 
 void engines_set_retry_usec(Engines *e, usec_t usec);
+/* How long the answer to a probe may take in all. */
+void engines_set_whole_usec(Engines *e, usec_t usec);

@@ -131,6 +131,7 @@ int engines_new(Engines **ret, sd_event *event, const Config *config, Worker *wo
         e->worker = worker;
         e->observer = *observer;
         e->retry_usec = REPLY_RETRY_USEC;
+        e->whole_usec = PROBE_WHOLE_USEC;
 
         r = http_new(&e->http, event);
         if (r < 0)
@@ -151,6 +152,11 @@ void engines_set_units(Engines *e, const EngineUnits *units)
 void engines_set_retry_usec(Engines *e, usec_t usec)
 {
         e->retry_usec = usec;
+}
+
+void engines_set_whole_usec(Engines *e, usec_t usec)
+{
+        e->whole_usec = usec;
 }
 
 /* ---- names ---- */

@@ -2,6 +2,7 @@
 #include "tests/unit/engine-server.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -204,6 +205,17 @@ static bool serve_chat(Server *s, int fd, const char *request, unsigned attempt)
         return true;
 }
 
+/* A byte every millisecond, which is no silence, until the client closes. */
+static void drip(Server *s, int fd)
+{
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+
+        send_text(fd, "HTTP/1.1 200 OK\r\n" JSON "Content-Length: 9999999\r\n\r\n");
+        while (poll(&p, 1, 1) == 0)
+                send_text(fd, " ");
+        wait_for_close(s, fd);
+}
+
 static bool serve_request(Server *s, int fd, const char *request)
 {
         const char *content;
@@ -221,9 +233,11 @@ static bool serve_request(Server *s, int fd, const char *request)
                         send_answer(fd, "500 Oops", JSON, "{\"error\":\"no list\"}");
                 else if (streq(s->models, "hang"))
                         wait_for_close(s, fd);
+                else if (streq(s->models, "drip"))
+                        drip(s, fd);
                 else
                         send_answer(fd, "200 OK", JSON, s->models);
-                return s->models && !streq(s->models, "hang");
+                return s->models && !streq(s->models, "hang") && !streq(s->models, "drip");
         }
         if (startswith(request, "POST /api/show")) {
                 count(s, &s->shows);

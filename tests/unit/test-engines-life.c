@@ -282,6 +282,25 @@ static void test_models(void **state)
                 buffer_done(&l[i].names);
 }
 
+/* An engine that answers without an end keeps nobody waiting for the others. */
+static void test_models_of_dripping_engine(void **state)
+{
+        Listing l = { .names = BUFFER_INIT(KIB(4)) };
+        Fixture *f = *state;
+
+        f->servers[0].models = "drip";
+        f->configs[1] = engine_config("two", ENGINE_OPENAI, f->servers[1].url);
+        fixture_start(f);
+        engines_set_whole_usec(f->engines, 50 * USEC_PER_MSEC);
+        assert_int_equal(engines_list_models(f->engines, false, on_models, &l, NULL), 0);
+        while (!l.done)
+                turn(f);
+        assert_string_equal(
+                buffer_text(&l.names), "two/other:ready two/twin:ready builtin/doctor:ready ");
+        assert_non_null(strstr(buffer_text(&f->changes), "one=refusing"));
+        buffer_done(&l.names);
+}
+
 static void test_default_rule(void **state)
 {
         _cleanup_question_ Question q = { 0 };
@@ -342,6 +361,7 @@ int main(void)
                 TEST(test_free_engines),
                 TEST(test_reconfigure),
                 TEST(test_models),
+                TEST(test_models_of_dripping_engine),
                 TEST(test_default_rule),
                 TEST(test_last_is_gone),
                 TEST(test_unknown_model),
