@@ -130,7 +130,8 @@ struct Reply {
         EngineReply *engine;
         Avatar *avatar;
         AvatarFilter filter;
-        StoreSlot *slot; /* reading the context, later writing the end */
+        unsigned n_commands; /* that it gave the avatar */
+        StoreSlot *slot;     /* reading the context, later writing the end */
 
         usec_t started;  /* CLOCK_MONOTONIC */
         usec_t modified; /* CLOCK_REALTIME: when it ended */

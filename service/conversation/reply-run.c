@@ -20,6 +20,9 @@ static int on_filtered_command(const char *verb, char *const *arguments, void *u
 
         if (r->flags & REPLY_CLOSED)
                 return -ECANCELED;
+        if (r->n_commands == AVATAR_COMMANDS_MAX)
+                return 0;
+        r->n_commands++;
         error = avatar_apply(r->avatar, verb, arguments);
         if (error < 0)
                 log_debug_errno(error, "Failed to carry out an avatar's command, ignoring: %m");

@@ -8,6 +8,10 @@
 #include "common/failure.h"
 #include "common/text.h"
 
+/* Each is a signal to all: no answer of a page's length has so many, and a model that does nothing
+ * else would fill the queues of those who do not read. The rest is taken out and not obeyed. */
+#define AVATAR_COMMANDS_MAX 1024U
+
 #define REPLY_TEXT_MAX MIB(64) /* of both channels together; then it ends with REASON_LENGTH */
 
 typedef struct Reply Reply;

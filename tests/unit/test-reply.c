@@ -220,6 +220,22 @@ static void test_avatar_cut_off(void **state)
                 fake_store_message(conversation_number(c), 2)->content, "Hello [yolla:mo");
 }
 
+/* More than a reply may give are taken out as well, and not obeyed. */
+static void test_avatar_limit(void **state)
+{
+        Conversation *c;
+        Reply *r;
+
+        c = begin(&r);
+        for (unsigned i = 0; i < AVATAR_COMMANDS_MAX - 1; i++)
+                fake_say(fake_last_ask(), "[yolla:wave]");
+        fake_say(fake_last_ask(), "[yolla:mood sad][yolla:mood happy]x");
+        fake_end(fake_last_ask(), REASON_STOP);
+        assert_string_equal(avatar_mood(world.avatar), "sad");
+        assert_string_equal(
+                fake_store_message(conversation_number(c), conversation_head(c))->content, "x");
+}
+
 static void test_avatar_off(void **state)
 {
         Conversation *c;
@@ -481,6 +497,7 @@ int main(void)
                 TEST(test_cancel_from_watch),
                 TEST(test_avatar),
                 TEST(test_avatar_cut_off),
+                TEST(test_avatar_limit),
                 TEST(test_avatar_off),
                 TEST(test_limit),
                 TEST(test_large_dispatch),
