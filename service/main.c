@@ -39,6 +39,7 @@ static int introspect(const char *path)
 
 static void prepare_process(void)
 {
+        const struct rlimit none = { 0 };
         struct rlimit files;
         sigset_t signals;
 
@@ -51,6 +52,8 @@ static void prepare_process(void)
         (void) signal(SIGPIPE, SIG_IGN); /* a reader of OpenStream may go */
         (void) signal(SIGXFSZ, SIG_IGN); /* ulimit -f: as a disk that is full, not our end */
         (void) umask(0077);
+        /* Engines' keys are in memory. The unit says so too, but not all start us by it. */
+        (void) setrlimit(RLIMIT_CORE, &none);
 
         /* The store's thread would get a heap of its own, of which little is ever given back. */
         (void) mallopt(M_ARENA_MAX, 1);

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <signal.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -54,6 +55,21 @@ static void test_leaving(void **state)
         assert_int_equal(harness_wait_exit(h), 0);
         harness_run_until(h, h->stopping && h->n_extended > 0);
         assert_true(harness_logged(h, "Nobody needs the service; it leaves"));
+}
+
+/* ---- what a crash leaves ---- */
+
+/* Keys are in memory, and not everybody starts the service by its unit. */
+static void test_no_core(void **state)
+{
+        Harness *h = *state;
+        struct rlimit limit;
+
+        harness_start(h);
+        assert_return_code(prlimit(h->service, RLIMIT_CORE, NULL, &limit), errno);
+        assert_int_equal(limit.rlim_cur, 0);
+        assert_int_equal(limit.rlim_max, 0);
+        assert_int_equal(harness_stop(h), 0);
 }
 
 /* ---- the configuration ---- */
@@ -305,6 +321,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_watchdog),
                 TEST(test_leaving),
+                TEST(test_no_core),
                 TEST(test_configuration),
                 TEST(test_bad_configuration),
                 TEST(test_slow_turn),
