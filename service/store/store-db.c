@@ -470,6 +470,12 @@ int store_db_commit(StoreDb *db, Failure *failure)
         return 0;
 }
 
+void store_db_forget_pages(StoreDb *db, uint64_t number)
+{
+        if (!(number & STORE_PRIVATE) && db->disk.sqlite)
+                (void) sqlite3_db_release_memory(db->disk.sqlite);
+}
+
 bool store_db_log_is_long(const StoreDb *db)
 {
         return db->disk.log_pages >= LOG_PAGES_LONG;

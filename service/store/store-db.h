@@ -56,6 +56,8 @@ void store_db_look_end(StoreDb *db);
 /* Copies the log into the database when it has grown; when nobody waits. */
 void store_db_checkpoint(StoreDb *db);
 /* Whoever waits has to, for that. */
+/* Pages that were read only once need not stay in memory. */
+void store_db_forget_pages(StoreDb *db, uint64_t number);
 bool store_db_log_is_long(const StoreDb *db);
 
 /* SQLite said that the database on disk is damaged. */

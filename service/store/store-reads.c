@@ -7,7 +7,8 @@
 #define FIRST_MESSAGES 32U
 #define FIRST_BYTES    KIB(64)
 #define STEP_MESSAGES  512U
-#define STEP_BYTES     MIB(1)
+#define STEP_BYTES     KIB(32)
+#define STEPS          16U /* at once */
 
 static int read_new(StoreRequest **ret, Store *s, uint64_t number,
         int (*run)(StoreRequest *r, StoreDb *db, Failure *failure),
@@ -62,6 +63,7 @@ static int run_get_branch(StoreRequest *r, StoreDb *db, Failure *failure)
 static int run_get_context(StoreRequest *r, StoreDb *db, Failure *failure)
 {
         bool first = !r->page;
+        unsigned steps = first ? 1 : STEPS;
         int error;
 
         if (first) {
@@ -70,11 +72,17 @@ static int run_get_context(StoreRequest *r, StoreDb *db, Failure *failure)
                         return failure_set_errno(failure, -ENOMEM, "Reading messages");
                 r->cursor = r->id;
         }
-        error = store_db_climb(db, r->number, &r->cursor, first ? FIRST_MESSAGES : STEP_MESSAGES,
-                first ? FIRST_BYTES : STEP_BYTES, STORE_DB_ATTACHMENTS, r->page, failure);
-        if (error < 0)
-                return error;
-        r->more = r->cursor != 0;
+        for (r->more = true; r->more && steps > 0; steps--) {
+                error = store_db_climb(db, r->number, &r->cursor,
+                        first ? FIRST_MESSAGES : STEP_MESSAGES, first ? FIRST_BYTES : STEP_BYTES,
+                        STORE_DB_ATTACHMENTS, r->page, failure);
+                if (error < 0)
+                        return error;
+                r->more = r->cursor != 0;
+                /* The next step's texts take the place of this one's pages. */
+                if (r->more || !first)
+                        store_db_forget_pages(db, r->number);
+        }
         if (r->more)
                 return 0;
         store_messages_reverse(r->page);
