@@ -360,8 +360,9 @@ static void scroll_hints(Frame *f)
                 Area a = s->hints[i].area;
                 int lines = s->hints[i].lines;
 
-                /* Regions of a part of the rows' width are not everywhere. */
-                if (a.columns != s->columns || lines <= -a.rows || lines >= a.rows)
+                /* Terminals scroll whole rows: what stands beside the area is drawn again, which is
+                 * counted here. */
+                if (lines <= -a.rows || lines >= a.rows)
                         continue;
                 if (scrolled_bytes(s, a, lines, blanks) + SCROLL_COST +
                                 (size_t) (lines > 0 ? lines : -2 * lines) <
