@@ -210,7 +210,7 @@ static void on_avatar(const char *verb, const char *word, void *userdata)
         else if (streq(verb, "size"))
                 (void) avatar_set_size(app->avatar, word, now);
         else if (streq(verb, "show") || streq(verb, "hide"))
-                avatar_set_visible(app->avatar, streq(verb, "show"), now);
+                avatar_set_visible(app->avatar, app->settings.avatar && streq(verb, "show"), now);
         app_damage(app, DAMAGE_SOON);
 }
 

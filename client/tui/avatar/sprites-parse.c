@@ -306,7 +306,7 @@ static int parse_picture_row(Parser *p, const char *line)
 
 static int parse_size(Parser *p, char **words, size_t n)
 {
-        int r, rows, columns;
+        int r, rows = 0, columns = 0;
 
         if (n != 3 || p->set->rows > 0)
                 return WRONG(p, "The size is said once: size ROWS COLUMNS.");
@@ -340,7 +340,7 @@ static int end_part(Parser *p)
 
 static int parse_place(Parser *p, char **words, size_t n, SpriteDrawing *d)
 {
-        int r, row, column;
+        int r, row = 0, column = 0;
 
         if (n == 0)
                 return 0;
@@ -523,7 +523,7 @@ static int parse_frame(Parser *p, char **words, size_t n)
 {
         AnimationFrame *frames, frame = { 0 };
         Animation *a;
-        int r, ms;
+        int r, ms = 0;
 
         if (p->animation < 0)
                 return WRONG(p, "A frame comes after 'animation'.");

@@ -145,7 +145,7 @@ static int parse_action(const char *name, Action *ret, Failure *failure)
 
 int keymap_bind(Keymap *k, const char *action, const char *key, Failure *failure)
 {
-        Action a;
+        Action a = ACTION_NONE;
         Key parsed;
         int r;
 
@@ -182,7 +182,7 @@ int keymap_set(Keymap *k, const char *action, const char *keys, Failure *failure
         Key parsed[8];
         size_t n = 0;
         char *rest;
-        Action a;
+        Action a = ACTION_NONE;
         int r;
 
         r = parse_action(action, &a, failure);
@@ -250,7 +250,7 @@ Action keymap_find(const Keymap *k, KeyContext context, Key key)
 int keymap_look_up(const Keymap *k, ViMode *mode, KeyContext context, Key key,
         Action ret[static KEYMAP_ACTIONS_MAX])
 {
-        Action a;
+        Action a = ACTION_NONE;
         int r;
 
         if (k->vi) {
