@@ -153,6 +153,13 @@ static bool ended(const Client *c, size_t n)
                 last->reason != REASON_NONE && !mirror_is_loading(c->mirror);
 }
 
+static bool has_text(const Client *c, const char *text)
+{
+        const MessageItem *m = message(c, 1);
+
+        return m && strstr(text_of(m, CHANNEL_CONTENT), text);
+}
+
 static char *words(unsigned n)
 {
         _cleanup_buffer_ Buffer b = BUFFER_INIT(MIB(64));
@@ -336,13 +343,6 @@ static void test_large(void **state)
 }
 
 /* ---- cancelling, branches ---- */
-
-static bool has_text(const Client *c, const char *text)
-{
-        const MessageItem *m = message(c, 1);
-
-        return m && strstr(text_of(m, CHANNEL_CONTENT), text);
-}
 
 static void check_cancel(Harness *h, Via via)
 {
@@ -654,6 +654,7 @@ static void check_long(Harness *h, Via via, char digit)
         }
         assert_int_equal(check_window(c), LONG_COUNT - MIRROR_KEPT + 1);
 
+        assert_int_equal(mirror_open(c->mirror, "no id", 0), -EINVAL);
         /* Opened at a hit. */
         do_and_wait(c, mirror_search(c->mirror, "n777", on_hits, c));
         assert_true(c->n_hits > 0);

@@ -69,7 +69,7 @@ static int path_for(const Mirror *m, const char *id, ConversationPath ret)
 {
         if (!m->up)
                 return -ENOTCONN;
-        if (strlen(id) != CONVERSATION_ID)
+        if (!conversation_id_is_valid(id))
                 return -EINVAL;
         conversation_path_of(id, ret);
         return 0;

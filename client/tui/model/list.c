@@ -32,14 +32,16 @@ ConversationState conversation_state_from_string(const char *s)
         return streq_ptr(s, "streaming") ? CONVERSATION_STREAMING : CONVERSATION_IDLE;
 }
 
+bool conversation_id_is_valid(const char *id)
+{
+        return strlen(id) == CONVERSATION_ID && strspn(id, "0123456789abcdef") == CONVERSATION_ID;
+}
+
 const char *conversation_id_of(const char *path)
 {
         const char *id = path ? startswith(path, PATH_CONVERSATION "/") : NULL;
 
-        if (!id || strlen(id) != CONVERSATION_ID ||
-                strspn(id, "0123456789abcdef") != CONVERSATION_ID)
-                return NULL;
-        return id;
+        return id && conversation_id_is_valid(id) ? id : NULL;
 }
 
 void conversation_path_of(const char *id, ConversationPath ret)

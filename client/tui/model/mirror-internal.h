@@ -205,6 +205,7 @@ static inline void mirror_tell(Mirror *m, unsigned change)
 }
 usec_t mirror_now(const Mirror *m);
 
+bool conversation_id_is_valid(const char *id);
 /* The id of a conversation's path, or NULL. */
 const char *conversation_id_of(const char *path);
 void conversation_path_of(const char *id, ConversationPath ret);

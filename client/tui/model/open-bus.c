@@ -462,7 +462,7 @@ int mirror_open(Mirror *m, const char *id, uint64_t message)
 {
         int r;
 
-        if (strlen(id) != CONVERSATION_ID)
+        if (!conversation_id_is_valid(id))
                 return -EINVAL;
         if (streq(id, m->open.item.id) && message == 0)
                 return 0;
