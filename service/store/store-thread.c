@@ -4,8 +4,10 @@
 /* Group commit: all requests that wait when the thread wakes up are one transaction, each within a
  * savepoint. Their completions leave after the commit. */
 
-/* Writes that may be without their step of tidying the search index. */
-#define UNMERGED_MAX 16U
+/* Writes after which the search index is tidied when nobody waits, for each step is a commit of its
+ * own in the next one's way; and when somebody always does. */
+#define UNMERGED_IDLE 64U
+#define UNMERGED_BUSY 128U
 
 static void clear_results(StoreRequest *r)
 {
@@ -155,8 +157,10 @@ void store_thread_end(void *store)
 static void merge_index(Store *s)
 {
         StoreThread *t = &s->thread;
-        bool owed = t->unmerged > UNMERGED_MAX;
+        bool owed = t->unmerged >= UNMERGED_BUSY;
 
+        if (t->unmerged < UNMERGED_IDLE)
+                return;
         while (t->unmerged > 0 && (owed || !worker_is_wanted(s->worker))) {
                 owed = false;
                 t->unmerged--;

@@ -303,7 +303,7 @@ static int query_number(sqlite3 *sqlite, const char *sql)
 /* Not in anybody's commit, and yet it is done: else each message would leave a part. */
 static void test_index_is_merged(void **state)
 {
-        enum { N = 200 };
+        enum { N = 250 };
         Fixture *f = *state;
         uint64_t n = make_conversation(f, "");
         sqlite3 *sqlite;
@@ -313,7 +313,7 @@ static void test_index_is_merged(void **state)
         fixture_close(f);
         assert_int_equal(sqlite3_open(f->path, &sqlite), SQLITE_OK);
         assert_in_range(
-                query_number(sqlite, "SELECT count(DISTINCT segid) FROM search_idx"), 1, 64);
+                query_number(sqlite, "SELECT count(DISTINCT segid) FROM search_idx"), 1, 160);
         assert_int_equal(
                 query_number(sqlite, "SELECT v FROM search_config WHERE k = 'automerge'"), 0);
         assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
