@@ -46,6 +46,7 @@ struct App {
         Settings settings;
         Terminal *terminal;
         Screen *screen; /* the terminal's */
+        MirrorOps mirror_ops;
         Mirror *mirror;
         Transcript *transcript;
         Editor *editor;

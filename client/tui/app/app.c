@@ -471,17 +471,18 @@ static int open_rooms(App *app, Failure *failure)
                 .changed = on_terminal_changed,
                 .closed = on_closed,
         };
-        static const MirrorOps mirror_ops = {
-                .changed = on_changed,
-                .notice = on_notice,
-                .avatar = on_avatar,
-        };
         TerminalOptions terminal_options;
         int r;
 
         r = settings_read(&app->settings);
         if (r < 0)
                 return r;
+        app->mirror_ops = (MirrorOps){
+                .changed = on_changed,
+                .notice = on_notice,
+                .avatar = on_avatar,
+                .layout = terminal_locale_is_utf8() ? 0 : LAYOUT_ASCII,
+        };
         app->mouse = app->settings.mouse;
         app->list_shown = app->settings.list;
         r = editor_new(&app->editor);
@@ -489,8 +490,8 @@ static int open_rooms(App *app, Failure *failure)
                 r = drafts_new(&app->drafts);
         /* Before the terminal is taken: ssh may have a question. */
         if (r >= 0)
-                r = mirror_new(
-                        app->event, &app->options->client, &mirror_ops, app, &app->mirror, failure);
+                r = mirror_new(app->event, &app->options->client, &app->mirror_ops, app,
+                        &app->mirror, failure);
         if (r >= 0)
                 r = transcript_new(app->mirror, &app->transcript);
         if (r < 0)

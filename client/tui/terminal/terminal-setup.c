@@ -13,7 +13,7 @@ static bool is_utf8_name(const char *codeset)
         return strncasecmp(codeset, "UTF-8", 5) == 0 || strncasecmp(codeset, "utf8", 4) == 0;
 }
 
-static bool locale_is_utf8(void)
+bool terminal_locale_is_utf8(void)
 {
         static const char *const variables[] = { "LC_ALL", "LC_CTYPE", "LANG" };
         const char *name = NULL;
@@ -162,7 +162,7 @@ int terminal_setup(Terminal *t)
                 t->flags |= TERMINAL_PLAIN;
         else if (!is_console(term))
                 t->flags |= TERMINAL_XTERM;
-        if (!locale_is_utf8())
+        if (!terminal_locale_is_utf8())
                 t->flags |= TERMINAL_ASCII;
         t->depth = find_depth(term, known);
 

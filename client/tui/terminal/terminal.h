@@ -48,6 +48,8 @@ DEFINE_CLEANUP(Terminal *, terminal_free)
 Screen *terminal_screen(Terminal *t);
 bool terminal_has_focus(const Terminal *t); /* true where the terminal does not say */
 bool terminal_is_ascii(const Terminal *t);  /* the locale has no UTF-8 */
+/* The same before there is a terminal; sets the locale as terminal_open() does. */
+bool terminal_locale_is_utf8(void);
 
 /* Renders the screen and writes; nothing while another program has the terminal. -EBUSY while the
  * last frame has not gone: wait for drained(). */
