@@ -191,13 +191,11 @@ static void test_status(void **state)
         live->started = NOW - 75 * USEC_PER_SEC;
         live->place = 3;
         w->mirror->live = live;
-        w->mirror->engines[1].waiting = 4;
         assert_status(w, 120, false,
-                " ◌ waiting 1 min 15 s, 3 before it │ here/small │ here ready, 4 waiting │ "
+                " ◌ waiting 1 min 15 s, 3 before it │ here/small │ here ready │ "
                 "context 3.1k of 8k │ 42 tok/s");
         live->phase = (char *) "loading";
         live->place = 0;
-        w->mirror->engines[1].waiting = 0;
         w->mirror->engines[1].state = (char *) "unreachable";
         assert_status(w, 120, true,
                 " o loading 1 min 15 s | here/small | here unreachable | context 3.1k of 8k | "

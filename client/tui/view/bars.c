@@ -220,8 +220,6 @@ static void say_engine(const EngineItem *e, StatusItem *item)
 
         item->style = ready ? STYLE_BAR_GOOD : unknown ? STYLE_BAR : STYLE_BAR_BAD;
         words_add(&item->words, "%s %s", e->name, unknown ? "not tried yet" : e->state);
-        if (e->waiting > 0)
-                words_add(&item->words, ", %u waiting", e->waiting);
 }
 
 /* The speed of the live reply, else of the last one. */
@@ -239,12 +237,10 @@ static double speed_of(Mirror *m)
 /* "engine/model": the conversation's, else the default, else the one that answered last. */
 static void say_model(Mirror *m, Words *words)
 {
-        const ConversationItem *open = mirror_open_conversation(m);
+        const char *model = mirror_model(m);
         MessageItem *const *messages;
-        const char *model;
         size_t n;
 
-        model = open && !isempty(open->model) ? open->model : mirror_default_model(m);
         if (!isempty(model)) {
                 words_add(words, "%s", model);
                 return;
