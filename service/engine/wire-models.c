@@ -249,24 +249,23 @@ int wire_parse_loaded(const char *body, size_t size, WireModel *models, size_t n
         return 0;
 }
 
-/* "num_ctx    512" in the block of parameters: what the model is loaded with. No sscanf(): it looks
- * for the text's end each time. */
+/* "num_ctx    512" in a line of the parameters: what the model is loaded with. Neither sscanf() nor
+ * strstr(): they may look for the whole text's end with each line. */
 static void read_parameter(struct json_object *o, uint64_t *ret)
 {
-        static const char name[] = "num_ctx";
-        const char *text, *p, *value;
-        unsigned long long n;
+        const char *text, *end;
+        size_t size;
 
-        if (json_get_string(o, "parameters", &text, NULL) < 0)
+        if (json_get_string(o, "parameters", &text, &size) < 0)
                 return;
-        for (p = text; (p = strstr(p, name)); p++) {
-                value = p + strlen(name);
-                value += strspn(value, " \t");
-                if ((p != text && p[-1] != '\n') || *value < '0' || *value > '9')
-                        continue;
-                n = strtoull(value, NULL, 10);
-                if (n > 0)
+        end = text + size;
+        for (const char *line = text, *next; line; line = next ? next + 1 : NULL) {
+                const char *value = startswith(line, "num_ctx");
+                unsigned long long n = value ? strtoull(value, NULL, 10) : 0;
+
+                if (n > 0 && n <= UINT32_MAX)
                         *ret = n;
+                next = memchr(line, '\n', end - line);
         }
 }
 

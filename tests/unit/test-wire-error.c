@@ -204,6 +204,8 @@ static void test_show_parameters(void **state)
                 { "stop \\\"x\\\"\\nnum_ctx    512\\ntop_k 3", 512 },
                 { "num_ctx\\t8", 8 },
                 { "num_ctx 1\\nnum_ctx 2", 2 },
+                { "\\n\\nnum_ctx 9\\n\\n", 9 },
+                { "num_ctx 18446744073709551616", 4 },
                 { "num_ctx -1", 4 },
                 { "num_ctx 0", 4 },
                 { "num_ctx x", 4 },
