@@ -128,6 +128,7 @@ static void describe_retry_after(
                 " s: %s Try again then, or take another model.",
                 r->engine->config.name, r->engine->display, retry_after / USEC_PER_SEC,
                 failure_message(failure));
+        engine_hide_key(r->engine, ret);
 }
 
 /* ---- decisions ---- */

@@ -130,6 +130,9 @@ void engine_describe(const Engine *e, RouteEngine *ret);
 
 /* "Engine 'x': <the failure's sentence> <next step>", with the same code. */
 void engine_name_failure(const Engine *e, const Failure *failure, Failure *ret);
+/* A server may quote what it was sent, and cut it anywhere: the engine's key goes from the
+ * sentence. */
+void engine_hide_key(const Engine *e, Failure *failure);
 
 /* ---- requests to it ---- */
 

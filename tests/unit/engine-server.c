@@ -152,6 +152,25 @@ static bool serve_passing(Server *s, int fd, const char *request, unsigned attem
         return true;
 }
 
+/* Servers quote what they were sent, the key too, and may cut it. */
+static void send_key(int fd, const char *request)
+{
+        static const char start[] = "\r\nAuthorization: Bearer ";
+        const char *key = strstr(request, start);
+        char body[256];
+        int n;
+
+        assert_non_null(key);
+        key += strlen(start);
+        n = (int) strcspn(key, "\r");
+        (void) snprintf(
+                body, sizeof body, "{\"error\":\"Bearer %.*s or %.*s\"}", n, key, n - 4, key);
+        if (asks_for(request, "tells-later"))
+                send_answer(fd, "429 Too Many Requests", JSON "Retry-After: 61\r\n", body);
+        else
+                send_answer(fd, "500 Internal Server Error", JSON, body);
+}
+
 /* False closes the connection. */
 static bool serve_chat(Server *s, int fd, const char *request, unsigned attempt)
 {
@@ -162,6 +181,8 @@ static bool serve_chat(Server *s, int fd, const char *request, unsigned attempt)
         else if (asks_for(request, "tomorrow"))
                 send_answer(fd, "429 Too Many Requests", JSON "Retry-After: 61\r\n",
                         "{\"error\":\"quota\"}");
+        else if (asks_for(request, "tells") || asks_for(request, "tells-later"))
+                send_key(fd, request);
         else if (asks_for(request, "broken"))
                 send_answer(fd, "500 Internal Server Error", JSON, "{\"error\":\"oops\"}");
         else if (asks_for(request, "cuts"))

@@ -303,6 +303,29 @@ static void test_key_renewed(void **state)
         assert_int_equal(unlink(path), 0);
 }
 
+static void test_key_is_not_quoted(void **state)
+{
+        static const char *const models[] = { "one/tells", "one/tells-later" };
+        char path[] = "/tmp/conductor-test-engines-XXXXXX";
+        _cleanup_close_ int fd = mkostemp(path, O_CLOEXEC);
+        Fixture *f = *state;
+
+        assert_true(fd >= 0);
+        write_key(path, "0123456789abcdef\n");
+        f->configs[0].key_file = path;
+        fixture_start(f);
+        for (size_t i = 0; i < ELEMENTSOF(models); i++) {
+                _cleanup_question_ Question q = { 0 };
+
+                ask(f, &q, models[i], "hi");
+                wait_end(f, &q);
+                expect_failed(&q, FAILURE_ENGINE_REFUSED, "Bearer **************** or ************",
+                        "'one'");
+                assert_null(strstr(q.message, "0123"));
+        }
+        assert_int_equal(unlink(path), 0);
+}
+
 static void test_key_file_open_to_others(void **state)
 {
         char path[] = "/tmp/conductor-test-engines-XXXXXX";
@@ -463,6 +486,7 @@ int main(void)
                 TEST(test_other_engine),
                 TEST(test_stream_options),
                 TEST(test_key_renewed),
+                TEST(test_key_is_not_quoted),
                 TEST(test_key_file_open_to_others),
                 TEST(test_context_fits),
                 TEST(test_context_learned),
