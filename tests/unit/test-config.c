@@ -203,6 +203,9 @@ static void test_bad_settings(void **state)
                 "[Conversation]\nDefaultModel=SECRET\x1b[31m\n",
                 "[Conversation]\nDefaultModel=SECRET\xff\n",
                 "[Unknown]\nKey=SECRET\n",
+                "[Service]\nsk-SECRET=\n",
+                "[Service]\nSECRETabcdefghijklmnopqrs=\n",
+                "[sk-SECRET=]\nKey=\n",
                 "\nSECRET\n",
                 "\nKey=SECRET\n",
         };
