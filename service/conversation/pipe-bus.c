@@ -8,6 +8,9 @@
 #include "service/conversation/pipe-writer.h"
 #include "service/conversation/reply-source.h"
 
+/* At once: each has a page of messages in memory, and the largest message is a large page. */
+#define EXPORTS_MAX 16U
+
 struct BusPipe {
         ConversationFace *face;
         BusPipe *next, *previous;
@@ -200,6 +203,22 @@ int conversation_method_open_stream(sd_bus_message *m, void *userdata, sd_bus_er
 
 /* ---- Export ---- */
 
+static int check_exports(const ConversationFace *f, sd_bus_error *error)
+{
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        unsigned n = 0;
+
+        for (const BusPipe *p = f->pipes; p; p = p->next)
+                n += !!p->export;
+        if (n < EXPORTS_MAX)
+                return 0;
+        (void) failure_set(&failure, FAILURE_BUSY,
+                "%u exports are not read to their end yet, which is the limit. Read or close one "
+                "of them first.",
+                n);
+        return bus_error_from_failure(error, &failure);
+}
+
 int conversation_method_export(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
         Manager *manager = ASSERT_PTR(userdata);
@@ -218,6 +237,9 @@ int conversation_method_export(sd_bus_message *m, void *userdata, sd_bus_error *
                 return bus_error_invalid(
                         error, "The format must be \"markdown\", \"json\" or \"jsonl\".");
         r = check_descriptors(m, error);
+        if (r < 0)
+                return r;
+        r = check_exports(manager->conversation_face, error);
         if (r < 0)
                 return r;
         r = bus_pipe_new(manager->conversation_face, &p, &fd);

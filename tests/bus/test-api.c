@@ -540,6 +540,36 @@ static int export_all(Harness *h, sd_bus *bus, const char *path)
         return file;
 }
 
+/* One that is not read has a page in memory: so many, and no more until one is closed. */
+static void test_exports_unread(void **state)
+{
+        Harness *h = *state;
+        _cleanup_connection_ sd_bus *bus = NULL;
+        sd_bus_message *exports[16] = { NULL };
+        _cleanup_free_ char *path = NULL, *text = malloc(KIB(512)), *error = NULL;
+
+        assert_non_null(text);
+        memset(text, 'x', KIB(512) - 1);
+        text[KIB(512) - 1] = 0;
+        harness_start(h);
+        bus = harness_connect(h, VIA_SESSION);
+        path = harness_create(h, bus, "builtin/doctor");
+        (void) harness_send(h, bus, path, text);
+        for (size_t i = 0; i < ELEMENTSOF(exports); i++)
+                exports[i] = harness_call(
+                        h, bus, path, INTERFACE_CONVERSATION, "Export", "s", "jsonl");
+        error = harness_call_error(
+                h, bus, NULL, path, INTERFACE_CONVERSATION, "Export", "s", "jsonl");
+        assert_string_equal(error, "Busy");
+
+        exports[0] = sd_bus_message_unref(exports[0]); /* and with it its descriptor */
+        free(harness_create(h, bus, ""));              /* by its answer that was seen */
+        exports[0] = harness_call(h, bus, path, INTERFACE_CONVERSATION, "Export", "s", "jsonl");
+        for (size_t i = 0; i < ELEMENTSOF(exports); i++)
+                sd_bus_message_unref(exports[i]);
+        assert_int_equal(harness_stop(h), 0);
+}
+
 /* Messages get other numbers by an import. */
 static void strike_numbers(char *text, const char *key)
 {
@@ -718,6 +748,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_token, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(
                         test_busy_and_queue, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_exports_unread, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_branches, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_pages_after, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(
