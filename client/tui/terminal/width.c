@@ -137,7 +137,7 @@ static unsigned cells_with(Character first, Character next, unsigned cells, bool
                 return (ways & WIDTH_JOINS_SKIN) ? MAX(cells, 2U) : cells + 2;
         }
         if (is_regional(next.code)) {
-                *certain = measured;
+                *certain = measured && is_regional(first.code);
                 return (ways & WIDTH_PAIRS_FLAGS) ? 2 : 4;
         }
         if (is_pictographic(next) && is_pictographic(first)) {
