@@ -269,6 +269,8 @@ static void emit_strings(Manager *m, const char *signal, Strings s)
 void manager_emit_engine_changed(Manager *m, const char *engine, EngineState state)
 {
         emit_strings(m, "EngineChanged", (Strings){ { engine, engine_state_to_string(state) }, 2 });
+        /* Which model the default is depends on which engines answer. */
+        manager_emit_property(m, "DefaultModel");
 }
 
 void manager_emit_notice(Manager *m, int level, const char *title, const char *text)
