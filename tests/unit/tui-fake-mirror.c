@@ -112,6 +112,13 @@ LinkState mirror_link(const Mirror *m, const char **ret_sentence, usec_t *ret_re
         return m->link;
 }
 
+const char *mirror_model(const Mirror *m)
+{
+        const ConversationItem *open = mirror_open_conversation(m);
+
+        return open && !isempty(open->model) ? open->model : mirror_default_model(m);
+}
+
 const char *mirror_default_model(const Mirror *m)
 {
         return m->default_model;

@@ -126,19 +126,32 @@ int app_check(App *app, int r)
 
 /* ---- what the service says ---- */
 
-static void open_newest(App *app)
+/* The conversation that was asked for by the beginning of its id, as `conductor list` shows it, or
+ * the newest. */
+static void open_wanted(App *app)
 {
+        const char *word = strempty(app->options->conversation);
         const ConversationItem *list;
         size_t n;
 
         list = mirror_list(app->mirror, &n);
         if (!app->go_on || mirror_link(app->mirror, NULL, NULL) != LINK_UP)
                 return;
+        for (size_t i = 0; i < n; i++)
+                if (startswith(list[i].id, word)) {
+                        app->go_on = false;
+                        (void) app_check(app, mirror_open(app->mirror, list[i].id, 0));
+                        return;
+                }
+        if (mirror_list_has_more(app->mirror)) {
+                (void) app_check(app, mirror_list_more(app->mirror));
+                return;
+        }
         app->go_on = false;
-        if (n == 0)
+        if (isempty(word))
                 app_say(app, "There is no conversation to go on with; this is a new one.");
         else
-                (void) app_check(app, mirror_open(app->mirror, list[0].id, 0));
+                app_say(app, "No conversation's id begins with '%s'; this is a new one.", word);
 }
 
 /* The engines are asked once, so that the status line can name the model. */
@@ -176,7 +189,7 @@ static void on_changed(MirrorChange change, void *userdata)
         if (change & MIRROR_LINK)
                 on_link(app);
         if (change & MIRROR_LIST)
-                open_newest(app);
+                open_wanted(app);
         if (change & MIRROR_OPEN) {
                 app_switch_draft(app);
                 transcript_reset(app->transcript);
@@ -513,16 +526,18 @@ static int open_rooms(App *app, Failure *failure)
 
 static int begin(App *app)
 {
+        const char *id = app->options->conversation;
+        bool whole = id && strlen(id) == sizeof app->draft_id - 1;
         int r;
 
-        app->go_on = app->options->go_on;
+        app->go_on = app->options->go_on || (id && !whole);
         if (app->options->model) {
                 r = free_and_strdup(&app->model, app->options->model);
                 if (r < 0)
                         return r;
         }
-        if (app->options->conversation)
-                r = mirror_open(app->mirror, app->options->conversation, 0);
+        if (whole)
+                r = mirror_open(app->mirror, id, 0);
         else
                 r = mirror_open_new(app->mirror, strempty(app->model), false);
         if (r < 0)

@@ -27,12 +27,17 @@ static const char *skip_space(const char *s)
 int app_command(App *app, const char *line)
 {
         size_t n = strcspn(line, " \t\n");
-        _cleanup_free_ char *name = strndup(line, n), *words = strdup(skip_space(line + n));
+        _cleanup_free_ char *name = strndup(line, n), *words = strdup(skip_space(line + n)),
+                            *whole = NULL;
         Action action;
         int r;
 
         if (!name || !words)
                 return -ENOMEM;
+        if (asprintf(&whole, "/%s", line) < 0) {
+                whole = NULL;
+                return -ENOMEM;
+        }
         while (*words && strchr(" \t\n", words[strlen(words) - 1]))
                 words[strlen(words) - 1] = '\0';
         /* The action may look at what is written. */
@@ -50,9 +55,9 @@ int app_command(App *app, const char *line)
                         "There is no command /%s; Ctrl-P shows what there is. For a text "
                         "that begins with a slash, write //.",
                         name);
-                (void) editor_insert(app->editor, "/", 1);
-                (void) editor_insert(app->editor, line, strlen(line));
-                return 0;
+                /* The line itself went with the editor's text. */
+                r = editor_set_text(app->editor, whole, strlen(whole));
+                return r < 0 ? r : 0;
         }
         r = app_act(app, action);
         return r < 0 ? r : 1;

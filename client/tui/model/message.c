@@ -2,6 +2,8 @@
 
 /* One message: its texts, and what is said of it. */
 
+#include <time.h>
+
 #include "client/tui/model/mirror-internal.h"
 
 static void free_attachments(Attachment *a, size_t n)
@@ -165,6 +167,16 @@ int message_set_meta(Message *msg, Meta *meta)
         return 0;
 }
 
+/* The signals do not say when; the page that is read later does. */
+static usec_t real_now(void)
+{
+        struct timespec ts;
+
+        if (clock_gettime(CLOCK_REALTIME, &ts) < 0)
+                return 0;
+        return (usec_t) ts.tv_sec * USEC_PER_SEC;
+}
+
 void message_begin(Message *msg, usec_t now)
 {
         MessageItem *i = &msg->item;
@@ -174,6 +186,8 @@ void message_begin(Message *msg, usec_t now)
         i->cancelling = false;
         i->error = mfree(i->error);
         i->started = now;
+        if (i->created == 0)
+                i->created = real_now();
         i->first_text = message_size(msg, CHANNEL_CONTENT) > 0 ? now : 0;
 }
 

@@ -73,3 +73,11 @@ const char *mirror_default_model(const Mirror *m)
 {
         return strempty(m->default_model);
 }
+
+const char *mirror_model(const Mirror *m)
+{
+        const ConversationItem *open = mirror_open_conversation(m);
+        const char *model = open ? open->model : m->open.model;
+
+        return isempty(model) ? mirror_default_model(m) : model;
+}
