@@ -204,17 +204,40 @@ static void measure_stream(Harness *h)
 
 /* ---- a long conversation ---- */
 
-static void measure_pages(Harness *h)
+static double open_newest(Client *c, const Harness *h)
 {
-        _cleanup_samples_ Samples opened = { 0 }, pages = { 0 }, dirty = { 0 }, floor = { 0 };
-        _cleanup_free_ char *path = NULL;
-        Client c = { 0 };
         double before = bench_now_us();
 
-        client_start(&c, h, "-c");
-        pty_wait(&c.pty, "Reply"); /* its last message */
-        samples_add(&opened, (bench_now_us() - before) / 1e3);
+        client_start(c, h, "-c");
+        pty_wait(&c->pty, "Reply"); /* its last message */
+        return (bench_now_us() - before) / 1e3;
+}
+
+static void measure_opening(Samples *samples, unsigned messages)
+{
+        Harness *h = bench_begin();
+
+        history_write(h->database, /* conversations= */ 1, messages);
+        bench_start(h);
+        for (unsigned i = 0; i < STARTS; i++) {
+                Client c = { 0 };
+
+                samples_add(samples, open_newest(&c, h));
+                client_end(&c);
+        }
+        bench_end(h);
+}
+
+static void measure_pages(Harness *h)
+{
+        _cleanup_samples_ Samples pages = { 0 }, dirty = { 0 }, floor = { 0 };
+        _cleanup_free_ char *path = NULL;
+        Client c = { 0 };
+
+        (void) open_newest(&c, h);
         for (unsigned i = 0; i < PAGES; i++) {
+                double before;
+
                 drain(&c.pty, bench_now_us() + 20e3);
                 before = bench_now_us();
                 pty_write(&c.pty, "\x1b[5~", 4);
@@ -222,7 +245,6 @@ static void measure_pages(Harness *h)
                 samples_add(&pages, (bench_now_us() - before) / 1e3);
         }
         samples_add(&floor, 16);
-        bench_print("tui-open-100000", "ms", &opened, &floor);
         bench_print("tui-page-100000", "ms", &pages, &floor);
         assert_true(asprintf(&path, "/proc/%d/smaps_rollup", (int) c.pty.pid) > 0);
         samples_add(&dirty, bench_status(path, "Private_Dirty"));
@@ -254,12 +276,16 @@ static void measure_idle(Harness *h)
 
 int main(int argc, char *argv[])
 {
+        _cleanup_samples_ Samples opened = { 0 }, floor = { 0 };
         Harness *h;
 
         if (argc > 1 && streq(argv[1], ECHO_ARGUMENT)) {
                 echo();
                 return EXIT_SUCCESS;
         }
+        measure_opening(&floor, 10);
+        measure_opening(&opened, MESSAGES);
+        bench_print("tui-open-100000", "ms", &opened, &floor);
         h = bench_begin();
         history_write(h->database, /* conversations= */ 1, MESSAGES);
         harness_start_engine(h, "ollama", "MaxConcurrent=0\n", NULL);
