@@ -60,6 +60,8 @@ static void probe_end(EngineProbe *p, const Failure *failure)
                 e->models = TAKE_PTR(p->models);
                 e->n_models = p->n_models;
                 p->n_models = 0;
+                /* Who is told of the state asks at once which models there are. */
+                (void) sd_event_now(e->engines->event, CLOCK_MONOTONIC, &e->probed);
                 engine_set_state(e, ENGINE_READY, NULL);
         }
         /* Last: what it is known for now is what it said now. */

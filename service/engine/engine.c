@@ -252,8 +252,8 @@ void engine_set_state(Engine *e, EngineState state, const Failure *failure)
         e->state = state;
         if (state == before)
                 return;
-        /* It is back, and what it has now nobody knows. */
-        if (before == ENGINE_UNREACHABLE)
+        /* It is back, and what it has now nobody knows, but a probe that has just asked. */
+        if (before == ENGINE_UNREACHABLE && !e->probe)
                 e->probed = 0;
         log_debug("Engine '%s' (%s): %s -> %s.", e->config.name, e->display,
                 engine_state_to_string(before), engine_state_to_string(state));
