@@ -32,7 +32,7 @@ static void print_help(FILE *f)
                 "     --order ORDER        of search hits: newest, rank\n"
                 "     --archived --deleted list those instead\n"
                 "     --all                all of them\n"
-                "     --undo               take an archive or hide back\n"
+                "     --undo               take it out of the archive again\n"
                 "     --refresh            ask the engines anew\n"
                 "     --key-file PATH      where a new engine's key is (mode 0600)\n"
                 "     --json[=MODE]        for programs: pretty, short or off\n"

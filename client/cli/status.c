@@ -59,6 +59,8 @@ static int append_engines(Buffer *b, json_object *engines)
                 const char *url = engine_detail(engine, "url");
                 const char *error = engine_detail(engine, "last_error");
 
+                if (!isempty(error)) /* that says enough */
+                        url = "";
                 r = buffer_append_format(b, "engine         %s: %s%s%s%s%s\n",
                         cli_member(engine, "name"), cli_member(engine, "state"),
                         isempty(url) ? "" : " at ", url, isempty(error) ? "" : ": ", error);

@@ -40,6 +40,18 @@ static void on_action(const PickerItem *item, const char *line, void *userdata)
         (void) app_check(app, app_act(app, action));
 }
 
+/* Where a key does it; NULL: everywhere. */
+static const char *place_name(KeyContext context)
+{
+        static const char *const names[_CONTEXT_MAX] = {
+                [CONTEXT_INPUT] = "writing",
+                [CONTEXT_TRANSCRIPT] = "reading",
+                [CONTEXT_LIST] = "in the list",
+        };
+
+        return names[context];
+}
+
 static int pick_from_table(App *app, const char *title, bool keys_first)
 {
         static const PickerOps ops = { .picked = on_action, .cancelled = on_cancelled };
@@ -60,7 +72,8 @@ static int pick_from_table(App *app, const char *title, bool keys_first)
                         text = NULL;
                         return -ENOMEM;
                 }
-                r = picker_add(app->picker, text, keys_first ? NULL : keys, info->name, a);
+                r = picker_add(app->picker, text, keys_first ? place_name(info->context) : keys,
+                        info->name, a);
         }
         return r;
 }
