@@ -28,12 +28,14 @@
 typedef struct App App;
 
 /* A question on its way: given back when it fails. */
-typedef struct Outgoing {
+typedef struct Outgoing Outgoing;
+struct Outgoing {
+        Outgoing *next;
         App *app;
         char *text;
         size_t size;
         char draft[33]; /* whose draft it was */
-} Outgoing;
+};
 
 typedef struct Hit {
         char id[33];
@@ -79,6 +81,7 @@ struct App {
         bool private; /* nothing of it is kept */
         bool making;  /* the first question of a new conversation is on its way */
         sd_event_source *draft_save;
+        Outgoing *outgoing;
         uint64_t editing; /* the message that is written anew, or 0 */
         size_t history;   /* 0 = none, else the nth last */
         char *names[ATTACHMENTS_MAX];
@@ -129,6 +132,7 @@ int app_key(App *app, Key key);
 
 /* writing.c: what is written and sent */
 int app_send(App *app);
+void app_forget_outgoing(App *app); /* at the end: their drafts are on disk */
 void app_paste(App *app, const char *text, size_t size);
 void app_attach_fd(App *app, const char *name, int fd); /* takes fd */
 void app_detach_all(App *app);

@@ -357,6 +357,7 @@ static void app_done_all(App *app)
         picker_free(app->picker);
         transcript_free(app->transcript);
         mirror_free(app->mirror);
+        app_forget_outgoing(app);
         terminal_free(app->terminal);
         avatar_free(app->avatar);
         sprites_free(app->sprites);

@@ -141,15 +141,27 @@ void app_paste(App *app, const char *text, size_t size)
 
 /* ---- sending ---- */
 
+/* Takes itself out of the app's list. */
 static Outgoing *outgoing_free(Outgoing *o)
 {
         if (!o)
                 return NULL;
+        for (Outgoing **p = &o->app->outgoing; *p; p = &(*p)->next)
+                if (*p == o) {
+                        *p = o->next;
+                        break;
+                }
         free(o->text);
         free(o);
         return NULL;
 }
 DEFINE_CLEANUP(Outgoing *, outgoing_free)
+
+void app_forget_outgoing(App *app)
+{
+        while (app->outgoing)
+                outgoing_free(app->outgoing);
+}
 
 static void on_sent(const Failure *failure, void *userdata)
 {
@@ -191,10 +203,13 @@ static int send_text(App *app, const char *text, size_t size)
         if (!o->text)
                 return -ENOMEM;
         memcpy(o->draft, app->draft_id, sizeof o->draft);
+        /* Kept until it is on the service's disk, however this program ends. */
+        (void) app_save_draft(app);
         r = mirror_send(app->mirror, &request, on_sent, o);
         if (r < 0)
                 return r;
-        TAKE_PTR(o);
+        o->next = app->outgoing;
+        app->outgoing = TAKE_PTR(o);
         app->making = !c;
         if (!app->private)
                 (void) history_add(app->drafts, text, size);
