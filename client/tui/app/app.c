@@ -335,7 +335,12 @@ static void on_closed(void *userdata)
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
-        app_leave(ASSERT_PTR(userdata));
+        App *app = ASSERT_PTR(userdata);
+
+        /* Typed for the editor or the pager, which has the terminal. */
+        if (app->child && (si->ssi_signo == SIGINT || si->ssi_signo == SIGQUIT))
+                return 0;
+        app_leave(app);
         return 0;
 }
 
@@ -395,7 +400,7 @@ static int on_draft_save(sd_event_source *source, uint64_t usec, void *userdata)
 
 static int add_sources(App *app)
 {
-        static const int signals[] = { SIGTERM, SIGINT };
+        static const int signals[] = { SIGTERM, SIGINT, SIGQUIT };
         sigset_t set;
         int r;
 

@@ -16,6 +16,6 @@ typedef struct AppOptions {
         bool go_on;               /* open the newest conversation */
 } AppOptions;
 
-/* Opens the terminal and runs until the person leaves. SIGCHLD, SIGTERM and SIGINT are blocked.
- * Returns the exit status, or a negative errno with a sentence. */
+/* Opens the terminal and runs until the person leaves. SIGCHLD, SIGTERM, SIGINT and SIGQUIT are
+ * blocked. Returns the exit status, or a negative errno with a sentence. */
 int app_run(const AppOptions *options, Failure *failure);

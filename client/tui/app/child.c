@@ -43,10 +43,24 @@ static int run(
         return r;
 }
 
+/* Ctrl-C and Ctrl-\ that were typed for the other program, and came behind its end. */
+static void forget_typed_signals(void)
+{
+        const struct timespec at_once = { 0 };
+        sigset_t typed;
+
+        (void) sigemptyset(&typed);
+        (void) sigaddset(&typed, SIGINT);
+        (void) sigaddset(&typed, SIGQUIT);
+        while (sigtimedwait(&typed, NULL, &at_once) > 0)
+                ;
+}
+
 static void finish(App *app)
 {
         app->child = sd_event_source_disable_unref(app->child);
         (void) terminal_take(app->terminal);
+        forget_typed_signals();
         app_damage(app, DAMAGE_NOW);
 }
 
