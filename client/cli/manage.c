@@ -107,7 +107,7 @@ static int print_default(Cli *cli)
         if (cli->json != JSON_OFF)
                 return cli_print_json(cli, json_object_new_string(model));
         if (isempty(model))
-                model = "(not known until an engine has been asked)";
+                model = "(none: no engine that has it has answered yet)";
         if (buffer_append_format(&line, "%s\n", model) < 0)
                 return EXIT_FAILED;
         return cli_print(buffer_text(&line), line.size);

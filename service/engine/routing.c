@@ -126,8 +126,11 @@ static int fail_no_such_model(const RouteQuery *q, const char *name, Failure *fa
                                 append_candidate(&there, n++, e->config->name, e->models[j].name);
         }
         return failure_set(failure, FAILURE_NO_SUCH_MODEL,
-                "No engine has a model '%s'. %s%s%s'conductor models' shows all.%s", name,
+                "No engine has a model '%s'. %s%s%s'conductor models' shows all.%s%s", name,
                 n > 0 ? "There are " : "", buffer_text(&there), n > 0 ? "; " : "",
+                streq(name, strempty(q->default_model))
+                        ? " It is the default; 'conductor default ENGINE/MODEL' sets another."
+                        : "",
                 buffer_text(&silent));
 }
 

@@ -208,6 +208,8 @@ static void test_default_set(void **state)
 
         expect(&w, (RouteQuery){ .model = "", .default_model = "fast", .last_model = "ollama/x" },
                 CLOUD, "gpt-small");
+        expect_failure(&w, (RouteQuery){ .model = "", .default_model = "gone/x" },
+                FAILURE_NO_SUCH_MODEL, "'conductor default ENGINE/MODEL'");
         /* It may be down: that is for the request to find out, never a reason for another. */
         w.engines[OLLAMA].state = ENGINE_UNREACHABLE;
         expect(&w, (RouteQuery){ .model = "", .default_model = "ollama/x" }, OLLAMA, "x");
