@@ -227,12 +227,11 @@ static size_t plain_prefix(const char *text, size_t size)
         return i;
 }
 
-static int append_string(Buffer *b, const char *text, size_t size)
+int json_append_escaped(Buffer *b, const char *text, size_t size)
 {
         size_t from = 0;
-        int r;
+        int r = 0;
 
-        r = buffer_append(b, "\"", 1);
         for (size_t i = 0; r >= 0 && i < size; i++) {
                 char escaped[6];
                 size_t n, used = 1;
@@ -260,8 +259,6 @@ static int append_string(Buffer *b, const char *text, size_t size)
         }
         if (r >= 0)
                 r = buffer_append(b, text + from, size - from);
-        if (r >= 0)
-                r = buffer_append(b, "\"", 1);
         return r;
 }
 
@@ -270,7 +267,11 @@ int json_append_string(Buffer *b, const char *text, size_t size)
         size_t start = b->size;
         int r;
 
-        r = append_string(b, text, size);
+        r = buffer_append(b, "\"", 1);
+        if (r >= 0)
+                r = json_append_escaped(b, text, size);
+        if (r >= 0)
+                r = buffer_append(b, "\"", 1);
         if (r < 0) {
                 b->size = start;
                 if (b->data)

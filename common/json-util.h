@@ -41,3 +41,5 @@ int json_get_array(struct json_object *o, const char *key, struct json_object **
 /* Appends "text" with quotes and escapes. text is valid UTF-8 and stays so; what a terminal would
  * take for a control character is escaped. */
 int json_append_string(Buffer *b, const char *text, size_t size);
+/* The same without the quotes: a piece of a string. On failure some of it may be there. */
+int json_append_escaped(Buffer *b, const char *text, size_t size);

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "common/attachment-memory.h"
 #include "common/utf8.h"
 
 bool attachment_name_is_valid(const char *name)
@@ -54,29 +55,19 @@ static int read_all(int fd, char *data, size_t size, size_t *ret_size)
         return 0;
 }
 
-int attachment_read(
+/* The whole of a file whose size is known. */
+static int read_file(
         int fd, const char *name, size_t maximum, StoreAttachment *ret, Failure *failure)
 {
         _cleanup_free_ char *data = NULL, *copy = NULL, *type = NULL;
-        struct stat st;
         size_t size = 0;
         int r;
 
-        if (fstat(fd, &st) < 0)
-                return failure_set_errno(failure, -errno, "\"%s\" cannot be looked at", name);
-        if (!S_ISREG(st.st_mode))
-                return failure_set(
-                        failure, FAILURE_INVALID_ARGUMENT, "\"%s\" is not a regular file.", name);
-        if ((uint64_t) st.st_size > maximum)
-                return failure_set(failure, FAILURE_TOO_LARGE,
-                        "\"%s\" has %ju bytes, which is over the limit of %zu.", name,
-                        (uintmax_t) st.st_size, maximum);
-
-        data = malloc(st.st_size + 1);
+        data = malloc(maximum + 1);
         copy = strdup(name);
         if (!data || !copy)
                 return failure_set(failure, FAILURE_NO_MEMORY, NULL);
-        r = read_all(fd, data, st.st_size, &size);
+        r = read_all(fd, data, maximum, &size);
         if (r < 0)
                 return failure_set(failure, FAILURE_INVALID_ARGUMENT, "\"%s\" cannot be read: %s.",
                         name, strerrordesc_np(-r));
@@ -89,6 +80,37 @@ int attachment_read(
                 .type = TAKE_PTR(type),
                 .data = TAKE_PTR(data),
                 .size = size,
+                .counted = maximum,
         };
+        return 0;
+}
+
+int attachment_read(int fd, const char *name, size_t maximum, size_t *counted, StoreAttachment *ret,
+        Failure *failure)
+{
+        struct stat st;
+        int r;
+
+        if (fstat(fd, &st) < 0)
+                return failure_set_errno(failure, -errno, "\"%s\" cannot be looked at", name);
+        if (!S_ISREG(st.st_mode))
+                return failure_set(
+                        failure, FAILURE_INVALID_ARGUMENT, "\"%s\" is not a regular file.", name);
+        if ((uint64_t) st.st_size > maximum)
+                return failure_set(failure, FAILURE_TOO_LARGE,
+                        "\"%s\" has %ju bytes, which is over the limit of %zu.", name,
+                        (uintmax_t) st.st_size, maximum);
+
+        if (!attachment_memory_take(st.st_size, *counted, ATTACHMENTS_SENT_MAX))
+                return failure_set(failure, FAILURE_BUSY,
+                        "With \"%s\" the attachments of all messages and replies under way would "
+                        "take more than %zu MiB. Send it again when a reply has ended.",
+                        name, ATTACHMENTS_SENT_MAX / MIB(1));
+        r = read_file(fd, name, st.st_size, ret, failure);
+        if (r < 0) {
+                attachment_memory_give(st.st_size);
+                return r;
+        }
+        *counted += st.st_size;
         return 0;
 }

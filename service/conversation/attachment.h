@@ -13,9 +13,10 @@
 bool attachment_name_is_valid(const char *name);
 
 /* Blocks. Fills in type, data and size of *ret; the name is copied. The file's offset is left
- * alone. FAILURE_TOO_LARGE over maximum. */
-int attachment_read(
-        int fd, const char *name, size_t maximum, StoreAttachment *ret, Failure *failure);
+ * alone. FAILURE_TOO_LARGE over maximum. Its memory is counted, as *counted of the same message was
+ * before it, which becomes more: FAILURE_BUSY when all are over ATTACHMENTS_SENT_MAX. */
+int attachment_read(int fd, const char *name, size_t maximum, size_t *counted, StoreAttachment *ret,
+        Failure *failure);
 
 /* What the bytes are: "text/plain" for any UTF-8 text, the usual images, "application/pdf", else
  * "application/octet-stream". Never NULL. */

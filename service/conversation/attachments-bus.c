@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 
+#include "common/attachment-memory.h"
 #include "service/bus/error.h"
 #include "service/conversation/attachment.h"
 #include "service/conversation/conversation-face.h"
@@ -19,6 +20,7 @@ struct BusAttachments {
         size_t n_files;
         StoreAttachment attachments[CONVERSATION_ATTACHMENTS_MAX]; /* what was read */
         size_t n_attachments;
+        size_t counted;  /* of their memory */
         Failure failure; /* set on the thread */
 
         bool loading; /* the thread has it: */
@@ -43,6 +45,7 @@ BusAttachments *bus_attachments_free(BusAttachments *a)
                 free(a->attachments[i].name);
                 free(a->attachments[i].type);
                 free(a->attachments[i].data);
+                attachment_memory_give(a->attachments[i].counted);
         }
         failure_done(&a->failure);
         free(a);
@@ -117,7 +120,7 @@ static void run(void *data)
         for (; a->n_attachments < a->n_files; a->n_attachments++) {
                 const AttachmentFile *file = &a->files[a->n_attachments];
 
-                if (attachment_read(file->fd, file->name, CONVERSATION_ATTACHMENT_MAX,
+                if (attachment_read(file->fd, file->name, CONVERSATION_ATTACHMENT_MAX, &a->counted,
                             &a->attachments[a->n_attachments], &a->failure) < 0)
                         return;
         }

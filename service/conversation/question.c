@@ -24,7 +24,9 @@ static int take_attachments(PromptMessage *to, StoreMessage *from)
                         .type = TAKE_PTR(a->type),
                         .data = TAKE_PTR(a->data),
                         .size = a->size,
+                        .counted = a->counted,
                 };
+                a->counted = 0;
         }
         return 0;
 }

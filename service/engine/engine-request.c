@@ -4,7 +4,7 @@
 
 #include "common/log.h"
 
-#define REQUEST_BODY_MAX MIB(1024)
+#define REQUEST_BODY_MAX MIB(384) /* in memory whole, beside the attachments */
 #define ERROR_BODY_MAX   KIB(64)
 #define COMPLETE_USEC    (200 * USEC_PER_MSEC)
 

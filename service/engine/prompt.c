@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "service/engine/prompt.h"
 
+#include "common/attachment-memory.h"
+
 static void prompt_message_done(PromptMessage *m)
 {
         for (size_t i = 0; i < m->n_attachments; i++) {
                 free(m->attachments[i].name);
                 free(m->attachments[i].type);
                 free(m->attachments[i].data);
+                attachment_memory_give(m->attachments[i].counted);
         }
         free(m->attachments);
         free(m->text);

@@ -9,6 +9,7 @@ typedef struct PromptAttachment {
         char *name, *type;
         void *data;
         size_t size;
+        size_t counted; /* by attachment_memory_take() */
 } PromptAttachment;
 
 typedef struct PromptMessage {

@@ -56,14 +56,6 @@ bool wire_has_images(const PromptMessage *m)
         return false;
 }
 
-static bool has_files(const PromptMessage *m)
-{
-        for (size_t i = 0; i < m->n_attachments; i++)
-                if (!wire_is_image(&m->attachments[i]))
-                        return true;
-        return false;
-}
-
 /* A fence that the text does not contain. */
 static size_t fence_length(const char *text, size_t size)
 {
@@ -76,60 +68,61 @@ static size_t fence_length(const char *text, size_t size)
         return longest + 1;
 }
 
-static int append_fence(Buffer *text, size_t length)
+static void out_fence(WireOut *o, size_t length)
 {
         char *end;
-        int r;
 
-        r = buffer_reserve(text, length, &end);
-        if (r < 0)
-                return r;
+        if (o->error < 0)
+                return;
+        out_check(o, buffer_reserve(o->body, length, &end));
+        if (o->error < 0)
+                return;
         memset(end, '`', length);
-        buffer_advance(text, length);
-        return 0;
+        buffer_advance(o->body, length);
 }
 
-static int append_file(Buffer *text, const PromptAttachment *a, Failure *failure)
+/* A piece of a string whose quotes stand elsewhere. */
+static void out_piece(WireOut *o, const char *text, size_t size)
+{
+        if (o->error >= 0)
+                out_check(o, json_append_escaped(o->body, text, size));
+}
+
+static void out_file(WireOut *o, const PromptAttachment *a)
 {
         size_t fence = fence_length(a->data, a->size);
-        int r;
+        const char *name = strempty(a->name);
 
-        if (!utf8_is_valid(a->data, a->size))
-                return failure_set(failure, FAILURE_NOT_SUPPORTED,
-                        "the attachment '%s' is neither text nor an image, and the engine takes "
-                        "nothing else. Convert it to text first.",
-                        strempty(a->name));
-
-        r = buffer_append_format(text, "File \"%s\":\n", strempty(a->name));
-        if (r >= 0)
-                r = append_fence(text, fence);
-        if (r >= 0)
-                r = buffer_append_string(text, "\n");
-        if (r >= 0)
-                r = buffer_append(text, a->data, a->size);
-        if (r >= 0 && a->size > 0 && ((const char *) a->data)[a->size - 1] != '\n')
-                r = buffer_append_string(text, "\n");
-        if (r >= 0)
-                r = append_fence(text, fence);
-        if (r >= 0)
-                r = buffer_append_string(text, "\n\n");
-        return r;
-}
-
-void wire_out_text(WireOut *o, const PromptMessage *m)
-{
-        _cleanup_buffer_ Buffer text = BUFFER_INIT(o->body->maximum);
-
-        if (!has_files(m)) {
-                wire_out_string(o, strempty(m->text), m->size);
+        if (!utf8_is_valid(a->data, a->size)) {
+                out_check(o,
+                        failure_set(o->failure, FAILURE_NOT_SUPPORTED,
+                                "the attachment '%s' is neither text nor an image, and the engine "
+                                "takes nothing else. Convert it to text first.",
+                                name));
                 return;
         }
 
+        out_piece(o, "File \"", strlen("File \""));
+        out_piece(o, name, strlen(name));
+        out_piece(o, "\":\n", strlen("\":\n"));
+        out_fence(o, fence);
+        out_piece(o, "\n", 1);
+        out_piece(o, a->data, a->size);
+        if (a->size > 0 && ((const char *) a->data)[a->size - 1] != '\n')
+                out_piece(o, "\n", 1);
+        out_fence(o, fence);
+        out_piece(o, "\n\n", 2);
+}
+
+/* Piece by piece: what is attached may be most of the memory that there is. */
+void wire_out_text(WireOut *o, const PromptMessage *m)
+{
+        wire_out(o, "\"");
         for (size_t i = 0; i < m->n_attachments && o->error >= 0; i++)
                 if (!wire_is_image(&m->attachments[i]))
-                        out_check(o, append_file(&text, &m->attachments[i], o->failure));
-        out_check(o, buffer_append(&text, m->text, m->size));
-        wire_out_string(o, buffer_text(&text), text.size);
+                        out_file(o, &m->attachments[i]);
+        out_piece(o, strempty(m->text), m->size);
+        wire_out(o, "\"");
 }
 
 /* ---- messages ---- */
@@ -145,6 +138,24 @@ const PromptMessage *wire_next_message(const WireRequest *request, const PromptM
         return NULL;
 }
 
+/* No format makes it smaller: what does not fit is not even begun. */
+static bool is_too_large(const WireRequest *request, size_t maximum)
+{
+        size_t left = maximum;
+
+        for (const PromptMessage *m = NULL; (m = wire_next_message(request, m));) {
+                if (m->size > left)
+                        return true;
+                left -= m->size;
+                for (size_t i = 0; i < m->n_attachments; i++) {
+                        if (m->attachments[i].size > left)
+                                return true;
+                        left -= m->attachments[i].size;
+                }
+        }
+        return false;
+}
+
 int wire_build_chat(EngineType type, const WireRequest *request, Buffer *body, Failure *failure)
 {
         const WireFormat *format = wire_format_of(type);
@@ -152,7 +163,10 @@ int wire_build_chat(EngineType type, const WireRequest *request, Buffer *body, F
         WireOut out = { .body = body, .failure = failure };
 
         assert(format);
-        format->build(request, &out);
+        if (is_too_large(request, body->maximum))
+                out.error = -EFBIG;
+        else
+                format->build(request, &out);
         if (out.error >= 0)
                 return 0;
 

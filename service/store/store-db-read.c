@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "service/store/store-db-internal.h"
 
+#include "common/attachment-memory.h"
+
 #define MESSAGE_COLUMNS \
         "id, parent, role, reason, live, created, metadata, content, reasoning," \
         " EXISTS (SELECT 1 FROM attachments WHERE message = messages.id)," \
@@ -53,8 +55,20 @@ static int join_text(
         return 0;
 }
 
-static int read_attachment(
-        sqlite3_stmt *stmt, StoreDbRead what, StoreAttachment *a, Failure *failure)
+static int count_attachment(StoreAttachment *a, StoreMessages *page, Failure *failure)
+{
+        if (!attachment_memory_take(a->size, page->counted, ATTACHMENTS_ASKED_MAX))
+                return failure_set(failure, FAILURE_BUSY,
+                        "The attachments of other conversations fill the memory that there is for "
+                        "them (%zu MiB). Ask again when a reply there has ended.",
+                        ATTACHMENTS_ASKED_MAX / MIB(1));
+        a->counted = a->size;
+        page->counted += a->size;
+        return 0;
+}
+
+static int read_attachment(sqlite3_stmt *stmt, StoreMessages *page, StoreDbRead what,
+        StoreAttachment *a, Failure *failure)
 {
         int r;
 
@@ -67,6 +81,9 @@ static int read_attachment(
                 return r;
 
         a->size = (size_t) sqlite3_column_bytes(stmt, 3);
+        r = what & STORE_DB_COUNTED ? count_attachment(a, page, failure) : 0;
+        if (r < 0)
+                return r;
         a->data = malloc(MAX(a->size, (size_t) 1));
         if (!a->data)
                 return failure_set_errno(failure, -ENOMEM, "Reading an attachment");
@@ -75,7 +92,8 @@ static int read_attachment(
         return 0;
 }
 
-static int read_attachments(Database *d, StoreMessage *m, StoreDbRead what, Failure *failure)
+static int read_attachments(
+        Database *d, StoreMessages *page, StoreMessage *m, StoreDbRead what, Failure *failure)
 {
         _cleanup_statement_ sqlite3_stmt *stmt = NULL;
         int r;
@@ -95,15 +113,15 @@ static int read_attachments(Database *d, StoreMessage *m, StoreDbRead what, Fail
                 m->attachments = more;
                 m->attachments[m->n_attachments] = (StoreAttachment){ 0 };
                 /* Counted first: a half-read one is freed with the others. */
-                r = read_attachment(stmt, what, &m->attachments[m->n_attachments++], failure);
+                r = read_attachment(stmt, page, what, &m->attachments[m->n_attachments++], failure);
                 if (r < 0)
                         return r;
         }
         return r;
 }
 
-static int read_message(
-        Database *d, sqlite3_stmt *stmt, StoreDbRead what, StoreMessage *m, Failure *failure)
+static int read_message(Database *d, sqlite3_stmt *stmt, StoreMessages *page, StoreDbRead what,
+        StoreMessage *m, Failure *failure)
 {
         int r;
 
@@ -134,7 +152,7 @@ static int read_message(
                 if (r < 0)
                         return r;
         }
-        return statement_u64(stmt, 9) ? read_attachments(d, m, what, failure) : 0;
+        return statement_u64(stmt, 9) ? read_attachments(d, page, m, what, failure) : 0;
 }
 
 #define MESSAGES_LEAST ((size_t) 8)
@@ -180,7 +198,7 @@ static int page_add(Page *page, Database *d, sqlite3_stmt *stmt, size_t max_byte
                 return r;
         /* Counted first: a half-read one is freed with the others. */
         message = &m->messages[m->n_messages++];
-        r = read_message(d, stmt, what, message, failure);
+        r = read_message(d, stmt, m, what, message, failure);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < message->n_attachments; i++)

@@ -100,6 +100,7 @@ int store_db_find_token(StoreDb *db, uint64_t number, const char *token, uint64_
 
 typedef enum StoreDbRead {
         STORE_DB_ATTACHMENTS = 1 << 0, /* the attachments' data too */
+        STORE_DB_COUNTED = 1 << 1,     /* and it is counted: it will be held for long */
 } StoreDbRead;
 
 /* The branch that ends at *id, upwards: appends at most limit messages, newest first, and what fits

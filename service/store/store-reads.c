@@ -75,7 +75,7 @@ static int run_get_context(StoreRequest *r, StoreDb *db, Failure *failure)
         for (r->more = true; r->more && steps > 0; steps--) {
                 error = store_db_climb(db, r->number, &r->cursor,
                         first ? FIRST_MESSAGES : STEP_MESSAGES, first ? FIRST_BYTES : STEP_BYTES,
-                        STORE_DB_ATTACHMENTS, r->page, failure);
+                        STORE_DB_ATTACHMENTS | STORE_DB_COUNTED, r->page, failure);
                 if (error < 0)
                         return error;
                 r->more = r->cursor != 0;
@@ -179,8 +179,8 @@ int store_get_context(Store *s, uint64_t number, uint64_t id, store_messages_don
 int store_get_message(Store *s, uint64_t number, uint64_t id, store_messages_done_t done,
         void *userdata, StoreSlot **ret_slot)
 {
-        return read_messages(s, number, id, /* limit= */ 1, SIZE_MAX, STORE_DB_ATTACHMENTS,
-                run_get_branch, done, userdata, ret_slot);
+        return read_messages(s, number, id, /* limit= */ 1, SIZE_MAX,
+                STORE_DB_ATTACHMENTS | STORE_DB_COUNTED, run_get_branch, done, userdata, ret_slot);
 }
 
 int store_get_all(Store *s, uint64_t number, uint64_t after, uint32_t limit, size_t max_bytes,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "service/store/store.h"
 
+#include "common/attachment-memory.h"
+
 void store_index_free(StoreIndex *i)
 {
         if (!i)
@@ -22,6 +24,7 @@ void store_attachments_free(StoreAttachment *a, size_t n)
                 free(a[i].name);
                 free(a[i].type);
                 free(a[i].data);
+                attachment_memory_give(a[i].counted);
         }
         free(a);
 }

@@ -158,8 +158,18 @@ static int copy_messages(StoreRequest *request, const StoreMessage *messages, si
 
 static int run_add_messages(StoreRequest *r, StoreDb *db, Failure *failure)
 {
-        return store_db_add_messages(
+        int error;
+
+        error = store_db_add_messages(
                 db, r->number, r->messages, r->n_messages, r->id, r->time, r->text, failure);
+        /* They are in the database's hands now, and whoever asks an engine reads them from there:
+         * that may come before this request's end. */
+        for (size_t i = 0; i < r->n_messages; i++) {
+                store_attachments_free(r->messages[i].attachments, r->messages[i].n_attachments);
+                r->messages[i].attachments = NULL;
+                r->messages[i].n_attachments = 0;
+        }
+        return error;
 }
 
 static int make_add_messages(StoreRequest *request, StoreMessage *messages, size_t n_messages,

@@ -134,6 +134,7 @@ typedef struct StoreAttachment {
         char *name, *type; /* type: a MIME type */
         void *data;
         size_t size;
+        size_t counted; /* by attachment_memory_take(); given back with the data */
 } StoreAttachment;
 
 void store_attachments_free(StoreAttachment *a, size_t n);
@@ -194,7 +195,8 @@ int store_purge(Store *s, uint64_t number, store_done_t done, void *userdata, St
 typedef struct StoreMessages {
         StoreMessage *messages; /* oldest first */
         size_t n_messages;
-        char *system; /* only from store_get_context(): the conversation's system prompt */
+        char *system;   /* only from store_get_context(): the conversation's system prompt */
+        size_t counted; /* of all attachments */
 } StoreMessages;
 
 void store_messages_free(StoreMessages *m);
@@ -217,11 +219,12 @@ int store_get_after(Store *s, uint64_t number, uint64_t after, uint64_t head, ui
         size_t max_bytes, store_messages_done_t done, void *userdata, StoreSlot **ret_slot);
 
 /* The whole branch that ends at id, with the attachments' data and the system prompt: what an
- * engine's request is made of. */
+ * engine's request is made of. FAILURE_BUSY when the attachments are over ATTACHMENTS_ASKED_MAX
+ * together with those of others. */
 int store_get_context(Store *s, uint64_t number, uint64_t id, store_messages_done_t done,
         void *userdata, StoreSlot **ret_slot);
 
-/* One message, its attachments' data included. */
+/* One message, its attachments' data included. FAILURE_BUSY as above. */
 int store_get_message(Store *s, uint64_t number, uint64_t id, store_messages_done_t done,
         void *userdata, StoreSlot **ret_slot);
 

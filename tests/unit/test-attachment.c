@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "common/attachment-memory.h"
 #include "service/conversation/attachment.h"
 
 static void test_names(void **state)
@@ -78,27 +79,76 @@ static void test_read(void **state)
 {
         StoreAttachment *a = calloc(1, sizeof *a);
         _cleanup_close_ int fd = new_memfd("Hello", 5);
+        size_t counted = 0;
 
         assert_non_null(a);
         /* Read from the beginning, wherever the descriptor is. */
-        assert_int_equal(attachment_read(fd, "hello.txt", 5, a, NULL), 0);
+        assert_int_equal(attachment_read(fd, "hello.txt", 5, &counted, a, NULL), 0);
         assert_string_equal(a->name, "hello.txt");
         assert_string_equal(a->type, "text/plain");
         assert_int_equal(a->size, 5);
         assert_memory_equal(a->data, "Hello", 5);
         assert_int_equal(lseek(fd, 0, SEEK_CUR), 5);
+        assert_int_equal(counted, 5);
+        assert_int_equal(attachment_memory_used(), 5);
         store_attachments_free(a, 1);
+        assert_int_equal(attachment_memory_used(), 0);
 }
 
 static void assert_refused(int fd, size_t maximum, FailureCode code)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;
         StoreAttachment a = { 0 };
+        size_t counted = 0;
 
-        assert_true(attachment_read(fd, "the-name", maximum, &a, &failure) < 0);
+        assert_true(attachment_read(fd, "the-name", maximum, &counted, &a, &failure) < 0);
         assert_int_equal(failure.code, code);
         assert_non_null(strstr(failure_message(&failure), "the-name"));
         assert_null(a.data);
+        assert_int_equal(counted, 0);
+        assert_int_equal(attachment_memory_used(), 0);
+}
+
+/* Nobody else: whatever the message has. Else all together are within the limit. */
+static void test_memory(void **state)
+{
+        static const struct {
+                size_t others, own;
+                bool taken;
+        } table[] = {
+                { 0, 0, true },
+                { 0, ATTACHMENTS_SENT_MAX, true },
+                { 0, 4 * ATTACHMENTS_SENT_MAX, true },
+                { 1, 0, true },
+                { ATTACHMENTS_SENT_MAX - 5, 0, true },
+                { ATTACHMENTS_SENT_MAX - 4, 0, false },
+                { ATTACHMENTS_SENT_MAX, 0, false },
+                { 4 * ATTACHMENTS_SENT_MAX, 0, false },
+                { 1, ATTACHMENTS_SENT_MAX - 6, true },
+                { 1, ATTACHMENTS_SENT_MAX - 5, false },
+        };
+        _cleanup_close_ int fd = new_memfd("Hello", 5);
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                StoreAttachment *a = calloc(1, sizeof *a);
+                _cleanup_failure_ Failure failure = FAILURE_NULL;
+                size_t all = table[i].others + table[i].own, own = table[i].own;
+                int r;
+
+                assert_non_null(a);
+                assert_true(attachment_memory_take(all, 0, all));
+                r = attachment_read(fd, "hello.txt", 5, &own, a, &failure);
+                assert_int_equal(r >= 0, table[i].taken);
+                if (!table[i].taken) {
+                        assert_int_equal(failure.code, FAILURE_BUSY);
+                        assert_non_null(strstr(failure_message(&failure), "128 MiB"));
+                }
+                assert_int_equal(own, table[i].own + (table[i].taken ? 5 : 0));
+                assert_int_equal(attachment_memory_used(), all + (table[i].taken ? 5 : 0));
+                store_attachments_free(a, 1);
+                attachment_memory_give(all);
+        }
+        assert_int_equal(attachment_memory_used(), 0);
 }
 
 static void test_refused(void **state)
@@ -135,6 +185,7 @@ int main(void)
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_types),
                 cmocka_unit_test(test_read),
+                cmocka_unit_test(test_memory),
                 cmocka_unit_test(test_refused),
         };
 

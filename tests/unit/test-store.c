@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "common/attachment-memory.h"
 #include "tests/unit/store-fixture.h"
 
 #include <sqlite3.h>
@@ -308,6 +309,59 @@ static void test_attachments(void **state)
         a[0] = (StoreAttachment){ strdup("\xff"), strdup("x/y"), NULL, 0 };
         m = (StoreMessage){ .id = store_next_id(f->store), .attachments = a, .n_attachments = 1 };
         assert_int_equal(do_add_all(f, n, &m, 1, m.id, NULL), FAILURE_INVALID_ARGUMENT);
+}
+
+/* What is on its way is counted until it is freed, wherever that is. */
+static void test_attachments_counted(void **state)
+{
+        Fixture *f = *state;
+        uint64_t n = make_conversation(f, "");
+        StoreAttachment *a = calloc(1, sizeof *a);
+        StoreMessage m = {
+                .id = store_next_id(f->store),
+                .role = ROLE_USER,
+                .content = (char *) "see",
+                .content_size = 3,
+                .attachments = a,
+                .n_attachments = 1,
+        };
+        const struct {
+                size_t others;
+                FailureCode code;
+        } table[] = {
+                { 0, FAILURE_NONE },
+                { ATTACHMENTS_ASKED_MAX - 5, FAILURE_NONE },
+                { ATTACHMENTS_ASKED_MAX - 4, FAILURE_BUSY },
+        };
+
+        assert_non_null(a);
+        assert_true(attachment_memory_take(5, 0, 5));
+        a[0] = (StoreAttachment){ strdup("a"), strdup("x/y"), strdup("Hello"), 5, 5 };
+        assert_int_equal(do_add_all(f, n, &m, 1, m.id, NULL), FAILURE_NONE);
+        assert_int_equal(attachment_memory_used(), 0);
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                size_t others = table[i].others, taken = table[i].code == FAILURE_NONE ? 5 : 0;
+                Call call = CALL(f);
+
+                assert_true(attachment_memory_take(others, 0, others));
+                assert_int_equal(call_wait(&call,
+                                         store_get_context(
+                                                 f->store, n, m.id, on_call_messages, &call, NULL)),
+                        table[i].code);
+                assert_int_equal(attachment_memory_used(), others + taken);
+                fixture_forget(f);
+                assert_int_equal(attachment_memory_used(), others);
+
+                call = CALL(f);
+                assert_int_equal(call_wait(&call,
+                                         store_get_message(
+                                                 f->store, n, m.id, on_call_messages, &call, NULL)),
+                        table[i].code);
+                /* Pages and exports are bounded by their own limits. */
+                assert_int_equal(do_page(f, n, m.id, 1, SIZE_MAX), FAILURE_NONE);
+                attachment_memory_give(others);
+        }
 }
 
 #define LONG_BRANCH 1100U /* more than one step of reading it */
@@ -780,6 +834,8 @@ int main(void)
                         test_settings_and_prompts, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_branches, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_attachments, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_attachments_counted, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_steps, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_large_steps, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_all_pages, fixture_setup, fixture_teardown),
