@@ -38,7 +38,7 @@ struct ConversationFace {
         BusPipe *pipes;
         unsigned n_pipes;
         BusRead *reads;
-        BusImport *imports;
+        BusImport *imports; /* oldest first: the one that goes on */
         BusSend *sends;
         Progress *progress;
 

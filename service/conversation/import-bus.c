@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Manager.Import: one conversation after another is read on the files' thread and stored. */
+/* Manager.Import: one conversation after another is read on the files' thread and stored. One call
+ * after another too: a conversation is in memory whole. */
 
 #include <fcntl.h>
 
@@ -15,6 +16,7 @@ struct BusImport {
         Call *call;
         sd_bus_message *answer; /* the paths so far */
         unsigned n_imported;
+        bool begun;
 
         int fd; /* until the thread has taken it */
         Import *import;
@@ -66,7 +68,7 @@ static void run_step(void *data)
 }
 
 /* What was stored before stays: whoever mends the file must know. */
-static void fail(BusImport *i, const Failure *failure)
+static void answer_failure(BusImport *i, const Failure *failure)
 {
         _cleanup_failure_ Failure f = FAILURE_NULL;
 
@@ -77,7 +79,22 @@ static void fail(BusImport *i, const Failure *failure)
                 (void) call_fail(i->call, &f);
         } else
                 (void) call_fail(i->call, failure);
+}
+
+static void imports_advance(ConversationFace *f);
+
+static void import_end(BusImport *i)
+{
+        ConversationFace *f = i->face;
+
         bus_import_free(i);
+        imports_advance(f);
+}
+
+static void fail(BusImport *i, const Failure *failure)
+{
+        answer_failure(i, failure);
+        import_end(i);
 }
 
 static void fail_errno(BusImport *i, int error)
@@ -98,7 +115,7 @@ static void answer(BusImport *i)
                 return;
         }
         (void) call_reply_message(i->call, i->answer);
-        bus_import_free(i);
+        import_end(i);
 }
 
 static int submit_step(BusImport *i);
@@ -152,6 +169,29 @@ static int submit_step(BusImport *i)
         return worker_submit(worker, &job);
 }
 
+/* ---- the line ---- */
+
+static int import_begin(BusImport *i, Failure *failure)
+{
+        int r;
+
+        i->begun = true;
+        r = submit_step(i);
+        return r < 0 ? failure_set_errno(failure, r, "The file cannot be read") : 0;
+}
+
+static void imports_advance(ConversationFace *f)
+{
+        for (BusImport *i; (i = f->imports) && !i->begun;) {
+                _cleanup_failure_ Failure failure = FAILURE_NULL;
+
+                if (import_begin(i, &failure) >= 0)
+                        return;
+                answer_failure(i, &failure);
+                bus_import_free(i);
+        }
+}
+
 /* ---- the call ---- */
 
 static int bus_import_new(BusImport **ret, ConversationFace *f, sd_bus_message *m, int fd)
@@ -164,10 +204,14 @@ static int bus_import_new(BusImport **ret, ConversationFace *f, sd_bus_message *
                 return -ENOMEM;
         i->fd = -EBADF;
         i->face = f;
-        i->next = f->imports;
-        if (i->next)
-                i->next->previous = i;
-        f->imports = i;
+        if (!f->imports)
+                f->imports = i;
+        else {
+                i->previous = f->imports;
+                while (i->previous->next)
+                        i->previous = i->previous->next;
+                i->previous->next = i;
+        }
         i->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         if (i->fd < 0)
                 return -errno;
@@ -194,10 +238,10 @@ int conversation_method_import(sd_bus_message *m, void *userdata, sd_bus_error *
         r = call_new(manager->doors, m, &i->call, error);
         if (r < 0)
                 return r;
-        r = submit_step(i);
-        if (r < 0) {
-                (void) failure_set_errno(&failure, r, "The file cannot be read");
-                return call_handed_over(i->call, r, &failure);
+        if (i == manager->conversation_face->imports) {
+                r = import_begin(i, &failure);
+                if (r < 0)
+                        return call_handed_over(i->call, r, &failure);
         }
         TAKE_PTR(i);
         return 1;

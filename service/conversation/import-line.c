@@ -80,7 +80,8 @@ static int count_size(ImportState *s, size_t size, Failure *failure)
 {
         if (size > IMPORT_CONVERSATION_MAX - s->size)
                 return failure_set(failure, FAILURE_TOO_LARGE,
-                        "The conversation is larger than %zu bytes.", IMPORT_CONVERSATION_MAX);
+                        "The conversation is larger than %zu MiB, which is the limit of an import.",
+                        IMPORT_CONVERSATION_MAX / MIB(1));
         s->size += size;
         return 0;
 }

@@ -7,8 +7,10 @@
 
 #include "service/conversation/export.h"
 
-#define IMPORT_LINE_MAX         (6 * MIB(64) + MIB(1)) /* a reply, each byte of it escaped */
-#define IMPORT_CONVERSATION_MAX (MIB(1024)) /* text and attachments of one: it is all in memory */
+/* A line is in memory three times while it is read, a conversation's texts twice while it is
+ * stored: both must fit into what the service may have. */
+#define IMPORT_LINE_MAX         (2 * MIB(64) + MIB(1)) /* a reply, each byte of it escaped */
+#define IMPORT_CONVERSATION_MAX MIB(256)               /* text and attachments of one */
 #define IMPORT_SYSTEM_MAX       MIB(16)
 #define IMPORT_MODEL_MAX        512U
 #define IMPORT_METADATA_MAX     MIB(1)

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -490,6 +491,59 @@ static void test_other_user(void **state)
         assert_int_equal(harness_stop(h), 0);
 }
 
+/* ---- imports ---- */
+
+typedef struct Importing {
+        char *order;
+        char letter;
+} Importing;
+
+static int on_imported(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        const Importing *i = ASSERT_PTR(userdata);
+
+        assert_null(sd_bus_message_get_error(m));
+        i->order[strlen(i->order)] = i->letter;
+        return 0;
+}
+
+static void import_async(sd_bus *bus, unsigned n_conversations, Importing *importing)
+{
+        static const char text[] =
+                "{\"type\":\"conversation\",\"version\":1,"
+                "\"id\":\"0123456789abcdef0123456789abcdef\",\"title\":\"t\",\"created\":1,"
+                "\"modified\":2,\"head\":0}\n"
+                "{\"type\":\"end\",\"messages\":0}\n";
+        _cleanup_(sd_bus_message_unrefp)
+                sd_bus_message *m = harness_message(bus, PATH_ROOT, INTERFACE_MANAGER, "Import");
+        _cleanup_close_ int fd = memfd_create("import", MFD_CLOEXEC);
+
+        assert_return_code(fd, errno);
+        for (unsigned i = 0; i < n_conversations; i++)
+                assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+        assert_return_code(sd_bus_message_append(m, "h", fd), 0);
+        assert_return_code(sd_bus_call_async(bus, NULL, m, on_imported, importing, UINT64_MAX), 0);
+}
+
+/* A conversation is in memory whole: so there is one at a time, and a short file waits for a long
+ * one before it. */
+static void test_imports_in_order(void **state)
+{
+        Harness *h = *state;
+        _cleanup_connection_ sd_bus *bus = NULL;
+        char order[8] = "";
+        Importing importing[] = { { order, 'a' }, { order, 'b' }, { order, 'c' }, { order, 'd' } };
+        static const unsigned n_conversations[] = { 20, 1, 10, 0 };
+
+        harness_start(h);
+        bus = harness_connect(h, VIA_SESSION);
+        for (size_t i = 0; i < ELEMENTSOF(importing); i++)
+                import_async(bus, n_conversations[i], &importing[i]);
+        harness_run_until(h, strlen(order) == ELEMENTSOF(importing));
+        assert_string_equal(order, "abcd");
+        assert_int_equal(harness_stop(h), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
@@ -502,6 +556,7 @@ int main(void)
                 TEST(test_dying_client),
                 TEST(test_garbage),
                 TEST(test_other_user),
+                TEST(test_imports_in_order),
         };
 
         harness_require_bus();

@@ -799,6 +799,45 @@ static void test_limits(void **state)
                 'x', MIB(16), "\"}\n" END1);
 }
 
+/* A file of that many lines, the same ones but for their numbers, is refused in that line. */
+static void check_size(size_t line_size, unsigned n, FailureCode code, const char *sentence)
+{
+        _cleanup_free_ char *text = malloc(line_size);
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        _cleanup_(import_freep) Import *i = NULL;
+        Imported imported;
+        int fd = memfd_create("test-export", MFD_CLOEXEC);
+
+        assert_true(fd >= 0);
+        assert_non_null(text);
+        memset(text, 'x', line_size);
+        assert_true(dprintf(fd, "%s", C) > 0);
+        for (unsigned k = 1; k <= n; k++) {
+                assert_true(dprintf(fd,
+                                    "{\"type\":\"message\",\"id\":%u,\"parent\":0,"
+                                    "\"role\":\"user\",\"created\":1,\"content\":\"",
+                                    k) > 0);
+                assert_int_equal(write(fd, text, line_size), line_size);
+                assert_true(dprintf(fd, "\"}\n") > 0);
+        }
+        assert_true(dprintf(fd, "{\"type\":\"end\",\"messages\":%u}\n", n) > 0);
+        assert_int_equal(import_new(&i, fd, NULL), 0);
+        assert_int_equal(import_next(i, &imported, &failure) >= 0, code == FAILURE_NONE);
+        assert_int_equal(failure.code, code);
+        if (code == FAILURE_NONE)
+                imported_done(&imported);
+        else
+                assert_non_null(strstr(failure_message(&failure), sentence));
+}
+
+/* What is in memory at once, of a line and of a conversation. */
+static void test_size_limits(void **state)
+{
+        check_size(MIB(16), 15, FAILURE_NONE, "");
+        check_size(MIB(16), 16, FAILURE_TOO_LARGE, "Line 17: The conversation is larger than 256");
+        check_size(IMPORT_LINE_MAX + MIB(1), 1, FAILURE_TOO_LARGE, "Line 2 is longer than");
+}
+
 static void test_attachments_limit(void **state)
 {
         for (unsigned n = 16; n <= 17; n++) {
@@ -855,6 +894,7 @@ int main(void)
                 cmocka_unit_test(test_many_in_one_file),
                 cmocka_unit_test_setup_teardown(test_long_lines, setup, teardown),
                 cmocka_unit_test(test_limits),
+                cmocka_unit_test(test_size_limits),
                 cmocka_unit_test(test_attachments_limit),
                 cmocka_unit_test(test_only_files),
         };
