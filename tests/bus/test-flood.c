@@ -464,7 +464,7 @@ static void test_other_user(void **state)
         pid_t pid;
 
         if (geteuid() != 0) {
-                print_message("only root can be somebody else\n");
+                print_message("# only root can be somebody else\n");
                 skip();
         }
         assert_non_null(folder);

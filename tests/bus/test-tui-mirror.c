@@ -37,7 +37,7 @@ static void on_notice(const char *level, const char *title, const char *text, vo
 
         if (!streq(level, "warning") && !streq(level, "err"))
                 return;
-        print_message("%s: %s: %s\n", level, title, text);
+        print_message("# %s: %s: %s\n", level, title, text);
         c->n_notices++;
 }
 
