@@ -12,6 +12,7 @@
 #include <sys/un.h>
 
 #include "tests/bus/harness.h"
+#include "tests/bus/reader.h"
 
 /* ---- what systemd hears ---- */
 
@@ -55,6 +56,82 @@ static void test_leaving(void **state)
         assert_int_equal(harness_wait_exit(h), 0);
         harness_run_until(h, h->stopping && h->n_extended > 0);
         assert_true(harness_logged(h, "Nobody needs the service; it leaves"));
+}
+
+/* So that whoever says more waits. */
+static void fill_notify(const Harness *h)
+{
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        struct sockaddr_un address;
+        socklen_t size = sizeof address;
+
+        assert_return_code(fd, errno);
+        assert_return_code(getsockname(h->notify, (struct sockaddr *) &address, &size), errno);
+        while (sendto(fd, "X=1", 3, 0, (struct sockaddr *) &address, size) >= 0)
+                ;
+        assert_int_equal(errno, EAGAIN);
+}
+
+static int on_line(sd_event_source *source, const struct inotify_event *event, void *userdata)
+{
+        return 0;
+}
+
+/* Until the service's log has this; each line that it writes is a turn of our loop. */
+static void wait_logged(Harness *h, const char *text)
+{
+        _cleanup_(sd_event_source_disable_unrefp) sd_event_source *watch = NULL;
+
+        assert_return_code(
+                sd_event_add_inotify(h->event, &watch, h->log, IN_MODIFY, on_line, NULL), 0);
+        harness_run_until(h, harness_logged(h, text));
+}
+
+static int on_asked(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        sd_bus_message **answer = userdata;
+
+        *answer = sd_bus_message_ref(m);
+        return 0;
+}
+
+/* A question that comes between the decision to leave and the loss of the name is answered, however
+ * long that takes, and systemd is asked for time again and again meanwhile. */
+static void test_leaving_with_work(void **state)
+{
+        Harness *h = *state;
+        _cleanup_connection_ sd_bus *bus = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+        _cleanup_free_ char *page = NULL;
+        const char *text;
+
+        h->activated = true;
+        harness_start_engine(h, "ollama", "", NULL);
+        harness_start(h);
+        bus = harness_connect(h, VIA_SESSION);
+        harness_write_config(h, "conductor.conf", "[Service]\nIdleTimeoutSec=1s\n");
+        sd_bus_message_unref(harness_call(h, bus, PATH_ROOT, INTERFACE_MANAGER, "Reload", ""));
+
+        /* It waits where it says STOPPING=1, and the question is in its socket then. */
+        assert_return_code(sd_event_source_set_enabled(h->notify_source, SD_EVENT_OFF), 0);
+        fill_notify(h);
+        wait_logged(h, "Nobody needs the service; it leaves");
+        assert_false(h->stopping);
+        assert_return_code(sd_bus_call_method_async(bus, NULL, BUS_NAME, PATH_ROOT,
+                                   INTERFACE_MANAGER, "Ask", on_asked, &answer, "sa{sv}",
+                                   "@tokens=3 @fault=hold:1", 1, "model", "s", "test/tiny:latest"),
+                0);
+        assert_return_code(sd_bus_flush(bus), 0);
+        assert_return_code(sd_event_source_set_enabled(h->notify_source, SD_EVENT_ON), 0);
+        harness_run_until(h, h->stopping && h->n_extended >= 2);
+        harness_engine_wait(h, "held=1");
+        assert_null(answer);
+
+        page = harness_engine_page(h, "/release", "");
+        harness_run_until(h, answer);
+        assert_return_code(sd_bus_message_read(answer, "s", &text), 0);
+        assert_string_equal(text, "word0 word1 word2 ");
+        assert_int_equal(harness_wait_exit(h), 0);
 }
 
 /* ---- what a crash leaves ---- */
@@ -209,20 +286,6 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
-/* So that whoever says more waits. */
-static void fill_notify(const Harness *h)
-{
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        struct sockaddr_un address;
-        socklen_t size = sizeof address;
-
-        assert_return_code(fd, errno);
-        assert_return_code(getsockname(h->notify, (struct sockaddr *) &address, &size), errno);
-        while (sendto(fd, "X=1", 3, 0, (struct sockaddr *) &address, size) >= 0)
-                ;
-        assert_int_equal(errno, EAGAIN);
-}
-
 static void test_slow_turn(void **state)
 {
         Harness *h = *state;
@@ -253,7 +316,7 @@ static void test_slow_turn(void **state)
 
 /* ---- nothing to do ---- */
 
-#define IDLE_USEC (5 * USEC_PER_SEC)
+#define IDLE_USEC (10 * USEC_PER_SEC)
 
 /* How often its threads were on a processor: a thread that sleeps throughout was not. */
 static uint64_t count_switches(const Harness *h)
@@ -287,31 +350,67 @@ static uint64_t count_switches(const Harness *h)
         return sum;
 }
 
+static void rest(Harness *h, usec_t usec)
+{
+        _cleanup_(sd_event_source_disable_unrefp) sd_event_source *timer = NULL;
+        bool over = false;
+
+        assert_return_code(sd_event_add_time_relative(
+                                   h->event, &timer, CLOCK_MONOTONIC, usec, 1, on_time, &over),
+                0);
+        harness_run_until(h, over);
+}
+
+/* After a reply that followers have seen who are still there: one on each door, and one that only
+ * watches. */
 static void test_idle(void **state)
 {
         Harness *h = *state;
-        _cleanup_connection_ sd_bus *bus = NULL;
-        _cleanup_(sd_event_source_disable_unrefp) sd_event_source *timer = NULL;
-        bool over = false;
+        _cleanup_connection_ sd_bus *bus = NULL, *session = NULL, *passive = NULL;
+        _cleanup_(reader_freep) Reader *reader = NULL, *other = NULL;
+        _cleanup_free_ char *conversation = NULL;
         uint64_t before;
 
         h->environment[0] = "WATCHDOG_USEC=180000000";
         harness_start(h);
         bus = harness_connect(h, VIA_PRIVATE);
-        sd_bus_message_unref(harness_call(
-                h, bus, PATH_ROOT, INTERFACE_MANAGER, "Ask", "sa{sv}", "I am sad.", 0));
+        session = harness_connect(h, VIA_SESSION);
+        conversation = harness_create(h, session, "");
+        reader = reader_new(h, session, conversation);
+        other = reader_new(h, bus, conversation);
+        passive = harness_connect(h, VIA_SESSION);
+        sd_bus_message_unref(harness_call(h, passive, conversation, INTERFACE_CONVERSATION,
+                "Follow", "a{sv}", 1, "passive", "b", 1));
+        assert_string_equal(
+                reader_wait(reader, harness_send(h, bus, conversation, "I am sad.")), "stop");
         /* The last of its work, the text that is saved, is at most a second away. */
-        assert_return_code(sd_event_add_time_relative(h->event, &timer, CLOCK_MONOTONIC,
-                                   2 * USEC_PER_SEC, 1, on_time, &over),
-                0);
-        harness_run_until(h, over);
+        rest(h, 2 * USEC_PER_SEC);
 
         before = count_switches(h);
-        over = false;
-        assert_return_code(sd_event_source_set_time_relative(timer, IDLE_USEC), 0);
-        assert_return_code(sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT), 0);
-        harness_run_until(h, over);
+        rest(h, IDLE_USEC);
         assert_int_equal(count_switches(h), before);
+        assert_int_equal(harness_stop(h), 0);
+}
+
+/* The watchdog's wake-ups, and no other: one for each time that systemd hears of it. */
+static void test_idle_with_watchdog(void **state)
+{
+        Harness *h = *state;
+        uint64_t before, switches;
+        unsigned heard;
+
+        h->environment[0] = "WATCHDOG_USEC=1000000";
+        harness_start(h);
+        rest(h, 2 * USEC_PER_SEC);
+
+        before = count_switches(h);
+        heard = h->n_watchdog;
+        rest(h, IDLE_USEC);
+        switches = count_switches(h) - before;
+        heard = h->n_watchdog - heard;
+        /* sd-event wakes up after half to three quarters of the time. */
+        assert_in_range(heard, 12, 20);
+        assert_in_range(switches, heard - 1, heard + 1);
         assert_int_equal(harness_stop(h), 0);
 }
 
@@ -321,11 +420,13 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_watchdog),
                 TEST(test_leaving),
+                TEST(test_leaving_with_work),
                 TEST(test_no_core),
                 TEST(test_configuration),
                 TEST(test_bad_configuration),
                 TEST(test_slow_turn),
                 TEST(test_idle),
+                TEST(test_idle_with_watchdog),
         };
 
         harness_require_bus();
