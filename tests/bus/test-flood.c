@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What clients do to the service that they should not: too many of everything, garbage, an end in
- * any moment. It refuses by name, gives back what it took, and serves the others meanwhile. */
+/* What clients do to the service that they should not: too many of everything, and garbage. It
+ * refuses by name, gives back what it took, and serves the others meanwhile. */
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -346,64 +346,6 @@ static void test_followers(void **state)
         assert_int_equal(harness_stop(h), 0);
 }
 
-/* ---- clients that die ---- */
-
-static const struct {
-        const char *question, *seen; /* what it had seen of the reply when it died */
-        const char *stored;
-        bool ended; /* and its end, which it did not acknowledge */
-} phases[] = {
-        { "@fault=hold:0 @tokens=3", "", "word0 word1 word2 ", false },
-        { "@fault=hold:2 @tokens=3", "word0 word1 ", "word0 word1 word2 ", false },
-        { "@tokens=3", "word0 word1 word2 ", "word0 word1 word2 ", true },
-};
-
-/* What the kernel does for a process that is killed: its descriptors are closed, unread data or
- * not. */
-static void die(sd_bus **bus)
-{
-        sd_bus_close(*bus);
-        *bus = sd_bus_unref(*bus);
-}
-
-static void test_dying_client(void **state)
-{
-        Harness *h = *state;
-
-        harness_start_engine(h, "ollama", "", NULL);
-        harness_start(h);
-        for (size_t i = 0; i < 2 * ELEMENTSOF(phases); i++) {
-                size_t phase = i / 2;
-                _cleanup_connection_ sd_bus *other = harness_connect(h, VIA_SESSION);
-                sd_bus *bus = harness_connect(h, i % 2 ? VIA_PRIVATE : VIA_SESSION);
-                _cleanup_free_ char *conversation = harness_create(h, bus, MODEL), *text = NULL,
-                                    *end = NULL, *page = NULL, *reset = NULL;
-                _cleanup_(reader_freep) Reader *reader = reader_new(h, bus, conversation),
-                                               *watching = reader_new(h, other, conversation);
-                uint64_t reply;
-
-                reset = harness_engine_page(h, "/reset", "");
-                reader->silent = true;
-                reply = harness_send(h, bus, conversation, phases[phase].question);
-                if (!phases[phase].ended)
-                        harness_engine_wait(h, "held=1");
-                harness_run_until(
-                        h, streq(buffer_text(&reader->text[CHANNEL_CONTENT]), phases[phase].seen));
-                if (phases[phase].ended)
-                        harness_run_until(h, reader->reason);
-                reader = reader_free(reader);
-                die(&bus);
-                if (!phases[phase].ended)
-                        page = harness_engine_page(h, "/release", "");
-
-                assert_string_equal(reader_wait(watching, reply), "stop");
-                text = harness_get_reply(h, other, conversation, reply, "content", &end);
-                assert_string_equal(text, phases[phase].stored);
-                assert_string_equal(end, "stop");
-        }
-        assert_int_equal(harness_stop(h), 0);
-}
-
 /* ---- bytes that are no D-Bus ---- */
 
 #define BEGIN "\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n"
@@ -553,7 +495,6 @@ int main(void)
                 TEST(test_unread_bytes),
                 TEST(test_connections),
                 TEST(test_followers),
-                TEST(test_dying_client),
                 TEST(test_garbage),
                 TEST(test_other_user),
                 TEST(test_imports_in_order),
