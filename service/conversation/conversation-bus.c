@@ -232,7 +232,7 @@ ConversationFace *conversation_face_free(ConversationFace *f)
         worker_free(f->files);
         imports_free(f);
         sends_free(f);
-        followers_free(f, 0);
+        followers_free(f);
         pipes_free(f);
         progress_free(f);
         while (f->reads)

@@ -133,8 +133,9 @@ int conversation_method_hide(sd_bus_message *m, void *userdata, sd_bus_error *er
 void followers_reply_started(ConversationFace *f, Reply *r);
 /* Words for people, and the place in the engine's queue, while nothing has come yet. */
 void followers_reply_phase(ConversationFace *f, Reply *r);
-/* Those of one conversation, or all for 0. */
-void followers_free(ConversationFace *f, uint64_t conversation);
+/* Those of a conversation that is gone. */
+void followers_end(ConversationFace *f, uint64_t conversation);
+void followers_free(ConversationFace *f); /* all */
 
 /* ---- pipes (pipe-bus.c) ---- */
 

@@ -145,7 +145,7 @@ static void on_removed(Conversation *c, void *userdata)
         emit(f, PATH_ROOT, INTERFACE_MANAGER, "ConversationRemoved", fill_removed, c);
         /* They are told how what was live has ended. */
         if (!conversation_live_reply(c))
-                followers_free(f, conversation_number(c));
+                followers_end(f, conversation_number(c));
 }
 
 static void on_changed(Conversation *c, ConversationChange what, void *userdata)
@@ -265,7 +265,7 @@ static void on_reply_ended(Reply *r, void *userdata)
         reply_get_info(r, &info);
         emit_conversation(f, c, "ReplyFinished", fill_reply_finished, r);
         if (conversation_deleted(c) > 0 && !conversation_live_reply(c))
-                followers_free(f, conversation_number(c));
+                followers_end(f, conversation_number(c));
         if (info.reason == REASON_FAILED)
                 emit_conversation(f, c, "ReplyFailed", fill_reply_failed, r);
         note_replies(f);

@@ -55,12 +55,21 @@ static BusFollower *followers_find(ConversationFace *f, const Peer *peer, uint64
         return NULL;
 }
 
-void followers_free(ConversationFace *f, uint64_t conversation)
+void followers_free(ConversationFace *f)
+{
+        while (f->followers)
+                bus_follower_free(f->followers);
+}
+
+/* Whoever has not been sent the end yet, for its window is full, must not wait for it. */
+void followers_end(ConversationFace *f, uint64_t conversation)
 {
         for (BusFollower *b = f->followers, *next; b; b = next) {
                 next = b->next;
-                if (conversation == 0 || b->conversation == conversation)
-                        bus_follower_free(b);
+                if (b->conversation != conversation)
+                        continue;
+                follower_end(b->follower);
+                bus_follower_free(b);
         }
 }
 
@@ -181,7 +190,7 @@ static int on_dropped(uint64_t reply, void *userdata)
         const BusFollower *b = ASSERT_PTR(userdata);
 
         log_follower(b, MESSAGE_FOLLOWER_DROPPED, reply, LOG_NOTICE,
-                "dropped, it did not acknowledge an ended reply for 60 s.");
+                "dropped, it did not acknowledge all of an ended reply.");
         return send_dropped(b, reply);
 }
 

@@ -288,6 +288,16 @@ void follower_ack(Follower *f, uint64_t reply, uint64_t sequence)
                 stream_arm_or_drop(s);
 }
 
+void follower_end(Follower *f)
+{
+        while (f->streams) {
+                if (f->streams->flags & STREAM_END_SENT)
+                        stream_free(f->streams);
+                else
+                        stream_drop(f->streams);
+        }
+}
+
 bool follower_get_offsets(const Follower *f, uint64_t reply, uint64_t ret[static _CHANNEL_MAX])
 {
         const Stream *s = follower_find(f, reply);

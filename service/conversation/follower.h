@@ -30,7 +30,8 @@ typedef struct FollowerDelta {
 typedef struct FollowerSink {
         int (*delta)(const FollowerDelta *delta, void *userdata);
         int (*end)(Reply *r, uint64_t sequence, void *userdata);
-        /* The reply ended and its acknowledgements did not come: the rest is not sent. */
+        /* The rest is not sent: the reply ended, and its acknowledgements did not come; or
+         * follower_end(). */
         int (*dropped)(uint64_t reply, void *userdata);
         /* The window is full and text waits: told once for each reply. */
         void (*stalled)(Reply *r, uint64_t sequence, void *userdata);
@@ -49,6 +50,9 @@ int follower_add(Follower *f, Reply *r, const uint64_t offsets[static _CHANNEL_M
 /* Everything up to sequence was taken. Acknowledging nothing new, more than was sent, or a reply
  * that is not followed changes nothing. */
 void follower_ack(Follower *f, uint64_t reply, uint64_t sequence);
+
+/* There will be no more: the replies whose end was not sent yet are dropped. */
+void follower_end(Follower *f);
 
 /* Where the follower is in a reply; false when it does not follow it. */
 bool follower_get_offsets(const Follower *f, uint64_t reply, uint64_t ret[static _CHANNEL_MAX]);

@@ -481,6 +481,27 @@ static void test_dropped_when_ended(void **state)
 }
 
 /* A stopped follower of a live reply costs no timer: it may take as long as it likes. */
+/* Only the one that was not sent the end hears of it. */
+static void test_no_more(void **state)
+{
+        Fixture f;
+
+        fixture_init(&f, FOLLOWER_PATIENCE);
+        say_bytes(&f.reply, FOLLOWER_WINDOW_BYTES + 1);
+        end(&f.reply);
+        assert_int_equal(f.client.dropped, 0);
+        follower_end(f.follower);
+        assert_int_equal(f.client.dropped, 7);
+        fixture_done(&f);
+
+        fixture_init(&f, FOLLOWER_PATIENCE);
+        say_bytes(&f.reply, FOLLOWER_WINDOW_BYTES - 1);
+        end(&f.reply);
+        follower_end(f.follower);
+        assert_int_equal(f.client.dropped, 0);
+        fixture_done(&f);
+}
+
 static void test_not_dropped_while_live(void **state)
 {
         Fixture f;
@@ -664,6 +685,7 @@ int main(void)
                 cmocka_unit_test(test_end_without_text),
                 cmocka_unit_test(test_end_waits_for_bytes),
                 cmocka_unit_test(test_dropped_when_ended),
+                cmocka_unit_test(test_no_more),
                 cmocka_unit_test(test_not_dropped_while_live),
                 cmocka_unit_test(test_not_dropped_when_taken),
                 cmocka_unit_test(test_two_followers_one_stopped),
