@@ -7,200 +7,9 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-#include "client/tui/model/mirror.h"
-#include "common/buffer.h"
-#include "tests/bus/harness.h"
+#include "tests/bus/tui-client.h"
 
-#define MODEL      "test/tiny:latest"
 #define LONG_COUNT 2000U
-
-typedef struct Client {
-        Harness *harness;
-        Mirror *mirror;
-        unsigned told; /* MirrorChange */
-        unsigned n_done, n_notices, n_avatar;
-        Failure failure; /* of the last one done; unset when it succeeded */
-        SearchHit hit;   /* the first of the last search, without its strings */
-        size_t n_hits, n_models;
-} Client;
-
-static void on_changed(MirrorChange change, void *userdata)
-{
-        Client *c = userdata;
-
-        c->told |= change;
-}
-
-static void on_notice(const char *level, const char *title, const char *text, void *userdata)
-{
-        Client *c = userdata;
-
-        if (!streq(level, "warning") && !streq(level, "err"))
-                return;
-        print_message("# %s: %s: %s\n", level, title, text);
-        c->n_notices++;
-}
-
-static void on_avatar(const char *verb, const char *word, void *userdata)
-{
-        Client *c = userdata;
-
-        c->n_avatar++;
-}
-
-static void on_done(const Failure *failure, void *userdata)
-{
-        Client *c = userdata;
-
-        failure_done(&c->failure);
-        c->failure = FAILURE_NULL;
-        if (failure)
-                failure_copy(&c->failure, failure);
-        c->n_done++;
-}
-
-static const MirrorOps ops = { .changed = on_changed, .notice = on_notice, .avatar = on_avatar };
-
-static Client *client_new(Harness *h, Via via)
-{
-        _cleanup_failure_ Failure failure = FAILURE_NULL;
-        _cleanup_free_ char *door = NULL;
-        Client *c = calloc(1, sizeof *c);
-
-        assert_non_null(c);
-        c->harness = h;
-        if (via == VIA_SESSION)
-                assert_true(asprintf(&door, "bus:%s", h->address) > 0);
-        else
-                assert_true(asprintf(&door, "peer:unix:path=%s", h->socket) > 0);
-        assert_return_code(setenv("CONDUCTOR_BUS", door, 1), errno);
-        assert_return_code(mirror_new(h->event, NULL, &ops, c, &c->mirror, &failure), 0);
-        return c;
-}
-
-static Client *client_free(Client *c)
-{
-        if (!c)
-                return NULL;
-        mirror_free(c->mirror);
-        failure_done(&c->failure);
-        free(c);
-        return NULL;
-}
-DEFINE_CLEANUP(Client *, client_free)
-
-static bool is_up(const Client *c)
-{
-        return mirror_link(c->mirror, NULL, NULL) == LINK_UP;
-}
-
-static Client *client_up(Harness *h, Via via)
-{
-        Client *c = client_new(h, via);
-
-        harness_run_until(h, is_up(c));
-        return c;
-}
-
-static void wait_done(Client *c, unsigned before)
-{
-        harness_run_until(c->harness, c->n_done > before);
-        if (failure_is_set(&c->failure))
-                fail_msg("%s", failure_message(&c->failure));
-}
-
-#define do_and_wait(c, call) \
-        do { \
-                unsigned _before = (c)->n_done; \
-                assert_return_code((call), 0); \
-                wait_done((c), _before); \
-        } while (0)
-
-static void send_text(Client *c, const char *text)
-{
-        do_and_wait(c,
-                mirror_send(c->mirror, &(SendRequest){ .text = text, .size = strlen(text) },
-                        on_done, c));
-}
-
-static size_t count_messages(const Client *c)
-{
-        size_t n;
-
-        (void) mirror_messages(c->mirror, &n);
-        return n;
-}
-
-/* From the end: 1 is the last. */
-static MessageItem *message(const Client *c, size_t nth)
-{
-        size_t n;
-        MessageItem *const *all = mirror_messages(c->mirror, &n);
-
-        return n < nth ? NULL : all[n - nth];
-}
-
-static const char *text_of(const MessageItem *m, Channel channel)
-{
-        return document_source(m->channels[channel], NULL);
-}
-
-static bool ended(const Client *c, size_t n)
-{
-        const MessageItem *last = message(c, 1);
-
-        return count_messages(c) == n && last->role == ROLE_ASSISTANT && !last->live &&
-                last->reason != REASON_NONE && !mirror_is_loading(c->mirror);
-}
-
-static bool has_text(const Client *c, const char *text)
-{
-        const MessageItem *m = message(c, 1);
-
-        return m && strstr(text_of(m, CHANNEL_CONTENT), text);
-}
-
-static char *words(unsigned n)
-{
-        _cleanup_buffer_ Buffer b = BUFFER_INIT(MIB(64));
-        char *text;
-
-        for (unsigned i = 0; i < n; i++)
-                assert_return_code(buffer_append_format(&b, "word%u ", i), 0);
-        assert_return_code(buffer_steal(&b, &text, NULL), 0);
-        return text;
-}
-
-static char *path_of_open(const Client *c)
-{
-        char *path;
-
-        assert_non_null(mirror_open_conversation(c->mirror));
-        assert_true(asprintf(&path, PATH_CONVERSATION "/%s",
-                            mirror_open_conversation(c->mirror)->id) > 0);
-        return path;
-}
-
-/* All of what it shows is what the service has. */
-static void check_texts(Client *c, sd_bus *bus)
-{
-        _cleanup_free_ char *path = path_of_open(c);
-
-        for (size_t i = 1; i <= count_messages(c); i++) {
-                const MessageItem *m = message(c, i);
-
-                for (Channel channel = 0; channel < _CHANNEL_MAX; channel++) {
-                        _cleanup_free_ char *text = NULL, *reason = NULL;
-
-                        if (m->role != ROLE_ASSISTANT)
-                                continue;
-                        text = harness_get_reply(
-                                c->harness, bus, path, m->id, channel_to_string(channel), &reason);
-                        assert_string_equal(text_of(m, channel), text);
-                        assert_string_equal(end_reason_to_string(m->reason), reason);
-                }
-        }
-}
 
 static void release(Harness *h)
 {
@@ -367,7 +176,7 @@ static void check_cancel(Harness *h, Via via)
         /* Before there is a reply. */
         assert_return_code(mirror_send(c->mirror,
                                    &(SendRequest){ .text = "@tokens=20 @fault=hold:1", .size = 24 },
-                                   on_done, c),
+                                   client_on_done, c),
                 0);
         assert_return_code(mirror_cancel(c->mirror), 0);
         harness_run_until(h, ended(c, 4));
@@ -398,7 +207,7 @@ static void check_branches(Harness *h, Via via)
                 mirror_open(other->mirror, mirror_open_conversation(c->mirror)->id, 0), 0);
         first = message(c, 1)->id;
         question = message(c, 2)->id;
-        do_and_wait(c, mirror_regenerate(c->mirror, first, NULL, on_done, c));
+        do_and_wait(c, mirror_regenerate(c->mirror, first, NULL, client_on_done, c));
         harness_run_until(h, ended(c, 2) && message(c, 1)->id != first);
         second = message(c, 1)->id;
         harness_run_until(h, message(c, 1)->n_siblings == 2);
@@ -410,18 +219,18 @@ static void check_branches(Harness *h, Via via)
 
         send_text(c, "@tokens=4");
         harness_run_until(h, ended(c, 4));
-        do_and_wait(c, mirror_select_branch(c->mirror, first, on_done, c));
+        do_and_wait(c, mirror_select_branch(c->mirror, first, client_on_done, c));
         harness_run_until(h, ended(c, 2) && message(c, 1)->id == first);
         harness_run_until(h, ended(other, 2) && message(other, 1)->id == first);
         assert_false(mirror_has_newer(c->mirror));
-        do_and_wait(c, mirror_select_branch(c->mirror, second, on_done, c));
+        do_and_wait(c, mirror_select_branch(c->mirror, second, client_on_done, c));
         harness_run_until(h, ended(c, 4) && message(c, 3)->id == second);
 
         /* Another wording of the first question. */
         do_and_wait(c,
                 mirror_send(c->mirror,
-                        &(SendRequest){ .text = "@tokens=6", .size = 9, .edit = question }, on_done,
-                        c));
+                        &(SendRequest){ .text = "@tokens=6", .size = 9, .edit = question },
+                        client_on_done, c));
         harness_run_until(h, ended(c, 2) && has_text(c, "word5 "));
         harness_run_until(h, message(c, 2)->n_siblings == 2);
         assert_int_equal(message(c, 2)->parent, 0);
@@ -454,18 +263,18 @@ static void check_service_killed(Harness *h, Via via)
         send_text(c, "@tokens=2000 @fault=hold:1000");
         harness_run_until(h, has_text(c, "word999 "));
         harness_kill(h, SIGKILL);
-        harness_run_until(h, !is_up(c));
+        harness_run_until(h, !client_is_up(c));
         assert_int_equal(mirror_link(c->mirror, &sentence, NULL), LINK_DOWN);
         assert_true(strlen(sentence) > 0);
-        assert_int_equal(mirror_regenerate(c->mirror, 1, NULL, on_done, c), -ENOTCONN);
+        assert_int_equal(mirror_regenerate(c->mirror, 1, NULL, client_on_done, c), -ENOTCONN);
         assert_true(has_text(c, "word999 "));
 
         /* Typed meanwhile: it waits. */
         assert_return_code(mirror_send(c->mirror, &(SendRequest){ .text = "@tokens=5", .size = 9 },
-                                   on_done, c),
+                                   client_on_done, c),
                 0);
         harness_start(h);
-        harness_run_until(h, is_up(c));
+        harness_run_until(h, client_is_up(c));
         /* The engine finds the first question's words in this one, for there was no answer yet. */
         harness_run_until(h, has_text(c, "word4 "));
         release_held(h, ++held);
@@ -475,7 +284,7 @@ static void check_service_killed(Harness *h, Via via)
         bus = harness_connect(h, via);
         check_texts(c, bus);
 
-        do_and_wait(c, mirror_regenerate(c->mirror, message(c, 3)->id, NULL, on_done, c));
+        do_and_wait(c, mirror_regenerate(c->mirror, message(c, 3)->id, NULL, client_on_done, c));
         harness_run_until(h, has_text(c, "word999 "));
         release_held(h, ++held);
         harness_run_until(h, ended(c, 2));
@@ -510,11 +319,11 @@ static void test_bus_restarted(void **state)
         send_text(c, "@tokens=2000 @fault=hold:1000");
         harness_run_until(h, has_text(c, "word999 "));
         harness_stop_bus(h);
-        harness_run_until(h, !is_up(c));
+        harness_run_until(h, !client_is_up(c));
         release(h);
         harness_start_bus(h);
         harness_wait_name(h, true);
-        harness_run_until(h, is_up(c));
+        harness_run_until(h, client_is_up(c));
         harness_run_until(h, ended(c, 2));
         assert_string_equal(text_of(message(c, 1), CHANNEL_CONTENT), said);
         bus = harness_connect(h, VIA_SESSION);
@@ -534,13 +343,13 @@ static void check_sent_once(Harness *h, Via via)
         before = c->n_done;
         assert_return_code(kill(h->service, SIGSTOP), errno);
         assert_return_code(mirror_send(c->mirror, &(SendRequest){ .text = "@tokens=5", .size = 9 },
-                                   on_done, c),
+                                   client_on_done, c),
                 0);
         harness_kill(h, SIGKILL);
-        harness_run_until(h, !is_up(c));
+        harness_run_until(h, !client_is_up(c));
         assert_int_equal(c->n_done, before);
         harness_start(h);
-        wait_done(c, before);
+        client_wait_done(c, before);
         harness_run_until(h, ended(c, 4));
         assert_int_equal(c->n_done, before + 1);
         assert_int_equal(mirror_count_calls(c->mirror, "Send"), 3);
@@ -615,7 +424,7 @@ static void on_hits(const Failure *failure, const SearchHit *hits, size_t n, voi
 {
         Client *c = userdata;
 
-        on_done(failure, c);
+        client_on_done(failure, c);
         c->n_hits = n;
         if (n > 0)
                 c->hit = hits[0];
@@ -666,7 +475,7 @@ static void check_long(Harness *h, Via via, char digit)
         assert_int_equal(count_messages(c), MIRROR_PAGE);
 
         /* Who sends from there is at the end after it. */
-        do_and_wait(c, mirror_set_model(c->mirror, MODEL, on_done, c));
+        do_and_wait(c, mirror_set_model(c->mirror, MODEL, client_on_done, c));
         send_text(c, "@text=words @tokens=2");
         harness_run_until(h, has_text(c, "word1 ") && !message(c, 1)->live);
         assert_false(mirror_has_newer(c->mirror));
@@ -690,7 +499,7 @@ static void on_models(const Failure *failure, const ModelItem *models, size_t n,
 {
         Client *c = userdata;
 
-        on_done(failure, c);
+        client_on_done(failure, c);
         c->n_models = 0;
         for (size_t i = 0; i < n; i++)
                 c->n_models += startswith(models[i].model, "test/") && models[i].chat;
@@ -721,22 +530,22 @@ static void check_list(Harness *h, Via via)
         harness_run_until(h, ended(c, 2));
         id = strdup(mirror_open_conversation(c->mirror)->id);
         assert_non_null(id);
-        do_and_wait(c, mirror_rename(c->mirror, id, "another name", on_done, c));
+        do_and_wait(c, mirror_rename(c->mirror, id, "another name", client_on_done, c));
         harness_run_until(h,
                 listed(c, id) && streq(listed(c, id)->title, "another name") && listed(other, id) &&
                         streq(listed(other, id)->title, "another name"));
         assert_string_equal(mirror_open_conversation(c->mirror)->title, "another name");
         assert_int_equal(listed(c, id)->unread, 0);
 
-        do_and_wait(c, mirror_archive(c->mirror, id, true, on_done, c));
+        do_and_wait(c, mirror_archive(c->mirror, id, true, client_on_done, c));
         harness_run_until(h, !listed(c, id));
-        do_and_wait(c, mirror_archive(c->mirror, id, false, on_done, c));
+        do_and_wait(c, mirror_archive(c->mirror, id, false, client_on_done, c));
         harness_run_until(h, listed(c, id));
 
-        do_and_wait(c, mirror_delete(c->mirror, id, on_done, c));
+        do_and_wait(c, mirror_delete(c->mirror, id, client_on_done, c));
         harness_run_until(h, !listed(c, id) && !listed(other, id));
         assert_null(mirror_open_conversation(c->mirror));
-        do_and_wait(c, mirror_restore(c->mirror, id, on_done, c));
+        do_and_wait(c, mirror_restore(c->mirror, id, client_on_done, c));
         harness_run_until(h, listed(c, id) && listed(other, id));
         assert_string_equal(listed(c, id)->title, "another name");
 

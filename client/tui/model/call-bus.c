@@ -162,6 +162,12 @@ void mirror_drop_calls(Mirror *m, unsigned flags)
                 next = c->next;
                 if (!(c->flags & flags))
                         continue;
+                if (c->done && flags != CALL_ANY) {
+                        /* What it did is a person's doing, who is told of it. */
+                        c->answer = NULL;
+                        c->flags = CALL_ANY;
+                        continue;
+                }
                 unlink_call(c);
                 free_call(c);
         }

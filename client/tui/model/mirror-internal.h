@@ -115,7 +115,9 @@ int mirror_call_with(Mirror *m, const char *path, const char *interface, const c
 /* No answer is wanted, and a service that is not there is not started by it. */
 int mirror_call_quietly(Mirror *m, const char *path, const char *member, const char *types, ...);
 bool mirror_has_call(const Mirror *m, unsigned flags);
-void mirror_drop_calls(Mirror *m, unsigned flags); /* those with any of these; nobody is told */
+/* Those with any of these: their answers are of no interest any more. Who waits for one to be done
+ * is told all the same, but for CALL_ANY. */
+void mirror_drop_calls(Mirror *m, unsigned flags);
 void mirror_fail_calls(Mirror *m, const Failure *failure);
 
 /* ---- the rest ---- */
