@@ -78,6 +78,10 @@ static int check_new(const Cli *cli, int argc, char *argv[])
                 cli_error("conductor: --key-file takes the whole path of a file, from / on.");
                 return EXIT_USAGE;
         }
+        if (access(cli->key_file, F_OK) < 0)
+                cli_error("conductor: %s is not there yet; the engine is used once it is (mode "
+                          "0600).",
+                        cli->key_file);
         return EXIT_DONE;
 }
 

@@ -292,6 +292,10 @@ int main(int argc, char *argv[])
                 return EXIT_USAGE;
         }
 
+        if (streq(argv[optind], "help")) {
+                print_help(stdout);
+                return EXIT_DONE;
+        }
         r = run_verb(&cli, argc - optind, argv + optind);
         sd_bus_flush_close_unref(cli.bus);
         return r;
