@@ -3,7 +3,7 @@
 # What the tests of the curses client share. They run below tests/cli/session: with a bus, folders
 # and a terminal of their own. The terminal is tmux; nothing sleeps: each piece of output that a
 # program writes is a line in the FIFO `ticks`, and then the screen is looked at again.
-# shellcheck disable=SC1091,SC2034 # see lib.sh of the CLI's tests
+# shellcheck disable=SC1091,SC2034,SC2154 # see lib.sh of the CLI's tests
 . "$TESTS/lib.sh"
 
 here=$TESTS/../tui
