@@ -112,7 +112,6 @@ static void test_calls_in_flight(void **state)
         harness_start(h);
         for (Via via = VIA_SESSION; via <= VIA_PRIVATE; via++) {
                 _cleanup_connection_ sd_bus *bus = harness_connect(h, via);
-                _cleanup_free_ char *page = NULL;
                 Answers answers = { 0 };
 
                 /* None is answered before the engine is told to. */
