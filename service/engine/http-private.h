@@ -35,6 +35,7 @@ struct Http {
         sd_event_source *timer;  /* libcurl's one timer */
         sd_event_source *kick;   /* pending transfers begin, or libcurl's timer says: now */
         sd_event_source *finish; /* one completion a turn */
+        sd_event_source *resume; /* one transfer a turn goes on that had its share of it */
         sd_event_source *idle;
 
         TransferList pending, active, ended;
@@ -60,6 +61,10 @@ struct HttpTransfer {
         Phase phase;
         usec_t alive; /* when the phase began, or the last byte came */
         usec_t limits[_PHASE_MAX];
+
+        uint64_t turn;     /* the loop's, in which */
+        size_t turn_bytes; /* so much of the body was taken */
+        bool paused;
 
         HttpResult result;
         bool headers_told;

@@ -6,7 +6,8 @@
 #define HTTP_HEADERS_MAX     KIB(64)
 #define HTTP_LOCATION_MAX    512
 #define HTTP_READ_SIZE       (64L * 1024)
-#define HTTP_RETRY_AFTER_MAX 86400 /* seconds */
+#define HTTP_TURN_MAX        KIB(16) /* of the body, in one turn of the loop */
+#define HTTP_RETRY_AFTER_MAX 86400   /* seconds */
 
 void transfer_move(HttpTransfer *t, TransferList *to)
 {
@@ -275,6 +276,23 @@ static void transfer_fail_body(HttpTransfer *t, int error)
         (void) failure_set(&t->result.failure, code, NULL);
 }
 
+/* libcurl reads on while more is there. A fast engine's thousands of tiny lines would keep all
+ * others waiting meanwhile. */
+static bool had_its_share(HttpTransfer *t, size_t n)
+{
+        uint64_t turn = 0;
+
+        (void) sd_event_get_iteration(t->http->event, &turn);
+        if (t->turn != turn) {
+                t->turn = turn;
+                t->turn_bytes = 0;
+        }
+        if (t->turn_bytes > 0 && t->turn_bytes + n > HTTP_TURN_MAX)
+                return true;
+        t->turn_bytes += n;
+        return false;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *userdata)
 {
         HttpTransfer *t = ASSERT_PTR(userdata);
@@ -282,6 +300,11 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata)
 
         if (t->list == &t->http->dead)
                 return 0;
+        if (had_its_share(t, n)) {
+                t->paused = true;
+                http_source_enable(t->http->resume);
+                return CURL_WRITEFUNC_PAUSE;
+        }
 
         t->result.body_began = true;
         if (t->phase == PHASE_STREAM)

@@ -232,6 +232,32 @@ static int http_on_kick(sd_event_source *source, void *userdata)
         return 0;
 }
 
+static int http_on_resume(sd_event_source *source, void *userdata)
+{
+        Http *h = ASSERT_PTR(userdata);
+        HttpTransfer *t = h->active.head;
+        CURLcode code;
+
+        while (t && !t->paused)
+                t = t->next;
+        if (!t)
+                return 0;
+
+        /* Behind the others, who then have their turn before it. */
+        transfer_move(t, &h->active);
+        http_source_enable(h->resume);
+        t->paused = false;
+        h->in_curl = true;
+        code = curl_easy_pause(t->easy, CURLPAUSE_CONT);
+        h->in_curl = false;
+        if (code != CURLE_OK && t->list == &h->active) {
+                transfer_fail(t, code);
+                transfer_end(t);
+        }
+        http_drive(h, CURL_SOCKET_TIMEOUT, 0);
+        return 0;
+}
+
 static int http_on_finish(sd_event_source *source, void *userdata)
 {
         Http *h = ASSERT_PTR(userdata);
@@ -336,6 +362,9 @@ int http_new(Http **ret, sd_event *event)
         r = add_defer(h, &h->finish, http_on_finish);
         if (r < 0)
                 return r;
+        r = add_defer(h, &h->resume, http_on_resume);
+        if (r < 0)
+                return r;
 
         *ret = TAKE_PTR(h);
         return 0;
@@ -364,6 +393,7 @@ Http *http_free(Http *h)
         sd_event_source_disable_unref(h->idle);
         sd_event_source_disable_unref(h->kick);
         sd_event_source_disable_unref(h->finish);
+        sd_event_source_disable_unref(h->resume);
         if (h->curl_started)
                 curl_global_cleanup();
         sd_event_unref(h->event);

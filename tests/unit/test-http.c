@@ -125,6 +125,116 @@ static void test_stream(void **state)
         server_stop(&s);
 }
 
+/* ---- a body that comes faster than it may be taken ---- */
+
+#define FLOOD_SIZE MIB(2)
+
+static void script_flood(Server *s, int fd)
+{
+        _cleanup_free_ char *body = malloc(FLOOD_SIZE + 1);
+
+        assert_non_null(body);
+        for (size_t i = 0; i < FLOOD_SIZE; i++)
+                body[i] = 'a' + i % 23;
+        body[FLOOD_SIZE] = 0;
+        if (!server_receive(s, fd))
+                return;
+        server_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2097152\r\n\r\n");
+        server_send(fd, body);
+}
+
+/* In chunks of some bytes, which libcurl tells of one by one. */
+static void script_flood_chunked(Server *s, int fd)
+{
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(MIB(4));
+
+        for (unsigned i = 0; i < 100000; i++)
+                assert_int_equal(buffer_append_string(&b, "3\r\nabc\r\n"), 0);
+        assert_int_equal(buffer_append_string(&b, "0\r\n\r\n"), 0);
+        if (!server_receive(s, fd))
+                return;
+        server_send(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        server_send(fd, buffer_text(&b));
+}
+
+static uint64_t flood_turn;
+static size_t flood_bytes, flood_most;
+
+static int on_flood(const char *data, size_t size, void *userdata)
+{
+        Client *c = userdata;
+        uint64_t turn;
+
+        assert_int_equal(sd_event_get_iteration(c->event, &turn), 0);
+        flood_bytes = turn == flood_turn ? flood_bytes + size : size;
+        flood_turn = turn;
+        flood_most = MAX(flood_most, flood_bytes);
+        return client_on_body(data, size, userdata);
+}
+
+static void test_flood(void **state)
+{
+        static const struct {
+                server_script_t script;
+                size_t size;
+        } table[] = {
+                { script_flood, FLOOD_SIZE },
+                { script_flood_chunked, 300000 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                HttpOps ops = client_ops;
+                HttpRequest request;
+                Client c;
+                Server s;
+
+                ops.body = on_flood;
+                flood_most = 0;
+                server_start(&s, table[i].script);
+                client_open(&c, &s);
+                c.body = BUFFER_INIT(MIB(4));
+                request = request_to(s.url);
+                assert_int_equal(http_start(c.http, &request, &ops, &c, &c.transfer, NULL), 0);
+                client_loop(&c);
+                assert_false(failure_is_set(&c.failure));
+                assert_int_equal(c.body.size, table[i].size);
+                for (size_t k = 0; k < c.body.size; k++)
+                        assert_int_equal(c.body.data[k], 'a' + k % (i == 0 ? 23 : 3));
+                assert_in_range(flood_most, 1, KIB(16));
+                client_close(&c);
+                server_stop(&s);
+        }
+}
+
+/* Whoever has enough in the middle, when it goes on after a pause too. */
+static int on_flood_refused(const char *data, size_t size, void *userdata)
+{
+        Client *c = userdata;
+        int r = on_flood(data, size, userdata);
+
+        return c->body.size > KIB(100) ? -EFBIG : r;
+}
+
+static void test_flood_refused(void **state)
+{
+        HttpOps ops = client_ops;
+        HttpRequest request;
+        Client c;
+        Server s;
+
+        ops.body = on_flood_refused;
+        server_start(&s, script_flood_chunked);
+        client_open(&c, &s);
+        c.body = BUFFER_INIT(MIB(4));
+        request = request_to(s.url);
+        assert_int_equal(http_start(c.http, &request, &ops, &c, &c.transfer, NULL), 0);
+        client_loop(&c);
+        assert_int_equal(c.failure.code, FAILURE_TOO_LARGE);
+        assert_int_equal(c.done, 1);
+        client_close(&c);
+        server_stop(&s);
+}
+
 /* ---- a table of bad answers ---- */
 
 static void test_bad_answers(void **state)
@@ -385,6 +495,8 @@ int main(void)
                 cmocka_unit_test(test_post),
                 cmocka_unit_test(test_empty_answer),
                 cmocka_unit_test(test_stream),
+                cmocka_unit_test(test_flood),
+                cmocka_unit_test(test_flood_refused),
                 cmocka_unit_test(test_bad_answers),
                 cmocka_unit_test(test_headers_flood),
                 cmocka_unit_test(test_retry_after),
