@@ -191,6 +191,10 @@ int database_step(Database *d, sqlite3_stmt *stmt, Failure *failure)
                 return 1;
         if (code == SQLITE_DONE)
                 return 0;
+        /* The end of a transaction changes no table and breaks no rule: it writes the search index
+         * out, which then does not agree with itself. */
+        if ((code & 0xff) == SQLITE_CONSTRAINT && sqlite3_stmt_readonly(stmt))
+                code = SQLITE_CORRUPT_VTAB;
         return database_fail(d, code, "read or write", failure);
 }
 
@@ -331,6 +335,23 @@ static int database_set_up(Database *d, Failure *failure)
         return 0;
 }
 
+/* The file may be somebody else's work: what it has beside tables and indexes of ours is not run,
+ * and what only SQLite itself may write is not written. */
+static void database_distrust(Database *d)
+{
+        static const struct {
+                int option, value;
+        } options[] = {
+                { SQLITE_DBCONFIG_DEFENSIVE, 1 },
+                { SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
+                { SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 },
+                { SQLITE_DBCONFIG_ENABLE_VIEW, 0 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(options); i++)
+                (void) sqlite3_db_config(d->sqlite, options[i].option, options[i].value, NULL);
+}
+
 int database_open(Database *d, const char *path, DatabaseMode mode, Failure *failure)
 {
         int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
@@ -353,6 +374,7 @@ int database_open(Database *d, const char *path, DatabaseMode mode, Failure *fai
         (void) sqlite3_db_config(d->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         (void) sqlite3_db_config(d->sqlite, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
         (void) sqlite3_busy_timeout(d->sqlite, LOCKED_MSEC);
+        database_distrust(d);
 
         r = database_set_up(d, failure);
         if (r >= 0)

@@ -159,6 +159,7 @@ static void test_damaged_page(void **state)
         store_set_salvaged(f->store, on_salvaged, f);
         assert_int_equal(f->index->conversations[0].messages, MESSAGES);
         assert_int_equal(do_page(f, n, MESSAGES, UINT32_MAX, SIZE_MAX), FAILURE_STORE_FAILED);
+        print_message("%s\n", failure_message(&f->failure));
         assert_non_null(strstr(failure_message(&f->failure), "damaged"));
         wait_notice(f, STORE_NOTICE_SALVAGED);
         assert_int_equal(f->index->n_conversations, 1);
@@ -242,6 +243,51 @@ static void test_no_database(void **state)
                 assert_int_equal(f->index->n_conversations, 0);
                 free(b.data);
         }
+}
+
+static void tamper(Fixture *f, const char *sql)
+{
+        sqlite3 *sqlite;
+
+        fixture_close(f);
+        assert_int_equal(sqlite3_open(f->path, &sqlite), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(sqlite, sql, NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
+        assert_int_equal(fixture_open(f), FAILURE_NONE);
+}
+
+/* What somebody else put into the file is not run. */
+static void test_trigger(void **state)
+{
+        Fixture *f = *state;
+        uint64_t n = fill(f);
+
+        tamper(f,
+                "CREATE TRIGGER theirs AFTER INSERT ON messages"
+                " BEGIN DELETE FROM messages WHERE id <> new.id; END");
+        assert_int_equal(
+                do_add(f, n, store_next_id(f->store), MESSAGES, ROLE_USER, "more"), FAILURE_NONE);
+        assert_int_equal(do_page(f, n, MESSAGES, UINT32_MAX, SIZE_MAX), FAILURE_NONE);
+        assert_int_equal(f->messages->n_messages, MESSAGES);
+}
+
+/* An index that cannot be written to does not keep all questions from being asked for ever. */
+static void test_tampered_index(void **state)
+{
+        Fixture *f = *state;
+        uint64_t n = fill(f), last;
+
+        tamper(f,
+                "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 2000)"
+                " INSERT OR IGNORE INTO search_idx (segid, term, pgno) SELECT i, x'', 2 FROM s");
+        last = store_next_id(f->store);
+        assert_int_equal(do_add(f, n, last, MESSAGES, ROLE_USER, "more"), FAILURE_STORE_FAILED);
+        assert_non_null(strstr(failure_message(&f->failure), "damaged"));
+        wait_notice(f, STORE_NOTICE_SALVAGED);
+        last = store_next_id(f->store);
+        assert_int_equal(do_add(f, n, last, MESSAGES, ROLE_USER, "more"), FAILURE_NONE);
+        assert_int_equal(do_page(f, n, last, UINT32_MAX, SIZE_MAX), FAILURE_NONE);
+        assert_int_equal(f->messages->n_messages, MESSAGES + 1);
 }
 
 /* A conversation's row is lost, its messages are not. */
@@ -387,6 +433,9 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_damaged_page, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_trigger, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_tampered_index, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_check, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_live_reply, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_no_database, fixture_setup, fixture_teardown),
