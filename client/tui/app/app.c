@@ -411,7 +411,14 @@ static int add_sources(App *app)
         if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
                 return -errno;
         for (size_t i = 0; i < ELEMENTSOF(signals); i++) {
-                r = sd_event_add_signal(app->event, NULL, signals[i], on_signal, app);
+                _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
+
+                r = sd_event_add_signal(app->event, &source, signals[i], on_signal, app);
+                /* Before the end of a child for which it was typed. */
+                if (r >= 0)
+                        r = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IMPORTANT);
+                if (r >= 0)
+                        r = sd_event_source_set_floating(source, true);
                 if (r < 0)
                         return r;
         }
