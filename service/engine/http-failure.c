@@ -134,6 +134,14 @@ void transfer_fail(HttpTransfer *t, CURLcode code)
                 transfer_fail_certificate(t);
                 return;
         case CURLE_OUT_OF_MEMORY:
+                /* What libcurl says of a line over 100 KiB too, before we see it. */
+                if (t->phase == PHASE_FIRST_BYTE && !t->headers_told) {
+                        (void) failure_set(f, FAILURE_ENGINE_FAILED,
+                                "%s sent a header that is too long, or no memory is left. Is that "
+                                "the right address?",
+                                t->origin);
+                        return;
+                }
                 (void) failure_set(f, FAILURE_NO_MEMORY, NULL);
                 return;
         case CURLE_COULDNT_RESOLVE_HOST:

@@ -245,6 +245,13 @@ static size_t on_header(char *data, size_t size, size_t n, void *userdata)
                 return read_header(t, data, n);
 
         (void) curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+        if (status == 101) {
+                (void) failure_set(&t->result.failure, FAILURE_ENGINE_FAILED,
+                        "%s changed to another protocol, which nobody asked for. Is that the right "
+                        "address?",
+                        t->origin);
+                return 0;
+        }
         if (status < 200)
                 return n;
 

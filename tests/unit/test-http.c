@@ -266,6 +266,8 @@ static void test_bad_answers(void **state)
                         200, FAILURE_ENGINE_FAILED, "compressed", false },
                 { "HTTP/1.1 200 OK\r\ntransfer-encoding:deflate\r\n\r\nx", 200,
                         FAILURE_ENGINE_FAILED, "compressed", false },
+                { "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nx", 101,
+                        FAILURE_ENGINE_FAILED, "another protocol", false },
                 { "HTTP/1.1 200 OK\r\nTransfer-Encoding:\tChunked\r\n\r\n0\r\n\r\n", 200,
                         FAILURE_NONE, NULL, false },
                 { "HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno", 401, FAILURE_NONE, NULL, true },
@@ -309,19 +311,40 @@ static void script_headers_flood(Server *s, int fd)
         server_await_close(s, fd);
 }
 
+/* Over libcurl's own limit of a line. */
+static void script_long_header(Server *s, int fd)
+{
+        _cleanup_free_ char *line = malloc(KIB(200) + 1);
+
+        assert_non_null(line);
+        memset(line, 'h', KIB(200));
+        line[KIB(200)] = 0;
+        if (!server_receive(s, fd))
+                return;
+        server_send(fd, "HTTP/1.1 200 OK\r\nX: ");
+        server_send(fd, line);
+        server_send(fd, "\r\n\r\n");
+        server_await_close(s, fd);
+}
+
 static void test_headers_flood(void **state)
 {
-        HttpRequest request;
-        Client c;
-        Server s;
+        static const server_script_t scripts[] = { script_headers_flood, script_long_header };
 
-        server_start(&s, script_headers_flood);
-        request = request_to(s.url);
-        client_get(&c, &s, &request);
-        assert_int_equal(c.failure.code, FAILURE_ENGINE_FAILED);
-        assert_int_equal(c.headers, 0);
-        client_close(&c);
-        server_stop(&s);
+        for (size_t i = 0; i < ELEMENTSOF(scripts); i++) {
+                HttpRequest request;
+                Client c;
+                Server s;
+
+                server_start(&s, scripts[i]);
+                request = request_to(s.url);
+                client_get(&c, &s, &request);
+                assert_int_equal(c.failure.code, FAILURE_ENGINE_FAILED);
+                assert_non_null(strstr(failure_message(&c.failure), "header"));
+                assert_int_equal(c.headers, 0);
+                client_close(&c);
+                server_stop(&s);
+        }
 }
 
 static void test_retry_after(void **state)
