@@ -108,7 +108,7 @@ static void test_list_of_nothing(void **state)
         World *w = *state;
 
         draw_list(w, 3, 25, false);
-        assert_row(w, 0, "No conversations yet    │");
+        assert_row(w, 0, "No conversations        │");
         w->mirror->link = LINK_CONNECTING; /* it is not known */
         draw_list(w, 3, 25, false);
         assert_row(w, 0, "                        │");

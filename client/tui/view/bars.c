@@ -110,7 +110,7 @@ void list_draw(List *l, Mirror *m, Screen *screen, Area area, bool focused, bool
         }
         if (n == 0)
                 (void) words_draw(screen, area.row, area.column, columns, STYLE_DIM,
-                        mirror_link(m, NULL, NULL) == LINK_UP ? "No conversations yet" : "");
+                        mirror_link(m, NULL, NULL) == LINK_UP ? "No conversations" : "");
         if (n > 0 && l->first + (size_t) area.rows >= n && mirror_list_has_more(m))
                 (void) mirror_list_more(m); /* what fails is seen in the link */
 }
@@ -157,6 +157,9 @@ static void say_link(LinkState link, const char *sentence, usec_t retry, usec_t 
         }
         words_add(w, "%s", !isempty(sentence) ? sentence : "no connection");
         if (retry > now && retry != USEC_INFINITY) {
+                /* A sentence's full stop is in the way. */
+                if (w->size > 0 && w->text[w->size - 1] == '.')
+                        w->text[--w->size] = 0;
                 words_add(w, "; tries again in ");
                 words_add_duration(w, retry - now + USEC_PER_SEC - 1);
         }
