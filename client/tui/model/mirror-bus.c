@@ -290,6 +290,11 @@ static int on_snapshot(
 
 /* ---- the link ---- */
 
+void mirror_stop_listening(Mirror *m)
+{
+        m->filter = sd_bus_slot_unref(m->filter);
+}
+
 static int ask_all(Mirror *m)
 {
         int r = 0;
@@ -328,7 +333,7 @@ static void on_closed(void *userdata)
 
         m->bus = NULL;
         m->up = false;
-        m->filter = sd_bus_slot_unref(m->filter);
+        mirror_stop_listening(m);
         m->surface = mfree(m->surface);
         m->list_stale = false;
         open_reset_stream(&m->open);

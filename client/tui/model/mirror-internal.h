@@ -290,3 +290,4 @@ void avatar_state_done(AvatarState *a);
 
 /* mirror-bus.c */
 extern const LinkOps mirror_link_ops;
+void mirror_stop_listening(Mirror *m);

@@ -33,7 +33,7 @@ Mirror *mirror_free(Mirror *m)
                 return NULL;
         mirror_drop_calls(m, CALL_ANY);
         sends_free(m);
-        sd_bus_slot_unref(m->filter);
+        mirror_stop_listening(m);
         link_free(m->link);
         window_clear(m);
         open_done(&m->open);
