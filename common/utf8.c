@@ -21,9 +21,19 @@ static Lead lead_of(unsigned char c)
 
 typedef enum Sequence {
         SEQUENCE_VALID,
-        SEQUENCE_INVALID,    /* a maximal subpart that is ill-formed, or a NUL */
+        SEQUENCE_INVALID,    /* a maximal subpart that is ill-formed, a noncharacter, or a NUL */
         SEQUENCE_INCOMPLETE, /* well-formed up to the end of the input */
 } Sequence;
+
+/* U+FDD0 to U+FDEF and the last two of each plane are no characters: sd-bus sends no text that has
+ * one. The sequence is well-formed. */
+static bool is_noncharacter(const unsigned char *p, size_t length)
+{
+        if (length == 3 && p[0] == 0xef)
+                return (p[1] == 0xb7 && p[2] >= 0x90 && p[2] <= 0xaf) ||
+                        (p[1] == 0xbf && p[2] >= 0xbe);
+        return length == 4 && (p[1] & 0x0f) == 0x0f && p[2] == 0xbf && p[3] >= 0xbe;
+}
 
 /* Looks at the first sequence of a non-empty input; *ret_size is its length. */
 static Sequence next_sequence(const unsigned char *p, size_t size, size_t *ret_size)
@@ -44,7 +54,8 @@ static Sequence next_sequence(const unsigned char *p, size_t size, size_t *ret_s
                         return SEQUENCE_INVALID;
         }
         *ret_size = MAX(lead.length, 1);
-        return lead.length > 0 ? SEQUENCE_VALID : SEQUENCE_INVALID;
+        return lead.length > 0 && !is_noncharacter(p, lead.length) ? SEQUENCE_VALID
+                                                                   : SEQUENCE_INVALID;
 }
 
 /* Eight bytes at a time: nearly all text is ASCII. */
@@ -72,7 +83,7 @@ static size_t common_prefix(const unsigned char *p, size_t size)
         size_t i = 0;
 
         for (;;)
-                if (size - i >= 3 && p[i] >= 0xe1 && p[i] <= 0xef && p[i] != 0xed &&
+                if (size - i >= 3 && p[i] >= 0xe1 && p[i] <= 0xee && p[i] != 0xed &&
                         (p[i + 1] & 0xc0) == 0x80 && (p[i + 2] & 0xc0) == 0x80)
                         i += 3;
                 else if (size - i >= 2 && p[i] >= 0xc2 && p[i] <= 0xdf && (p[i + 1] & 0xc0) == 0x80)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* UTF-8 as the bus wants it: well-formed, without NUL. A chunk from outside may end anywhere. */
+/* UTF-8 as sd-bus wants it: well-formed, without NUL and without noncharacters (U+FFFE and the
+ * like). A chunk from outside may end anywhere. */
 
 #include "common/buffer.h"
 
 #define UTF8_REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
-/* Well-formed (no overlong forms, no surrogates, nothing over U+10FFFF) and without NUL. */
+/* Well-formed (no overlong forms, no surrogates, nothing over U+10FFFF), without NUL and
+ * noncharacters. */
 bool utf8_is_valid(const char *text, size_t size);
 
 /* The length of the longest prefix that utf8_is_valid(). */
@@ -33,8 +35,9 @@ typedef struct Utf8Repair {
         size_t n_pending;
 } Utf8Repair;
 
-/* Appends the text to out: each ill-formed maximal subpart (Unicode's recommended practice) and
- * each NUL becomes one U+FFFD, however the stream is cut; an incomplete character waits. On failure
+/* Appends the text to out: each ill-formed maximal subpart (Unicode's recommended practice), each
+ * noncharacter and each NUL becomes one U+FFFD, however the stream is cut; an incomplete character
+ * waits. On failure
  * (-EFBIG, -ENOMEM of the buffer) neither state nor out has changed. */
 int utf8_repair(Utf8Repair *u, const char *data, size_t size, Buffer *out);
 
