@@ -74,7 +74,9 @@ static int on_line(const char *line, size_t size, void *userdata)
         if (field_is(line, name, "data"))
                 return append_data(s, value, line + size - value);
         if (field_is(line, name, "error"))
-                return s->event(value, line + size - value, s->userdata);
+                return (size_t) (line + size - value) <= s->data.maximum
+                        ? s->event(value, line + size - value, s->userdata)
+                        : -EFBIG;
         return 0;
 }
 
