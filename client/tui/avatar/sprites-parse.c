@@ -205,10 +205,9 @@ static int parse_letter(Parser *p, char letter, SpriteCell *cell)
                                 cell->style |= STYLE_BOLD;
                         return 0;
                 }
+        /* It is not repeated: it may be a part of a longer character. */
         return WRONG(p,
-                "A cell's letter is one of o b s f e c x, '-' for a hole or '.' for what is below, "
-                "not '%c'.",
-                letter);
+                "A cell's letter is one of o b s f e c x, '-' for a hole or '.' for what is below.");
 }
 
 static int add_cells(Parser *p, size_t n, SpriteCell **ret)
@@ -262,7 +261,7 @@ static int find_columns(Parser *p, const char *line, size_t *ret_columns, const 
 static int parse_picture_row(Parser *p, const char *line)
 {
         SpriteDrawing *d = p->drawing;
-        SpritePart *part = &p->set->parts[p->set->n_parts - 1];
+        SpritePart *part;
         const char *letters = NULL;
         SpriteCell *cells = NULL;
         size_t columns = 0;
@@ -270,6 +269,7 @@ static int parse_picture_row(Parser *p, const char *line)
 
         if (!d)
                 return WRONG(p, "A row of a picture comes after 'part' or 'ascii'.");
+        part = &p->set->parts[p->set->n_parts - 1];
         r = find_columns(p, line, &columns, &letters);
         if (r < 0)
                 return r;

@@ -192,12 +192,13 @@ static const Span *find_span(const Flow *f, size_t at)
 
 int builder_line(Builder *b, const Flow *f, const FlowLine *line)
 {
-        const Span *span, *end = f->spans + f->n_spans;
+        const Span *span, *end;
         size_t at = line->start;
         int r;
 
         if (f->n_spans == 0)
                 return 0;
+        end = f->spans + f->n_spans;
         span = find_span(f, at);
         if (span->start <= at && span->source != SOURCE_NONE && !b->has_source) {
                 uint32_t source = span->source + (uint32_t) (at - span->start);
