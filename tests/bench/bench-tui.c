@@ -17,6 +17,7 @@
 
 #define STARTS       20U
 #define KEYS         400U
+#define CANCELS      10U
 #define KEY_USEC     5000.0 /* between two keys */
 #define PAGES        100U
 #define MESSAGES     100000U
@@ -157,6 +158,33 @@ static void measure_keys(Harness *h, const char *self)
         bare.fd = safe_close(bare.fd);
 }
 
+/* ---- cancelling ---- */
+
+static void measure_cancel(Harness *h)
+{
+        _cleanup_samples_ Samples samples = { 0 }, floor = { 0 };
+        Client c = { 0 };
+
+        client_start(&c, h, NULL);
+        pty_wait(&c.pty, "test/tiny:latest");
+        for (unsigned i = 0; i < CANCELS; i++) {
+                double before;
+
+                pty_forget(&c.pty);
+                pty_write(&c.pty, "@rate=1000 @tokens=100000\r", 26);
+                pty_wait(&c.pty, "word1");
+                pty_forget(&c.pty);
+                before = bench_now_us();
+                pty_write(&c.pty, "\x03", 1);
+                pty_wait(&c.pty, "cancel");
+                samples_add(&samples, (bench_now_us() - before) / 1e3);
+                drain(&c.pty, bench_now_us() + 1.2e6); /* a second one within a second leaves */
+        }
+        samples_add(&floor, 50);
+        bench_print("tui-cancel-to-screen", "ms", &samples, &floor);
+        client_end(&c);
+}
+
 /* ---- streams ---- */
 
 /* One write is one frame: each is read at once, and they are 16 ms apart. */
@@ -293,6 +321,7 @@ int main(int argc, char *argv[])
         measure_pages(h);
         measure_start(h);
         measure_keys(h, argv[0]);
+        measure_cancel(h);
         measure_stream(h);
         measure_idle(h);
         bench_end(h);
