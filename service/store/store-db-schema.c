@@ -94,8 +94,8 @@ static const char *const migrations[] = {
         /* Left to itself, FTS5 merges the parts of the index inside the commit that makes one too
          * many, for up to 100 ms. We do it when nobody waits (store_db_merge_index()); the limit is
          * for a service that never comes to that. */
-        "INSERT INTO search (search, rank) VALUES ('automerge', 0);"
-        "INSERT INTO search (search, rank) VALUES ('crisismerge', 256);",
+        ("INSERT INTO search (search, rank) VALUES ('automerge', 0);"
+         "INSERT INTO search (search, rank) VALUES ('crisismerge', 256);"),
 };
 
 #define SCHEMA_VERSION ELEMENTSOF(migrations)
