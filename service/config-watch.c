@@ -14,6 +14,9 @@
 
 #define CONFIG_WATCH_MASK \
         (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR)
+/* The file of a running program is never written to; an upgrade puts another in its place, which
+ * takes a link off it. */
+#define PROGRAM_WATCH_MASK (IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF)
 
 struct ConfigWatch {
         Manager *manager;
@@ -161,19 +164,19 @@ static int on_inotify(sd_event_source *s, const struct inotify_event *event, voi
         return 0;
 }
 
-static int watch_folder(ConfigWatch *w, const char *path)
+static int watch(ConfigWatch *w, const char *path, uint32_t mask, const char *description)
 {
         sd_event_source *s;
         int r;
 
-        r = sd_event_add_inotify(w->manager->event, &s, path, CONFIG_WATCH_MASK, on_inotify, w);
+        r = sd_event_add_inotify(w->manager->event, &s, path, mask, on_inotify, w);
         if (r == -ENOENT || r == -ENOTDIR)
                 return 0; /* not there: a reload finds it when it comes */
         if (r < 0) {
                 log_warning_errno(r, "Cannot watch \"%s\", ignoring: %m", path);
                 return 0;
         }
-        (void) sd_event_source_set_description(s, "config-inotify");
+        (void) sd_event_source_set_description(s, description);
         w->sources[w->n_sources++] = s;
         return 0;
 }
@@ -207,10 +210,13 @@ int config_watch_new(ConfigWatch **ret, Manager *m)
         if (!w->sources)
                 return -ENOMEM;
         for (char **f = folders; *f; f++) {
-                r = watch_folder(w, *f);
+                r = watch(w, *f, CONFIG_WATCH_MASK, "config-inotify");
                 if (r < 0)
                         return r;
         }
+        r = watch(w, "/proc/self/exe", PROGRAM_WATCH_MASK, "program-inotify");
+        if (r < 0)
+                return r;
 
         *ret = TAKE_PTR(w);
         return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Reads the configuration again when a file of it changes. manager_reload() is in the same file. */
+/* Reads the configuration again when a file of it changes, and notices that the service's own
+ * program was replaced. manager_reload() is in the same file. */
 
 #include "service/manager.h"
 
