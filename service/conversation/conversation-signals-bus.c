@@ -46,6 +46,7 @@ static void announce_one(ConversationFace *f, const Change *change)
                 { CONVERSATION_CHANGED_CONTEXT, "ContextUsed" },
                 { CONVERSATION_CHANGED_CONTEXT, "ContextSize" },
                 { CONVERSATION_CHANGED_MODIFIED, "Modified" },
+                { CONVERSATION_CHANGED_ARCHIVED, "Archived" },
         };
         const char *names[ELEMENTSOF(table) + 1] = { NULL };
         Conversation *c;

@@ -36,6 +36,7 @@ typedef enum ConversationChange {
         CONVERSATION_CHANGED_MESSAGES = 1 << 4,
         CONVERSATION_CHANGED_CONTEXT = 1 << 5,
         CONVERSATION_CHANGED_MODIFIED = 1 << 6,
+        CONVERSATION_CHANGED_ARCHIVED = 1 << 7,
 } ConversationChange;
 
 typedef struct ConversationsObserver {

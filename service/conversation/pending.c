@@ -92,8 +92,10 @@ static int write_applied(Pending *p, Failure *failure)
                 c->head = v->head;
                 conversation_changed(c, CONVERSATION_CHANGED_HEAD);
         }
-        if (p->fields & STORE_ARCHIVED)
+        if (p->fields & STORE_ARCHIVED) {
                 conversation_set_flag(c, CONVERSATION_ARCHIVED, v->archived);
+                conversation_changed(c, CONVERSATION_CHANGED_ARCHIVED);
+        }
         if (p->fields & STORE_HIDDEN)
                 conversation_set_flag(c, CONVERSATION_HIDDEN, v->hidden);
         if (p->fields & STORE_DELETED)

@@ -194,6 +194,55 @@ static void test_cancel(void **state)
         assert_int_equal(harness_stop(h), 0);
 }
 
+static bool is_listed(const Client *c, const char *id)
+{
+        size_t n;
+        const ConversationItem *list = mirror_list(c->mirror, &n);
+
+        for (size_t i = 0; i < n; i++)
+                if (streq(list[i].id, id))
+                        return true;
+        return false;
+}
+
+/* What one client does to the list, the others see. */
+static void check_removing(Harness *h, Via via)
+{
+        _cleanup_(client_freep) Client *c = client_up(h, via), *other = client_up(h, via);
+        _cleanup_connection_ sd_bus *bus = harness_connect(h, via);
+        _cleanup_free_ char *path = harness_create(h, bus, MODEL);
+        const char *id = strrchr(path, '/') + 1;
+
+        harness_run_until(h, is_listed(c, id) && is_listed(other, id));
+        assert_return_code(mirror_open(other->mirror, id, 0), 0);
+        do_and_wait(c, mirror_archive(c->mirror, id, true, client_on_done, c));
+        harness_run_until(h, !is_listed(c, id) && !is_listed(other, id));
+        harness_run_until(h, mirror_open_conversation(other->mirror)->archived);
+        do_and_wait(c, mirror_archive(c->mirror, id, false, client_on_done, c));
+        harness_run_until(h, is_listed(c, id) && is_listed(other, id));
+        harness_run_until(h, !mirror_open_conversation(other->mirror)->archived);
+        assert_int_equal(other->n_notices, 0);
+
+        do_and_wait(c, mirror_delete(c->mirror, id, client_on_done, c));
+        harness_run_until(h, !is_listed(c, id) && !is_listed(other, id));
+        assert_null(mirror_open_conversation(other->mirror));
+        assert_int_equal(other->n_notices, 1);
+        do_and_wait(c, mirror_restore(c->mirror, id, client_on_done, c));
+        harness_run_until(h, is_listed(c, id) && is_listed(other, id));
+        do_and_wait(c, mirror_delete(c->mirror, id, client_on_done, c));
+}
+
+static void test_removing(void **state)
+{
+        Harness *h = *state;
+
+        harness_start_engine(h, "ollama", "", NULL);
+        harness_start(h);
+        check_removing(h, VIA_SESSION);
+        check_removing(h, VIA_PRIVATE);
+        assert_int_equal(harness_stop(h), 0);
+}
+
 static void check_branches(Harness *h, Via via)
 {
         _cleanup_(client_freep) Client *c = client_up(h, via), *other = client_up(h, via);
@@ -577,6 +626,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_talk, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_large, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_cancel, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_removing, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_branches, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(
                         test_service_killed, harness_setup, harness_teardown),

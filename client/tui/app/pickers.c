@@ -118,7 +118,8 @@ static int add_model(App *app, const ModelItem *m)
 
         if (!m->chat)
                 return 0;
-        (void) snprintf(detail, sizeof detail, "%s%s", m->loaded ? "loaded" : "",
+        (void) snprintf(detail, sizeof detail, "%s%s%s", m->loaded ? "loaded" : "",
+                m->loaded && !streq(m->state, "ready") ? ", " : "",
                 streq(m->state, "ready") ? "" : m->state);
         return picker_add(app->picker, m->model, detail, m->model, 0);
 }

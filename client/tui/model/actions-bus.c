@@ -100,19 +100,8 @@ int mirror_set_model(Mirror *m, const char *model, mirror_done_t done, void *use
                 &(MirrorCall){ .done = done, .userdata = userdata }, "s", model);
 }
 
-/* No signal says that one was archived. */
-static int on_archived(
-        Mirror *m, const MirrorCall *call, sd_bus_message *answer, const Failure *failure)
-{
-        if (failure)
-                return 0;
-        m->open.item.archived = m->open.generation == call->ends ? call->id : m->open.item.archived;
-        return list_refresh(m);
-}
-
 int mirror_archive(Mirror *m, const char *id, bool archived, mirror_done_t done, void *userdata)
 {
-        bool open = streq(id, m->open.item.id);
         ConversationPath path;
         int r;
 
@@ -120,14 +109,7 @@ int mirror_archive(Mirror *m, const char *id, bool archived, mirror_done_t done,
         if (r < 0)
                 return r;
         return mirror_call_with(m, path, INTERFACE_CONVERSATION, "Archive",
-                &(MirrorCall){
-                        .answer = on_archived,
-                        .done = done,
-                        .userdata = userdata,
-                        .id = archived,
-                        .ends = open ? m->open.generation : UINT32_MAX,
-                },
-                "b", (int) archived);
+                &(MirrorCall){ .done = done, .userdata = userdata }, "b", (int) archived);
 }
 
 static int call_manager(

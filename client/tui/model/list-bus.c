@@ -78,6 +78,7 @@ int mirror_list_more(Mirror *m)
 typedef struct Properties {
         const char *title, *model, *state;
         uint64_t head, messages, used, size, created, modified;
+        int archived; /* negative: not said */
 } Properties;
 
 static int update(ConversationItem *c, const Properties *p)
@@ -96,6 +97,8 @@ static int update(ConversationItem *c, const Properties *p)
                 c->created = p->created;
         if (p->modified > 0)
                 c->modified = p->modified;
+        if (p->archived >= 0)
+                c->archived = p->archived;
         return r;
 }
 
@@ -117,7 +120,11 @@ static int update_open(Mirror *m, const Properties *p)
 int conversation_read_properties(Mirror *m, const char *id, sd_bus_message *message)
 {
         Properties p = {
-                .head = UINT64_MAX, .messages = UINT64_MAX, .used = UINT64_MAX, .size = UINT64_MAX
+                .head = UINT64_MAX,
+                .messages = UINT64_MAX,
+                .used = UINT64_MAX,
+                .size = UINT64_MAX,
+                .archived = -1,
         };
         const Field fields[] = {
                 { "Title", 's', &p.title },
@@ -129,6 +136,7 @@ int conversation_read_properties(Mirror *m, const char *id, sd_bus_message *mess
                 { "ContextSize", 't', &p.size },
                 { "Created", 't', &p.created },
                 { "Modified", 't', &p.modified },
+                { "Archived", 'b', &p.archived },
         };
         ConversationItem *c = list_find(m, id);
         int r;
@@ -136,14 +144,17 @@ int conversation_read_properties(Mirror *m, const char *id, sd_bus_message *mess
         r = read_dictionary(message, fields, ELEMENTSOF(fields));
         if (r < 0)
                 return r;
-        if (c) {
+        if (c && p.archived > 0) {
+                list_remove(m, id);
+                mirror_tell(m, MIRROR_LIST);
+        } else if (c) {
                 usec_t before = c->modified;
 
                 r = update(c, &p);
                 if (c->modified != before)
                         list_sort(m);
                 mirror_tell(m, MIRROR_LIST);
-        } else if (p.modified > 0)
+        } else if (p.archived == 0 || (p.modified > 0 && p.archived < 0))
                 r = list_refresh(m);
         if (r >= 0 && streq(id, m->open.item.id))
                 r = update_open(m, &p);

@@ -146,9 +146,7 @@ void engines_clear(EngineItem *items, size_t n)
 {
         for (size_t i = 0; i < n; i++) {
                 free(items[i].name);
-                free(items[i].type);
                 free(items[i].state);
-                free(items[i].last_error);
         }
         free(items);
 }

@@ -214,7 +214,8 @@ static int on_end(Mirror *m, sd_bus_message *signal)
         return r;
 }
 
-static int on_dropped(Mirror *m, sd_bus_message *signal)
+/* A reply ended, and its last text does not come by itself. */
+static int on_ended_unseen(Mirror *m, sd_bus_message *signal, bool (*wanted)(Mirror *, Message *))
 {
         uint64_t reply;
         Message *msg;
@@ -225,7 +226,12 @@ static int on_dropped(Mirror *m, sd_bus_message *signal)
                 return r;
         m->open.ends++;
         msg = window_find(m, reply);
-        return msg ? live_catch_up(m, msg) : 0;
+        return msg && (!wanted || wanted(m, msg)) ? live_catch_up(m, msg) : 0;
+}
+
+static int on_dropped(Mirror *m, sd_bus_message *signal)
+{
+        return on_ended_unseen(m, signal, NULL);
 }
 
 static int on_phase(Mirror *m, sd_bus_message *signal)
@@ -332,18 +338,14 @@ static int on_reply_started(Mirror *m, sd_bus_message *signal)
         return r;
 }
 
+static bool is_live_unfollowed(Mirror *m, Message *msg)
+{
+        return msg->item.live && !m->open.following;
+}
+
 static int on_reply_finished(Mirror *m, sd_bus_message *signal)
 {
-        uint64_t reply;
-        Message *msg;
-        int r;
-
-        r = sd_bus_message_read(signal, "t", &reply);
-        if (r < 0)
-                return r;
-        m->open.ends++;
-        msg = window_find(m, reply);
-        return msg && msg->item.live && !m->open.following ? live_catch_up(m, msg) : 0;
+        return on_ended_unseen(m, signal, is_live_unfollowed);
 }
 
 static int on_reply_failed(Mirror *m, sd_bus_message *signal)

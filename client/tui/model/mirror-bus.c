@@ -41,9 +41,11 @@ static int on_removed(Mirror *m, sd_bus_message *signal)
                 return -EBADMSG;
         list_remove(m, id);
         mirror_tell(m, MIRROR_LIST);
-        if (streq(id, m->open.item.id))
-                return mirror_open_new(m, NULL, /* private= */ false);
-        return 0;
+        if (!streq(id, m->open.item.id))
+                return 0;
+        m->ops->notice("warning", "Deleted elsewhere",
+                "`conductor restore` brings this conversation back.", m->userdata);
+        return mirror_open_new(m, NULL, /* private= */ false);
 }
 
 static int on_engine_changed(Mirror *m, sd_bus_message *signal)

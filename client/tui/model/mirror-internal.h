@@ -250,6 +250,18 @@ typedef struct Field {
         int (*read)(sd_bus_message *m, void *value);
 } Field;
 int read_dictionary(sd_bus_message *m, const Field *fields, size_t n);
+
+/* Of an array of structs: appends an item for each, counted before it is read, so that a half-made
+ * one is freed with the others. */
+typedef struct Rows {
+        const char *contents; /* of a struct */
+        size_t size;          /* of an item, which is given as zeroes */
+        int (*read)(sd_bus_message *m, void *item, void *userdata);
+        void *userdata;
+} Rows;
+/* items: the address of the array's pointer. */
+int read_rows(sd_bus_message *m, const Rows *rows, void *items, size_t *n);
+
 int read_meta(sd_bus_message *m, Meta *ret);
 int read_conversations(sd_bus_message *m, ConversationItem **ret, size_t *ret_n);
 int read_engines(sd_bus_message *m, EngineItem **ret, size_t *ret_n);

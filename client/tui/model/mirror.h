@@ -61,13 +61,11 @@ typedef struct MessageItem {
 } MessageItem;
 
 typedef struct EngineItem {
-        char *name, *type, *state, *last_error;
-        unsigned live, waiting;
+        char *name, *state;
 } EngineItem;
 
 typedef struct ModelItem {
         char *model, *engine, *state; /* model: "engine/model" */
-        uint64_t context_size;
         bool loaded, chat;
 } ModelItem;
 

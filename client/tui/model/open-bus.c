@@ -34,9 +34,15 @@ static int take_meta(Mirror *m, Message *msg, Meta *meta, const MirrorCall *call
         return 0;
 }
 
-static int read_message(
-        Mirror *m, sd_bus_message *answer, const MirrorCall *call, MessageItem **ret)
+typedef struct PageRead {
+        Mirror *mirror;
+        const MirrorCall *call;
+} PageRead;
+
+static int read_message(sd_bus_message *answer, void *item, void *userdata)
 {
+        const PageRead *page = userdata;
+        Mirror *m = page->mirror;
         _cleanup_(message_freep) Message *fresh = NULL;
         _cleanup_(meta_done) Meta meta = { 0 };
         const char *role, *content;
@@ -64,7 +70,7 @@ static int read_message(
                 r = message_set_text(
                         m, msg, CHANNEL_REASONING, strempty(meta.reasoning), meta.live);
         if (r >= 0)
-                r = take_meta(m, msg, &meta, call);
+                r = take_meta(m, msg, &meta, page->call);
         if (r < 0)
                 return r;
         if (meta.branches != msg->item.n_siblings && meta.branches > 1) {
@@ -73,56 +79,28 @@ static int read_message(
                         return r;
         }
         TAKE_PTR(fresh);
-        *ret = &msg->item;
+        *(MessageItem **) item = &msg->item;
         return 0;
 }
 
 void page_free(MessageItem **messages, size_t n, const Mirror *m)
 {
         for (size_t i = 0; i < n; i++)
-                if (message_of(messages[i]) != window_find(m, messages[i]->id))
+                if (messages[i] && message_of(messages[i]) != window_find(m, messages[i]->id))
                         message_free(message_of(messages[i]));
         free(messages);
-}
-
-static int read_all(Mirror *m, sd_bus_message *answer, const MirrorCall *call,
-        MessageItem ***messages, size_t *n)
-{
-        size_t allocated = 0;
-        int r;
-
-        r = sd_bus_message_enter_container(answer, SD_BUS_TYPE_ARRAY, "(ttssa{sv})");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(answer, SD_BUS_TYPE_STRUCT, "ttssa{sv}")) > 0) {
-                if (*n == allocated) {
-                        MessageItem **more;
-
-                        allocated = MAX(2 * allocated, (size_t) MIRROR_PAGE);
-                        more = reallocarray(*messages, allocated, sizeof *more);
-                        if (!more)
-                                return -ENOMEM;
-                        *messages = more;
-                }
-                r = read_message(m, answer, call, *messages + *n);
-                if (r < 0)
-                        return r;
-                (*n)++;
-                r = sd_bus_message_exit_container(answer);
-                if (r < 0)
-                        return r;
-        }
-        return r;
 }
 
 int page_read(Mirror *m, sd_bus_message *answer, const MirrorCall *call, MessageItem ***ret,
         size_t *ret_n)
 {
+        PageRead page = { m, call };
+        const Rows rows = { "ttssa{sv}", sizeof(MessageItem *), read_message, &page };
         MessageItem **messages = NULL;
         size_t n = 0;
         int r;
 
-        r = read_all(m, answer, call, &messages, &n);
+        r = read_rows(answer, &rows, &messages, &n);
         if (r < 0) {
                 page_free(messages, n, m);
                 return r;

@@ -4,6 +4,8 @@
 
 #include "client/tui/model/mirror-internal.h"
 
+#define ROW_TYPE_MAX 32
+
 static const Field *find_field(const Field *fields, size_t n, const char *key)
 {
         for (size_t i = 0; i < n; i++)
@@ -89,35 +91,62 @@ int read_dictionary(sd_bus_message *m, const Field *fields, size_t n)
         return sd_bus_message_exit_container(m);
 }
 
+static int append_row(sd_bus_message *m, const Rows *rows, char **items, size_t *n)
+{
+        char *more, *item;
+
+        /* Doubled at each power of two. */
+        if ((*n & (*n - 1)) == 0) {
+                more = reallocarray(*items, MAX(*n * 2, (size_t) 1), rows->size);
+                if (!more)
+                        return -ENOMEM;
+                *items = more;
+        }
+        item = *items + (*n)++ * rows->size;
+        memset(item, 0, rows->size);
+        return rows->read(m, item, rows->userdata);
+}
+
+int read_rows(sd_bus_message *m, const Rows *rows, void *items, size_t *n)
+{
+        char type[ROW_TYPE_MAX], *all;
+        int r;
+
+        (void) snprintf(type, sizeof type, "(%s)", rows->contents);
+        memcpy(&all, items, sizeof all);
+        r = sd_bus_message_enter_container(m, SD_BUS_TYPE_ARRAY, type);
+        while (r >= 0 &&
+                (r = sd_bus_message_enter_container(m, SD_BUS_TYPE_STRUCT, rows->contents)) > 0) {
+                r = append_row(m, rows, &all, n);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        memcpy(items, &all, sizeof all);
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
 /* ---- of messages ---- */
+
+static int read_attachment(sd_bus_message *m, void *item, void *userdata)
+{
+        const char *name, *type;
+        Attachment *a = item;
+        int r;
+
+        r = sd_bus_message_read(m, "sst", &name, &type, &a->size);
+        if (r < 0)
+                return r;
+        a->name = strdup(name);
+        a->type = strdup(type);
+        return a->name && a->type ? 0 : -ENOMEM;
+}
 
 static int read_attachments(sd_bus_message *m, void *value)
 {
+        static const Rows rows = { "sst", sizeof(Attachment), read_attachment };
         Meta *meta = value;
-        const char *name, *type;
-        uint64_t size;
-        int r;
 
-        r = sd_bus_message_enter_container(m, SD_BUS_TYPE_ARRAY, "(sst)");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_read(m, "(sst)", &name, &type, &size)) > 0) {
-                Attachment *more, a = { .size = size };
-
-                more = reallocarray(meta->attachments, meta->n_attachments + 1, sizeof *more);
-                if (!more)
-                        return -ENOMEM;
-                meta->attachments = more;
-                a.name = strdup(name);
-                a.type = strdup(type);
-                /* Counted first: a half-made one is freed with the others. */
-                meta->attachments[meta->n_attachments++] = a;
-                if (!a.name || !a.type)
-                        return -ENOMEM;
-        }
-        if (r < 0)
-                return r;
-        return sd_bus_message_exit_container(m);
+        return read_rows(m, &rows, &meta->attachments, &meta->n_attachments);
 }
 
 int read_meta(sd_bus_message *m, Meta *ret)
@@ -152,8 +181,9 @@ int read_meta(sd_bus_message *m, Meta *ret)
 
 /* ---- of conversations ---- */
 
-static int read_conversation(sd_bus_message *m, ConversationItem *ret)
+static int read_conversation(sd_bus_message *m, void *item, void *userdata)
 {
+        ConversationItem *ret = item;
         const char *path, *title, *model, *state = NULL, *id;
         uint64_t created, modified, messages = 0, unread = 0;
         int archived = 0, private = 0, r;
@@ -192,37 +222,14 @@ static int read_conversation(sd_bus_message *m, ConversationItem *ret)
         return r;
 }
 
-static int read_rows(sd_bus_message *m, ConversationItem **items, size_t *n)
-{
-        int r;
-
-        r = sd_bus_message_enter_container(m, SD_BUS_TYPE_ARRAY, "(osstta{sv})");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, SD_BUS_TYPE_STRUCT, "osstta{sv}")) > 0) {
-                ConversationItem *more = reallocarray(*items, *n + 1, sizeof *more);
-
-                if (!more)
-                        return -ENOMEM;
-                *items = more;
-                r = read_conversation(m, more + *n);
-                if (r < 0)
-                        return r;
-                (*n)++;
-                r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
-        return r < 0 ? r : sd_bus_message_exit_container(m);
-}
-
 int read_conversations(sd_bus_message *m, ConversationItem **ret, size_t *ret_n)
 {
+        static const Rows rows = { "osstta{sv}", sizeof(ConversationItem), read_conversation };
         ConversationItem *items = NULL;
         size_t n = 0;
         int r;
 
-        r = read_rows(m, &items, &n);
+        r = read_rows(m, &rows, &items, &n);
         if (r < 0) {
                 list_clear_items(items, n);
                 return r;
@@ -234,68 +241,30 @@ int read_conversations(sd_bus_message *m, ConversationItem **ret, size_t *ret_n)
 
 /* ---- of engines ---- */
 
-static int read_engine(sd_bus_message *m, EngineItem *ret)
+static int read_engine(sd_bus_message *m, void *item, void *userdata)
 {
-        const char *name, *type, *state, *error = "";
-        uint64_t live = 0, queued = 0;
-        const Field fields[] = {
-                { "last_error", 's', &error },
-                { "live", 't', &live },
-                { "waiting", 't', &queued },
-        };
+        const char *name, *type, *state;
+        EngineItem *e = item;
         int r;
 
         r = sd_bus_message_read(m, "sss", &name, &type, &state);
+        if (r >= 0)
+                r = sd_bus_message_skip(m, "a{sv}");
         if (r < 0)
                 return r;
-        r = read_dictionary(m, fields, ELEMENTSOF(fields));
-        if (r < 0)
-                return r;
-        *ret = (EngineItem){
-                .name = strdup(name),
-                .type = strdup(type),
-                .state = strdup(state),
-                .last_error = strdup(error),
-                .live = (unsigned) live,
-                .waiting = (unsigned) queued,
-        };
-        return 0;
-}
-
-static int read_engine_rows(sd_bus_message *m, EngineItem **items, size_t *n)
-{
-        int r;
-
-        r = sd_bus_message_enter_container(m, SD_BUS_TYPE_ARRAY, "(sssa{sv})");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, SD_BUS_TYPE_STRUCT, "sssa{sv}")) > 0) {
-                EngineItem *more = reallocarray(*items, *n + 1, sizeof *more);
-
-                if (!more)
-                        return -ENOMEM;
-                *items = more;
-                r = read_engine(m, more + *n);
-                if (r < 0)
-                        return r;
-                /* Counted first: a half-made one is freed with the others. */
-                more += (*n)++;
-                if (!more->name || !more->type || !more->state || !more->last_error)
-                        return -ENOMEM;
-                r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
-        return r < 0 ? r : sd_bus_message_exit_container(m);
+        e->name = strdup(name);
+        e->state = strdup(state);
+        return e->name && e->state ? 0 : -ENOMEM;
 }
 
 int read_engines(sd_bus_message *m, EngineItem **ret, size_t *ret_n)
 {
+        static const Rows rows = { "sssa{sv}", sizeof(EngineItem), read_engine };
         EngineItem *items = NULL;
         size_t n = 0;
         int r;
 
-        r = read_engine_rows(m, &items, &n);
+        r = read_rows(m, &rows, &items, &n);
         if (r < 0) {
                 engines_clear(items, n);
                 return r;

@@ -24,8 +24,9 @@ static void free_hits(SearchHit *hits, size_t n)
         free(hits);
 }
 
-static int read_hit(sd_bus_message *m, SearchHit *ret)
+static int read_hit(sd_bus_message *m, void *item, void *userdata)
 {
+        SearchHit *ret = item;
         const char *path, *role, *snippet, *title = "", *id;
         uint64_t message, created = 0;
         const Field fields[] = { { "title", 's', &title }, { "created", 't', &created } };
@@ -48,46 +49,20 @@ static int read_hit(sd_bus_message *m, SearchHit *ret)
                 .created = created,
         };
         (void) snprintf(ret->id, sizeof ret->id, "%s", id);
-        return 0;
-}
-
-static int read_hits(sd_bus_message *m, SearchHit **hits, size_t *n)
-{
-        int r;
-
-        r = sd_bus_message_enter_container(m, SD_BUS_TYPE_ARRAY, "(otssa{sv})");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, SD_BUS_TYPE_STRUCT, "otssa{sv}")) > 0) {
-                SearchHit *more = reallocarray(*hits, *n + 1, sizeof *more);
-
-                if (!more)
-                        return -ENOMEM;
-                *hits = more;
-                r = read_hit(m, more + *n);
-                if (r < 0)
-                        return r;
-                /* Counted first: a half-made one is freed with the others. */
-                more += (*n)++;
-                if (!more->snippet || !more->title)
-                        return -ENOMEM;
-                r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
-        return r;
+        return ret->snippet && ret->title ? 0 : -ENOMEM;
 }
 
 static int on_hits(
         Mirror *m, const MirrorCall *call, sd_bus_message *answer, const Failure *failure)
 {
         _cleanup_failure_ Failure unread = FAILURE_NULL;
+        static const Rows rows = { "otssa{sv}", sizeof(SearchHit), read_hit };
         SearchHit *hits = NULL;
         size_t n = 0;
         int r;
 
         if (!failure) {
-                r = read_hits(answer, &hits, &n);
+                r = read_rows(answer, &rows, &hits, &n);
                 if (r < 0) {
                         set_unread(&unread, r);
                         failure = &unread;
@@ -125,13 +100,12 @@ static void free_models(ModelItem *models, size_t n)
         free(models);
 }
 
-static int read_model(sd_bus_message *m, ModelItem *ret)
+static int read_model(sd_bus_message *m, void *item, void *userdata)
 {
+        ModelItem *ret = item;
         const char *model, *engine, *state;
-        uint64_t context_size = 0;
         int loaded = 0, chat = 0, r;
         const Field fields[] = {
-                { "context_size", 't', &context_size },
                 { "loaded", 'b', &loaded },
                 { "chat", 'b', &chat },
         };
@@ -145,52 +119,25 @@ static int read_model(sd_bus_message *m, ModelItem *ret)
         *ret = (ModelItem){
                 .engine = strdup(engine),
                 .state = strdup(state),
-                .context_size = context_size,
                 .loaded = loaded,
                 .chat = chat,
         };
         if (asprintf(&ret->model, "%s/%s", engine, model) < 0)
                 ret->model = NULL;
-        return 0;
-}
-
-static int read_models(sd_bus_message *m, ModelItem **models, size_t *n)
-{
-        int r;
-
-        r = sd_bus_message_enter_container(m, SD_BUS_TYPE_ARRAY, "(sssa{sv})");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_enter_container(m, SD_BUS_TYPE_STRUCT, "sssa{sv}")) > 0) {
-                ModelItem *more = reallocarray(*models, *n + 1, sizeof *more);
-
-                if (!more)
-                        return -ENOMEM;
-                *models = more;
-                r = read_model(m, more + *n);
-                if (r < 0)
-                        return r;
-                /* Counted first: a half-made one is freed with the others. */
-                more += (*n)++;
-                if (!more->model || !more->engine || !more->state)
-                        return -ENOMEM;
-                r = sd_bus_message_exit_container(m);
-                if (r < 0)
-                        return r;
-        }
-        return r;
+        return ret->model && ret->engine && ret->state ? 0 : -ENOMEM;
 }
 
 static int on_models(
         Mirror *m, const MirrorCall *call, sd_bus_message *answer, const Failure *failure)
 {
         _cleanup_failure_ Failure unread = FAILURE_NULL;
+        static const Rows rows = { "sssa{sv}", sizeof(ModelItem), read_model };
         ModelItem *models = NULL;
         size_t n = 0;
         int r;
 
         if (!failure) {
-                r = read_models(answer, &models, &n);
+                r = read_rows(answer, &rows, &models, &n);
                 if (r < 0) {
                         set_unread(&unread, r);
                         failure = &unread;
