@@ -11,18 +11,25 @@
 #include "client/tui/app/app-internal.h"
 #include "common/utf8.h"
 
-/* Runs a shell's line with "$1" and stdin as given; the terminal is its own until it ends. */
+/* Runs a shell's line, as people write them into $EDITOR and $PAGER, with one argument more, or
+ * with stdin as given; the terminal is its own until it ends. */
 static int run(
         App *app, const char *line, const char *argument, int input, sd_event_child_handler_t done)
 {
-        char *argv[] = { (char *) "sh", (char *) "-c", (char *) line, (char *) "sh",
-                (char *) strempty(argument), NULL };
+        _cleanup_free_ char *whole = NULL;
+        char *argv[] = { (char *) "sh", (char *) "-c", NULL, (char *) "sh", (char *) argument,
+                NULL };
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
         sigset_t none;
         pid_t pid;
         int r;
 
+        if (asprintf(&whole, "%s \"$@\"", line) < 0) {
+                whole = NULL;
+                return -ENOMEM;
+        }
+        argv[2] = whole;
         r = terminal_release(app->terminal);
         if (r < 0)
                 return r;
@@ -54,6 +61,21 @@ static void forget_typed_signals(void)
         (void) sigaddset(&typed, SIGQUIT);
         while (sigtimedwait(&typed, NULL, &at_once) > 0)
                 ;
+}
+
+static const char *first_set(const char *name, const char *other, const char *otherwise)
+{
+        const char *value = getenv(name);
+
+        if (isempty(value) && other)
+                value = getenv(other);
+        return isempty(value) ? otherwise : value;
+}
+
+/* What a shell says of a program that is not there, or is none. */
+static bool was_not_found(const siginfo_t *si)
+{
+        return si->si_code == CLD_EXITED && (si->si_status == 126 || si->si_status == 127);
 }
 
 static void finish(App *app)
@@ -115,12 +137,19 @@ static int take_back(App *app)
         return r;
 }
 
+static const char *editor(void)
+{
+        return first_set("VISUAL", "EDITOR", "vi");
+}
+
 static int on_editor_end(sd_event_source *source, const siginfo_t *si, void *userdata)
 {
         App *app = ASSERT_PTR(userdata);
 
         finish(app);
-        if (si->si_code != CLD_EXITED || si->si_status != 0)
+        if (was_not_found(si))
+                app_say(app, "There is no editor '%s'; set $EDITOR to one.", editor());
+        else if (si->si_code != CLD_EXITED || si->si_status != 0)
                 app_say(app, "The editor failed; the text is as it was.");
         else
                 (void) app_check(app, take_back(app));
@@ -167,8 +196,7 @@ int app_edit_in_editor(App *app)
         r = write_draft_file(app, &app->child_file);
         if (r < 0)
                 return r;
-        r = run(app, "exec ${VISUAL:-${EDITOR:-vi}} \"$1\"", app->child_file, -EBADF,
-                on_editor_end);
+        r = run(app, editor(), app->child_file, -EBADF, on_editor_end);
         if (r < 0) {
                 (void) unlink(app->child_file);
                 app->child_file = mfree(app->child_file);
@@ -178,9 +206,18 @@ int app_edit_in_editor(App *app)
 
 /* ---- $PAGER ---- */
 
+static const char *pager(void)
+{
+        return first_set("PAGER", NULL, "less");
+}
+
 static int on_pager_end(sd_event_source *source, const siginfo_t *si, void *userdata)
 {
-        finish(ASSERT_PTR(userdata));
+        App *app = ASSERT_PTR(userdata);
+
+        finish(app);
+        if (was_not_found(si))
+                app_say(app, "There is no pager '%s'; set $PAGER to one.", pager());
         return 0;
 }
 
@@ -192,7 +229,7 @@ static void on_pager_pipe(const Failure *failure, int fd, void *userdata)
         if (failure)
                 app_say_failure(app, failure);
         else if (!app->child)
-                (void) app_check(app, run(app, "exec ${PAGER:-less}", NULL, owned, on_pager_end));
+                (void) app_check(app, run(app, pager(), NULL, owned, on_pager_end));
 }
 
 int app_read_in_pager(App *app)

@@ -329,7 +329,7 @@ static void say_metadata(const Transcript *t, const MessageItem *m, Words *w)
         }
         if (m->elapsed > 0) {
                 words_add(w, "%s", w->size > 0 ? ", " : "");
-                words_add_duration(w, m->elapsed);
+                words_add_elapsed(w, m->elapsed);
         }
         if (m->tokens_per_second > 0)
                 words_add(w, "%s%.1f tokens/s", w->size > 0 ? ", " : "", m->tokens_per_second);

@@ -40,6 +40,18 @@ void words_add_duration(Words *w, usec_t duration)
                 words_add(w, "%" PRIu64 " h %02" PRIu64 " min", s / 3600, s / 60 % 60);
 }
 
+void words_add_elapsed(Words *w, usec_t elapsed)
+{
+        uint64_t ms = (elapsed + USEC_PER_MSEC / 2) / USEC_PER_MSEC, tenths = (ms + 50) / 100;
+
+        if (ms < 100)
+                words_add(w, "%" PRIu64 " ms", ms);
+        else if (tenths < 100)
+                words_add(w, "%" PRIu64 ".%" PRIu64 " s", tenths / 10, tenths % 10);
+        else
+                words_add_duration(w, elapsed + USEC_PER_SEC / 2);
+}
+
 void words_add_age(Words *w, usec_t age)
 {
         static const struct {

@@ -15,6 +15,7 @@ typedef struct Words {
 void words_add(Words *w, const char *format, ...) _printf_(2, 3);
 
 void words_add_duration(Words *w, usec_t duration); /* "7 s", "2 min 05 s", "1 h 02 min" */
+void words_add_elapsed(Words *w, usec_t elapsed);   /* the same, but "85 ms", "0.4 s", "7.2 s" */
 void words_add_age(Words *w, usec_t age);           /* "now", "5m", "3h", "2d", "4w", "1y" */
 void words_add_count(Words *w, uint64_t n);         /* "1,234" */
 void words_add_bytes(Words *w, uint64_t bytes);     /* "12 KB" */
