@@ -163,7 +163,7 @@ static void test_list_scrolls(void **state)
 static void assert_status(World *w, int columns, bool ascii, const char *expected)
 {
         screen_begin(w->screen);
-        status_draw(w->mirror, w->screen, (Area){ 0, 0, 1, columns }, NULL, NOW, ascii);
+        status_draw(w->mirror, w->screen, (Area){ 0, 0, 1, columns }, NOW, ascii);
         assert_row(w, 0, expected);
 }
 
@@ -223,9 +223,8 @@ static void test_status_of_the_link(void **state)
         assert_status(w, 80, false, " connecting…");
         w->mirror->link = LINK_DOWN;
         assert_status(w, 80, false, " no connection");
-        w->mirror->sentence = "The service is gone";
         w->mirror->retry = NOW + 1500 * USEC_PER_MSEC;
-        assert_status(w, 80, false, " The service is gone; tries again in 2 s");
+        assert_status(w, 80, false, " no connection; tries again in 2 s");
         w->mirror->link = LINK_UP;
         w->mirror->loading = true;
         assert_status(w, 80, false, " loading…");
@@ -234,13 +233,22 @@ static void test_status_of_the_link(void **state)
 
 static void test_notice(void **state)
 {
+        static const char sentence[] = "Deleted. `undelete` takes it back";
         World *w = *state;
 
-        w->mirror->default_model = "there/big";
+        assert_int_equal(notice_rows("", 20, 3), 0);
+        assert_int_equal(notice_rows(sentence, (int) strlen(sentence) + 2, 3), 1);
+        assert_int_equal(notice_rows(sentence, (int) strlen(sentence) + 1, 3), 2);
+        assert_int_equal(notice_rows(sentence, 20, 1), 1);
+        assert_int_equal(notice_rows(sentence, 20, 0), 0);
         screen_begin(w->screen);
-        status_draw(w->mirror, w->screen, (Area){ 3, 10, 1, 20 },
-                "Deleted. `undelete` takes it back", NOW, false);
+        notice_draw(w->screen, (Area){ 2, 10, 2, 21 }, sentence);
+        assert_row(w, 2, "           Deleted. `undelete`");
+        assert_row(w, 3, "           takes it back");
+        screen_begin(w->screen);
+        notice_draw(w->screen, (Area){ 3, 10, 1, 20 }, sentence);
         assert_row(w, 3, "           Deleted. `undelet…");
+        notice_draw(w->screen, (Area){ 3, 10, 0, 20 }, sentence);
 }
 
 /* ---- words ---- */

@@ -16,11 +16,12 @@
 #include "client/tui/view/transcript.h"
 #include "client/tui/view/vi.h"
 
-#define ATTACHMENTS_MAX    16U     /* of a message: the service's limit */
-#define PASTE_ATTACH_BYTES KIB(64) /* a larger paste becomes an attachment */
-#define NOTICE_USEC        (6 * USEC_PER_SEC)
-#define LEAVE_USEC         USEC_PER_SEC /* a second Ctrl-C within it leaves */
-#define DRAFT_USEC         USEC_PER_SEC /* after the last key a draft is kept */
+#define ATTACHMENTS_MAX    16U                  /* of a message: the service's limit */
+#define PASTE_ATTACH_BYTES KIB(64)              /* a larger paste becomes an attachment */
+#define NOTICE_USEC        (4 * USEC_PER_SEC)   /* how long a notice is there, */
+#define NOTICE_BYTE_USEC   (60 * USEC_PER_MSEC) /* and for each byte of it */
+#define LEAVE_USEC         USEC_PER_SEC         /* a second Ctrl-C within it leaves */
+#define DRAFT_USEC         USEC_PER_SEC         /* after the last key a draft is kept */
 #define FRAME_USEC         (USEC_PER_SEC / 60)
 
 #define KEY_NAMES 5 /* of which the hints speak */
@@ -113,7 +114,7 @@ typedef enum Damage {
 void app_damage(App *app, Damage damage);
 usec_t app_now(App *app);
 
-/* A sentence in the status line for a while. */
+/* A sentence above the status line for a while, or until Escape. */
 void app_say(App *app, const char *format, ...) _printf_(2, 3);
 void app_say_failure(App *app, const Failure *failure);
 /* For calls that cannot even begin: says so, and returns 0. */

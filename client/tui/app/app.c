@@ -44,6 +44,16 @@ static void arm(sd_event_source *source, usec_t due)
         (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
+/* Whether a number on the screen is another one each second. */
+static bool counts_seconds(const App *app)
+{
+        usec_t retry = 0;
+
+        if (mirror_link(app->mirror, NULL, &retry) == LINK_DOWN)
+                return retry > 0;
+        return mirror_live(app->mirror) || transcript_is_waiting(app->transcript);
+}
+
 static int on_paint(sd_event_source *source, void *userdata)
 {
         App *app = ASSERT_PTR(userdata);
@@ -54,8 +64,7 @@ static int on_paint(sd_event_source *source, void *userdata)
         app_draw(app);
         if (terminal_show(app->terminal) == -EBUSY)
                 app->held = true;
-        arm(app->seconds,
-                transcript_is_waiting(app->transcript) ? now + USEC_PER_SEC : USEC_INFINITY);
+        arm(app->seconds, counts_seconds(app) ? now + USEC_PER_SEC : USEC_INFINITY);
         arm(app->walk, app->avatar ? avatar_next(app->avatar) : USEC_INFINITY);
         return 0;
 }
@@ -100,7 +109,7 @@ void app_say(App *app, const char *format, ...)
                 return;
         free(app->notice);
         app->notice = text;
-        arm(app->notice_end, app_now(app) + NOTICE_USEC);
+        arm(app->notice_end, app_now(app) + NOTICE_USEC + (usec_t) n * NOTICE_BYTE_USEC);
         app_damage(app, DAMAGE_SOON);
 }
 

@@ -5,13 +5,14 @@
 
 #include "client/tui/app/app-internal.h"
 
-#define ROWS_MIN          10
-#define COLUMNS_MIN       40
-#define LIST_COLUMNS_MIN  20
-#define LIST_COLUMNS_MAX  34
-#define LIST_FROM_COLUMNS 70 /* narrower screens have no list, but while it has the keys */
-#define INPUT_ROWS_MAX    10
-#define MARK_COLUMNS      2 /* before what is written */
+#define ROWS_MIN           10
+#define COLUMNS_MIN        40
+#define LIST_COLUMNS_MIN   20
+#define LIST_COLUMNS_MAX   34
+#define LIST_FROM_COLUMNS  70 /* narrower screens have no list, but while it has the keys */
+#define INPUT_ROWS_MAX     10
+#define ROWS_BESIDE_NOTICE 3 /* the status line, the border above the input, a row of text */
+#define MARK_COLUMNS       2 /* before what is written */
 
 static void draw_too_small(App *app, int rows, int columns)
 {
@@ -115,11 +116,23 @@ static void draw_avatar(App *app, usec_t now)
                 }
 }
 
+/* What is said above the status line: of a connection that is gone, as long as it is. */
+static const char *sentence_of(const App *app)
+{
+        const char *sentence = NULL;
+
+        if (app->notice)
+                return app->notice;
+        return mirror_link(app->mirror, &sentence, NULL) != LINK_UP ? sentence : NULL;
+}
+
 void app_draw(App *app)
 {
-        int rows = screen_rows(app->screen), columns = screen_columns(app->screen), left, input;
+        int rows = screen_rows(app->screen), columns = screen_columns(app->screen), left, input,
+            notice = 0, above;
+        const char *sentence = sentence_of(app);
         bool ascii = terminal_is_ascii(app->terminal);
-        Area border, status;
+        Area border;
         usec_t now = app_now(app);
 
         screen_begin(app->screen);
@@ -131,13 +144,15 @@ void app_draw(App *app)
         input = editor_rows(app->editor, columns - (left < columns ? left : 0) - MARK_COLUMNS,
                 MIN(INPUT_ROWS_MAX, rows / 3));
 
-        app->list_area = (Area){ 0, 0, rows - 1, left };
-        status = (Area){ rows - 1, 0, 1, columns };
+        if (!isempty(sentence))
+                notice = notice_rows(sentence, columns, rows - input - ROWS_BESIDE_NOTICE);
+        above = rows - 1 - notice; /* the status line has the last row */
+        app->list_area = (Area){ 0, 0, above, left };
         if (left > 0)
                 list_draw(&app->list, app->mirror, app->screen, app->list_area,
                         app->place == CONTEXT_LIST, ascii);
         if (left < columns) {
-                app->input_area = (Area){ rows - 1 - input, left, input, columns - left };
+                app->input_area = (Area){ above - input, left, input, columns - left };
                 border = (Area){ app->input_area.row - 1, left, 1, columns - left };
                 app->transcript_area = (Area){ 0, left, border.row, columns - left };
                 transcript_draw(app->transcript, app->screen, app->transcript_area, now);
@@ -145,7 +160,9 @@ void app_draw(App *app)
                 draw_border(app, border);
                 draw_input(app, app->input_area);
         }
-        status_draw(app->mirror, app->screen, status, app->notice, now, ascii);
+        if (notice > 0)
+                notice_draw(app->screen, (Area){ above, 0, notice, columns }, sentence);
+        status_draw(app->mirror, app->screen, (Area){ rows - 1, 0, 1, columns }, now, ascii);
         if (app->picker)
                 picker_draw(app->picker, app->screen);
 }

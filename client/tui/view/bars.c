@@ -149,17 +149,14 @@ typedef struct StatusItem {
         int cells;
 } StatusItem;
 
-static void say_link(LinkState link, const char *sentence, usec_t retry, usec_t now, Words *w)
+static void say_link(LinkState link, usec_t retry, usec_t now, Words *w)
 {
         if (link == LINK_CONNECTING) {
-                words_add(w, "%s", !isempty(sentence) ? sentence : "connecting\u2026");
+                words_add(w, "connecting\u2026");
                 return;
         }
-        words_add(w, "%s", !isempty(sentence) ? sentence : "no connection");
+        words_add(w, "no connection");
         if (retry > now && retry != USEC_INFINITY) {
-                /* A sentence's full stop is in the way. */
-                if (w->size > 0 && w->text[w->size - 1] == '.')
-                        w->text[--w->size] = 0;
                 words_add(w, "; tries again in ");
                 words_add_duration(w, retry - now + USEC_PER_SEC - 1);
         }
@@ -190,13 +187,12 @@ static void say_live(const MessageItem *live, usec_t now, bool ascii, StatusItem
 static void say_activity(Mirror *m, usec_t now, bool ascii, StatusItem *item)
 {
         const MessageItem *live = mirror_live(m);
-        const char *sentence = NULL;
         usec_t retry = USEC_INFINITY;
-        LinkState link = mirror_link(m, &sentence, &retry);
+        LinkState link = mirror_link(m, NULL, &retry);
 
         if (link != LINK_UP) {
                 item->style = link == LINK_DOWN ? STYLE_BAR_BAD : STYLE_BAR_WARNING;
-                say_link(link, sentence, retry, now, &item->words);
+                say_link(link, retry, now, &item->words);
         } else if (live)
                 say_live(live, now, ascii, item);
         else if (mirror_is_loading(m))
@@ -290,7 +286,7 @@ static int total_cells(const StatusItem *items)
         return cells;
 }
 
-void status_draw(Mirror *m, Screen *screen, Area area, const char *notice, usec_t now, bool ascii)
+void status_draw(Mirror *m, Screen *screen, Area area, usec_t now, bool ascii)
 {
         StatusItem items[_ITEM_MAX];
         int column = area.column + 1, end = area.column + area.columns - 1;
@@ -300,11 +296,6 @@ void status_draw(Mirror *m, Screen *screen, Area area, const char *notice, usec_
         assert(screen);
 
         screen_fill(screen, area, STYLE_BAR);
-        if (!isempty(notice)) {
-                (void) words_draw(
-                        screen, area.row, column, end - column, STYLE_BAR | STYLE_BOLD, notice);
-                return;
-        }
         for (int i = 0; i < _ITEM_MAX; i++) {
                 items[i].style = STYLE_BAR;
                 items[i].words.size = 0;
@@ -327,5 +318,39 @@ void status_draw(Mirror *m, Screen *screen, Area area, const char *notice, usec_
                 column += words_draw(screen, area.row, column, end - column, items[i].style,
                         items[i].words.text);
                 first = false;
+        }
+}
+
+/* ---- notices ---- */
+
+#define NOTICE_MARGIN 1 /* at both sides */
+
+int notice_rows(const char *sentence, int columns, int most)
+{
+        size_t start = 0, size;
+        int rows = 0;
+
+        assert(sentence);
+
+        while (rows < most && words_wrap(sentence, columns - 2 * NOTICE_MARGIN, &start, &size))
+                rows++;
+        return rows;
+}
+
+void notice_draw(Screen *screen, Area area, const char *sentence)
+{
+        int column = area.column + NOTICE_MARGIN, columns = area.columns - 2 * NOTICE_MARGIN;
+        size_t start = 0, first = 0, size;
+
+        assert(screen);
+        assert(sentence);
+
+        screen_fill(screen, area, STYLE_BAR);
+        for (int i = 0; i < area.rows && words_wrap(sentence, columns, &start, &size); i++) {
+                if (i + 1 == area.rows) /* all that is left: it fits, or says that it does not */
+                        size = strlen(sentence + first);
+                (void) words_draw_part(screen, area.row + i, column, columns,
+                        STYLE_BAR | STYLE_BOLD, sentence + first, size);
+                first = start;
         }
 }

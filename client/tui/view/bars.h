@@ -17,6 +17,10 @@ void list_draw(List *l, Mirror *m, Screen *screen, Area area, bool focused, bool
 ssize_t list_at(const List *l, const Mirror *m, Area area, int row);
 
 /* What is going on in words and seconds, model, engine and its state, context, tokens per second;
- * what matters less goes first when it is narrow. notice: a sentence over the rest, or NULL. now:
- * CLOCK_MONOTONIC. */
-void status_draw(Mirror *m, Screen *screen, Area area, const char *notice, usec_t now, bool ascii);
+ * what matters less goes first when it is narrow. now: CLOCK_MONOTONIC. */
+void status_draw(Mirror *m, Screen *screen, Area area, usec_t now, bool ascii);
+
+/* A sentence above the status line, whole: the rows that it wants, of at most so many. What does
+ * not fit into the area ends with an ellipsis. */
+int notice_rows(const char *sentence, int columns, int most);
+void notice_draw(Screen *screen, Area area, const char *sentence);

@@ -118,8 +118,14 @@ void words_add_context(Words *w, uint64_t used, uint64_t size)
 
 int words_draw(Screen *s, int row, int column, int columns, Style style, const char *text)
 {
-        size_t size = strlen(text), fits;
+        return words_draw_part(s, row, column, columns, style, text, strlen(text));
+}
+
+int words_draw_part(
+        Screen *s, int row, int column, int columns, Style style, const char *text, size_t size)
+{
         unsigned cells;
+        size_t fits;
 
         if (columns <= 0)
                 return 0;

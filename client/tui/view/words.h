@@ -26,6 +26,8 @@ void words_add_context(Words *w, uint64_t used, uint64_t size);
 
 /* Draws a line; one that does not fit ends with an ellipsis. Returns the cells used. */
 int words_draw(Screen *s, int row, int column, int columns, Style style, const char *text);
+int words_draw_part(
+        Screen *s, int row, int column, int columns, Style style, const char *text, size_t size);
 
 /* The row that begins at *start, wrapped at blanks; moves *start to the next one. False at the end.
  */
