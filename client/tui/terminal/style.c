@@ -89,7 +89,8 @@ static const Look rich_looks[_THEME_MAX][_STYLE_ROLE_MAX] = {
 enum { BLACK, RED, GREEN, YELLOW, BLUE, MAGENTA, CYAN, WHITE };
 
 /* Eight colours are what each terminal makes of them, so no two of them are laid on each other
- * but where the terminal's own two could not be told apart; blue on black is for nobody. */
+ * but where the terminal's own two could not be told apart; blue on black is for nobody, nor are
+ * green, yellow and cyan on white. */
 static const Look poor_looks[_THEME_MAX][_STYLE_ROLE_MAX] = {
         [THEME_DARK] = {
                 [STYLE_NORMAL] = { OWN, OWN },
@@ -112,7 +113,7 @@ static const Look poor_looks[_THEME_MAX][_STYLE_ROLE_MAX] = {
                 [STYLE_BAR] = { OWN, OWN, STYLE_REVERSE },
                 [STYLE_BAR_GOOD] = { GREEN, OWN, STYLE_REVERSE },
                 [STYLE_BAR_WARNING] = { YELLOW, OWN, STYLE_REVERSE },
-                [STYLE_BAR_BAD] = { RED, OWN, STYLE_REVERSE },
+                [STYLE_BAR_BAD] = { RED, OWN, STYLE_REVERSE | STYLE_BOLD },
                 [STYLE_SELECTED] = { OWN, OWN, STYLE_REVERSE },
                 [STYLE_MATCH] = { BLACK, YELLOW },
                 [STYLE_INPUT] = { OWN, OWN },
@@ -129,9 +130,9 @@ static const Look poor_looks[_THEME_MAX][_STYLE_ROLE_MAX] = {
                 [STYLE_NORMAL] = { OWN, OWN },
                 [STYLE_DIM] = { OWN, OWN, STYLE_FAINT },
                 [STYLE_ACCENT] = { BLUE, OWN },
-                [STYLE_TITLE] = { MAGENTA, OWN, STYLE_BOLD },
+                [STYLE_TITLE] = { BLUE, OWN, STYLE_BOLD },
                 [STYLE_USER] = { BLUE, OWN },
-                [STYLE_GOOD] = { GREEN, OWN },
+                [STYLE_GOOD] = { BLUE, OWN },
                 [STYLE_WARNING] = { MAGENTA, OWN },
                 [STYLE_BAD] = { RED, OWN, STYLE_BOLD },
                 [STYLE_REASONING] = { OWN, OWN, STYLE_FAINT },
@@ -139,14 +140,14 @@ static const Look poor_looks[_THEME_MAX][_STYLE_ROLE_MAX] = {
                 [STYLE_CODE] = { OWN, OWN },
                 [STYLE_KEYWORD] = { MAGENTA, OWN },
                 [STYLE_TYPE] = { BLUE, OWN },
-                [STYLE_STRING] = { GREEN, OWN },
-                [STYLE_NUMBER] = { RED, OWN },
+                [STYLE_STRING] = { RED, OWN },
+                [STYLE_NUMBER] = { BLUE, OWN },
                 [STYLE_COMMENT] = { OWN, OWN, STYLE_FAINT },
                 [STYLE_FUNCTION] = { OWN, OWN, STYLE_BOLD },
                 [STYLE_BAR] = { OWN, OWN, STYLE_REVERSE },
-                [STYLE_BAR_GOOD] = { GREEN, OWN, STYLE_REVERSE },
+                [STYLE_BAR_GOOD] = { BLUE, OWN, STYLE_REVERSE },
                 [STYLE_BAR_WARNING] = { MAGENTA, OWN, STYLE_REVERSE },
-                [STYLE_BAR_BAD] = { RED, OWN, STYLE_REVERSE },
+                [STYLE_BAR_BAD] = { RED, OWN, STYLE_REVERSE | STYLE_BOLD },
                 [STYLE_SELECTED] = { OWN, OWN, STYLE_REVERSE },
                 [STYLE_MATCH] = { BLACK, YELLOW },
                 [STYLE_INPUT] = { OWN, OWN },
