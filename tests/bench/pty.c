@@ -67,6 +67,17 @@ void pty_forget(Pty *p)
         p->n_tail = 0;
 }
 
+/* As a terminal of today does. One that is not modern answers nothing. */
+static void answer(Pty *p)
+{
+        static const char question[] = "\033[?69$p", modes[] = "\033[?2026;2$y\033[?69;2$y";
+
+        if (!p->modern || p->answered || !memmem(p->tail, p->n_tail, question, sizeof question - 1))
+                return;
+        p->answered = true;
+        pty_write(p, modes, sizeof modes - 1);
+}
+
 size_t pty_read(Pty *p, double deadline)
 {
         struct pollfd wanted = { .fd = p->fd, .events = POLLIN };
@@ -83,6 +94,7 @@ size_t pty_read(Pty *p, double deadline)
         p->n_tail += (size_t) n;
         p->bytes += (size_t) n;
         p->reads++;
+        answer(p);
         return (size_t) n;
 }
 

@@ -11,6 +11,9 @@ typedef struct Pty {
         size_t bytes, reads; /* that came from it */
         char tail[KIB(256)]; /* the last that came */
         size_t n_tail;
+        bool modern; /* to be set at the start: it has margins and synchronized frames, and says so
+                      */
+        bool answered;
 } Pty;
 
 /* environment: NULL-ended, whole. rows and columns: of the terminal. */

@@ -54,10 +54,15 @@ static void on_synchronized(bool known, void *userdata)
         fuzz_format(userdata, "<synchronized %d>", known);
 }
 
+static void on_margins(bool known, void *userdata)
+{
+        fuzz_format(userdata, "<margins %d>", known);
+}
+
 static void run(FuzzCut cut, uint32_t seed, FuzzInput in, Buffer *out)
 {
         const InputOps ops = { on_key, on_paste, on_mouse, on_focus, on_cursor, on_background,
-                on_synchronized };
+                on_synchronized, on_margins };
         _cleanup_(input_freep) Input *i = NULL;
 
         CHECK(input_new(&ops, out, &i) == 0);

@@ -73,6 +73,11 @@ static void on_synchronized(bool known, void *userdata)
         say(userdata, known ? "sync" : "nosync");
 }
 
+static void on_margins(bool known, void *userdata)
+{
+        say(userdata, known ? "margins" : "nomargins");
+}
+
 static const InputOps ops = {
         .key = on_key,
         .paste = on_paste,
@@ -81,6 +86,7 @@ static const InputOps ops = {
         .cursor = on_cursor,
         .background = on_background,
         .synchronized = on_synchronized,
+        .margins = on_margins,
 };
 
 static void log_init(Log *log)
@@ -168,6 +174,8 @@ static const struct Case {
                 "light dark x"),
         CASE("\033[?2026;2$y\033[?2026;0$y\033[?2026;4$y\033[?2027;1$y\033[?2026;1yx",
                 "sync nosync nosync x"),
+        CASE("\033[?69;1$y\033[?69;2$y\033[?69;3$y\033[?69;0$y\033[?69;4$y\033[?6;2$y\033[?69;2;2$yx",
+                "margins margins margins nomargins nomargins x"),
         CASE("\033[?62;22c\033[>0;276;0c\033P>|some(1)\033\\\033_Gi=1;OK\033\\\033^x\033\\y", "y"),
         /* what is cut */
         CASE("\033[12\033[A", "Up"),

@@ -24,6 +24,7 @@ static void world_init(World *w, int rows, int columns, ScreenFlags flags)
         assert_int_equal(screen_resize(w->screen, rows, columns), 0);
         emulator_init(&w->emulator, rows, columns);
         w->emulator.erases_with_background = (flags & SCREEN_CAN_ERASE) != 0;
+        w->emulator.has_margins = (flags & SCREEN_HAS_MARGINS) != 0;
 }
 
 static void world_done(World *w)
@@ -91,6 +92,7 @@ static void assert_shown(const World *w)
         }
         assert_false(w->emulator.synchronized);
         assert_true(w->emulator.top == 0 && w->emulator.bottom == s->rows - 1);
+        assert_true(w->emulator.left == 0 && w->emulator.right == s->columns - 1);
 }
 
 /* The frame's bytes. */
@@ -384,6 +386,80 @@ static void test_cost_of_scrolling(void **state)
         assert_true(drawn > scrolled);
 }
 
+#define LIST_COLUMNS 30
+
+/* A list of so many rows at the left, that stays, and a text that goes on. */
+static void draw_beside_list(Screen *s, int items, int first)
+{
+        int rows = screen_rows(s), columns = screen_columns(s);
+        char text[80];
+
+        screen_begin(s);
+        for (int row = 0; row < rows - 1; row++) {
+                (void) snprintf(text, sizeof text, "conversation %d", row * 7919);
+                if (row < items)
+                        (void) screen_print(s, row, 2, LIST_COLUMNS - 3, STYLE_NORMAL, text);
+                (void) screen_print(s, row, LIST_COLUMNS - 1, 1, STYLE_DIM, "\u2502");
+                (void) snprintf(text, sizeof text, "line %d of many that have been written: %d",
+                        first + row, (first + row) * 7919);
+                (void) screen_print(
+                        s, row, LIST_COLUMNS + 1, columns - LIST_COLUMNS - 1, STYLE_NORMAL, text);
+        }
+        (void) screen_print(s, rows - 1, 0, columns, STYLE_BAR, "model \u00b7 ready");
+        screen_place_cursor(s, rows - 1, 4);
+}
+
+static size_t cost_beside_list(ScreenFlags flags, int items, int lines, bool hinted)
+{
+        const int rows = 40, columns = 120;
+        size_t bytes;
+        World w;
+
+        world_init(&w, rows, columns, flags);
+        draw_beside_list(w.screen, items, 1000);
+        (void) show(&w);
+        draw_beside_list(w.screen, items, 1000 + lines);
+        if (hinted)
+                screen_scrolled(w.screen,
+                        (Area){ 0, LIST_COLUMNS, rows - 1, columns - LIST_COLUMNS }, lines);
+        bytes = show(&w);
+        if (hinted && (flags & SCREEN_HAS_MARGINS))
+                assert_int_equal(w.emulator.scrolled, abs(lines));
+        world_done(&w);
+        return bytes;
+}
+
+/* Every way is no longer than the one before, and the last is the new lines and what it takes to
+ * say that all others have moved. */
+static void test_cost_beside_a_list(void **state)
+{
+        static const ScreenFlags usual = SCREEN_SYNCHRONIZED | SCREEN_CAN_SCROLL | SCREEN_CAN_ERASE;
+        static const ScreenFlags flags[] = {
+                usual,
+                usual | SCREEN_SCROLLS_MANY,
+                usual | SCREEN_SCROLLS_MANY | SCREEN_HAS_MARGINS,
+        };
+        static const int lists[] = { 0, 1, 5, 20, 39 }, steps[] = { 1, -1, 3, -3 };
+
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
+                for (size_t k = 0; k < ELEMENTSOF(steps); k++) {
+                        size_t lines = (size_t) abs(steps[k]), text = 54 * lines,
+                               beside = (size_t) lists[i] * LIST_COLUMNS + 28 * lines, bytes[4];
+
+                        bytes[0] = cost_beside_list(usual, lists[i], steps[k], /* hinted= */ false);
+                        for (size_t n = 0; n < ELEMENTSOF(flags); n++) {
+                                bytes[n + 1] = cost_beside_list(
+                                        flags[n], lists[i], steps[k], /* hinted= */ true);
+                                assert_in_range(bytes[n + 1], 1, bytes[n]);
+                        }
+                        assert_in_range(bytes[2], 1, text + beside + 64);
+                        assert_in_range(bytes[3], 1, text + 64);
+                        print_message("# a list of %d, %d lines: drawn anew %zu bytes, whole rows "
+                                      "scrolled %zu, with margins %zu\n",
+                                lists[i], steps[k], bytes[0], bytes[2], bytes[3]);
+                }
+}
+
 /* ---- any pictures ---- */
 
 static const char *const scraps[] = { "hello world", "      ", "x", "\u6f22\u5b57", "e\u0301",
@@ -421,61 +497,96 @@ static unsigned draw_any(Screen *s, unsigned seed)
         return (unsigned) rand_r(&seed);
 }
 
-/* Each row of the picture grows out of a seed, so that rows can move, stay, or become others. */
-static void any_pictures(ScreenFlags flags, int rows, int columns, int doubt, unsigned seed)
+static void draw_out_of_seed(Screen *s, int row, int column, int end, unsigned seed)
 {
-        unsigned seeds[32];
+        Style style = (Style) ((unsigned) rand_r(&seed) % _STYLE_ROLE_MAX);
+
+        while (column < end && rand_r(&seed) % 5 > 0)
+                column += screen_print(s, row, column, end - column, style,
+                        scraps[(unsigned) rand_r(&seed) % ELEMENTSOF(scraps)]);
+}
+
+/* Of n rows the seeds of those that were moved by so many lines; new ones for the others. */
+static void move_seeds(unsigned *seeds, int n, int lines, unsigned *seed)
+{
+        for (int i = 0; i < n; i++) {
+                int to = lines > 0 ? i : n - 1 - i, from = to + lines;
+
+                seeds[to] = from >= 0 && from < n ? seeds[from] : (unsigned) rand_r(seed);
+        }
+}
+
+/* Each row of the picture grows out of seeds, so that rows can move, stay, or become others; and
+ * these columns of it without those beside. */
+typedef struct Pictures {
+        int left, right;
+        unsigned seeds[40], beside[40];
+} Pictures;
+
+static void next_picture(World *w, Pictures *p, unsigned *seed)
+{
+        Screen *s = w->screen;
+        int rows = screen_rows(s), columns = screen_columns(s), lines = 0,
+            top = rand_r(seed) % rows, n = 1 + rand_r(seed) % (rows - top);
+
+        if (rand_r(seed) % 3 == 0) {
+                lines = rand_r(seed) % (2 * n + 1) - n;
+                move_seeds(p->seeds + top, n, lines, seed);
+        } else
+                p->seeds[top] = (unsigned) rand_r(seed);
+        screen_begin(s);
+        for (int row = 0; row < rows; row++) {
+                draw_out_of_seed(s, row, 0, p->left, p->beside[row]);
+                draw_out_of_seed(s, row, p->left, p->right, p->seeds[row]);
+                draw_out_of_seed(s, row, p->right, columns, p->beside[row] + 1);
+        }
+        if (rand_r(seed) % 4 == 0)
+                (void) draw_any(s, (unsigned) rand_r(seed));
+        if (lines != 0 || rand_r(seed) % 5 == 0) /* also hints that are wrong */
+                screen_scrolled(s, (Area){ top, p->left, n, p->right - p->left }, lines);
+        if (rand_r(seed) % 2)
+                screen_place_cursor(s, rand_r(seed) % rows, rand_r(seed) % columns);
+        if (rand_r(seed) % 50 == 0)
+                screen_forget(s);
+}
+
+/* Returns the rows that the terminal scrolled without those beside. */
+static unsigned any_pictures(ScreenFlags flags, int rows, int columns, int doubt, unsigned seed)
+{
+        Pictures p = { .left = rand_r(&seed) % (columns / 2), .right = columns };
+        unsigned beside;
         World w;
 
+        if (seed % 2)
+                p.right -= rand_r(&seed) % (columns / 2 - 1);
         world_init(&w, rows, columns, flags);
         w.emulator.doubt = doubt;
-        for (int i = 0; i < rows; i++)
-                seeds[i] = (unsigned) rand_r(&seed);
-        for (unsigned frame = 0; frame < 400; frame++) {
-                int lines = 0, top = rand_r(&seed) % rows, n = 1 + rand_r(&seed) % (rows - top);
-
-                if (rand_r(&seed) % 3 == 0) { /* rows move */
-                        lines = rand_r(&seed) % (2 * n + 1) - n;
-                        for (int i = 0; i < n; i++) {
-                                int to = lines > 0 ? i : n - 1 - i, from = to + lines;
-
-                                seeds[top + to] = from >= 0 && from < n ? seeds[top + from]
-                                                                        : (unsigned) rand_r(&seed);
-                        }
-                } else
-                        seeds[top] = (unsigned) rand_r(&seed);
-                screen_begin(w.screen);
-                for (int row = 0; row < rows; row++) {
-                        unsigned s = seeds[row];
-                        Style style = (Style) ((unsigned) rand_r(&s) % _STYLE_ROLE_MAX);
-                        int column = 0;
-
-                        while (column < columns && rand_r(&s) % 5 > 0)
-                                column += screen_print(w.screen, row, column, columns, style,
-                                        scraps[(unsigned) rand_r(&s) % ELEMENTSOF(scraps)]);
-                }
-                if (rand_r(&seed) % 4 == 0)
-                        (void) draw_any(w.screen, (unsigned) rand_r(&seed));
-                if (lines != 0 || rand_r(&seed) % 5 == 0) /* also hints that are wrong */
-                        screen_scrolled(w.screen, (Area){ top, 0, n, columns }, lines);
-                if (rand_r(&seed) % 2)
-                        screen_place_cursor(
-                                w.screen, rand_r(&seed) % rows, rand_r(&seed) % columns);
-                if (rand_r(&seed) % 50 == 0)
-                        screen_forget(w.screen);
+        for (int i = 0; i < rows; i++) {
+                p.seeds[i] = (unsigned) rand_r(&seed);
+                p.beside[i] = (unsigned) rand_r(&seed);
+        }
+        for (unsigned frame = 0; frame < 60; frame++) {
+                next_picture(&w, &p, &seed);
                 (void) show(&w);
         }
+        beside = w.emulator.beside;
         world_done(&w);
+        return beside;
 }
 
 static void test_any_pictures(void **state)
 {
-        unsigned seed = 1;
+        unsigned seed = 1, beside = 0;
 
-        for (unsigned flags = 0; flags < 8; flags++)
-                for (int doubt = -1; doubt <= 1; doubt++)
-                        any_pictures((ScreenFlags) (flags << 1), 5 + (int) flags * 2,
-                                20 + 7 * (int) flags, doubt, seed++);
+        for (unsigned flags = 0; flags < 32; flags++)
+                for (int doubt = -1; doubt <= 1; doubt++) {
+                        unsigned n = any_pictures((ScreenFlags) (flags << 1), 5 + (int) flags,
+                                20 + 5 * (int) flags, doubt, seed++);
+
+                        assert_true(n == 0 || (flags << 1 & SCREEN_HAS_MARGINS));
+                        beside += n;
+                }
+        assert_true(beside > 300);
 }
 
 int main(void)
@@ -492,6 +603,7 @@ int main(void)
                 cmocka_unit_test(test_cost_of_appending),
                 cmocka_unit_test(test_cost_of_a_key),
                 cmocka_unit_test(test_cost_of_scrolling),
+                cmocka_unit_test(test_cost_beside_a_list),
                 cmocka_unit_test(test_any_pictures),
         };
 

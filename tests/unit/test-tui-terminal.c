@@ -485,7 +485,7 @@ static void test_answers(void **state)
         world_start(&w, &usual);
         expect_report(&w, "size 24 80\n");
         expect_output(&w, "\033[6n");
-        expect_output(&w, "\033[H\033[2J\033[?2026$p\033]11;?\a");
+        expect_output(&w, "\033[H\033[2J\033[?2026$p\033[?69$p\033]11;?\a");
         type(&w, "\033[1;5R\033[1;2R\033[1;5R\033[1;5R\033[1;3R");
         expect_report(&w, "changed\n");
         type(&w, "w");
@@ -510,6 +510,42 @@ static void test_answers(void **state)
         expect_report(&w, "size 24 80\n");
         type(&w, "w\033[1;30R\033[1;2R\033[1;99R\033[1;1R\033[1;2Rw");
         expect_report(&w, "key w\nheart 2\nkey w\nheart 2\n");
+        world_done(&w);
+}
+
+static void test_margins(void **state)
+{
+        static const char *const refusals[] = { "\033[?69;0$y", "\033[?69;4$y", "\033[?69;9$y" };
+        World w;
+
+        for (size_t i = 0; i < ELEMENTSOF(refusals); i++) {
+                world_start(&w, &usual);
+                expect_report(&w, "size 24 80\n");
+                type(&w, refusals[i]);
+                type(&w, "d");
+                expect_output(&w, "row 23");
+                assert_null(memmem(w.output.data, w.output.size, "\033[?69h", 6));
+                world_done(&w);
+        }
+
+        /* They are switched on once, again after another program, and off at the end. */
+        world_start(&w, &usual);
+        expect_report(&w, "size 24 80\n");
+        type(&w, "\033[?69;2$y\033[?69;1$yd");
+        expect_output(&w, "\033[?69h");
+        expect_output(&w, "row 23");
+        assert_null(memmem(w.output.data, w.output.size, "\033[?69h", 6));
+        type(&w, "e");
+        expect_report(&w, "released\n");
+        expect_output(&w, "\033[?69l");
+        type(&w, "line\n");
+        expect_output(&w, "\033[?1049h");
+        expect_output(&w, "\033[?69h");
+        type(&w, "q");
+        expect_report(&w, "end\n");
+        (void) wait_for_end(&w);
+        expect_output(&w, "\033[?69l");
+        assert_restored(&w);
         world_done(&w);
 }
 
@@ -615,6 +651,7 @@ int main(void)
                 cmocka_unit_test(test_resize),
                 cmocka_unit_test(test_slow_reader),
                 cmocka_unit_test(test_answers),
+                cmocka_unit_test(test_margins),
                 cmocka_unit_test(test_other_program),
                 cmocka_unit_test(test_stop),
                 cmocka_unit_test(test_surroundings),

@@ -51,7 +51,11 @@ static void erase(Emulator *e, int row, int column, int n)
 
 void emulator_init(Emulator *e, int rows, int columns)
 {
-        *e = (Emulator){ .rows = rows, .columns = columns, .bottom = rows - 1, .look = own };
+        *e = (Emulator){ .rows = rows,
+                .columns = columns,
+                .bottom = rows - 1,
+                .right = columns - 1,
+                .look = own };
         e->cells = calloc((size_t) rows * (size_t) columns, sizeof(EmulatorCell));
         assert_non_null(e->cells);
         for (int row = 0; row < rows; row++)
@@ -68,11 +72,17 @@ void emulator_done(Emulator *e)
 
 /* ---- text ---- */
 
+static bool is_whole(const Emulator *e)
+{
+        return e->left == 0 && e->right == e->columns - 1;
+}
+
 static void write_cluster(Emulator *e, const char *text, const Cluster *k)
 {
         unsigned cells = k->certain ? k->cells : (unsigned) MAX((int) k->cells + e->doubt, 1);
         EmulatorCell *c;
 
+        assert_true(is_whole(e)); /* margins are for scrolling */
         assert_true(k->cells > 0 && k->kind != CLUSTER_CONTROL);
         /* Without autowrap what does not fit is lost. */
         assert_true(!k->certain || e->column + (int) cells <= e->columns);
@@ -103,19 +113,33 @@ static void write_text(Emulator *e, const char *text, size_t size)
 
 /* ---- sequences ---- */
 
+static void scroll_once(Emulator *e, bool up)
+{
+        size_t width = (size_t) (e->right - e->left + 1);
+
+        /* What becomes of a cluster that is cut is each terminal's own affair. */
+        for (int row = e->top; row <= e->bottom; row++) {
+                assert_true(emulator_cell(e, row, e->left)->cells > 0);
+                assert_true(e->right + 1 == e->columns ||
+                        emulator_cell(e, row, e->right + 1)->cells > 0);
+        }
+        for (int i = e->top; i < e->bottom; i++) {
+                int to = up ? i : e->top + e->bottom - i;
+
+                memcpy(emulator_cell(e, to, e->left), emulator_cell(e, to + (up ? 1 : -1), e->left),
+                        width * sizeof(EmulatorCell));
+        }
+        for (int i = e->left; i <= e->right; i++)
+                blank(e, up ? e->bottom : e->top, i);
+        e->scrolled++;
+        e->beside += !is_whole(e);
+}
+
 static void scroll(Emulator *e, int lines)
 {
-        size_t row = (size_t) e->columns * sizeof(EmulatorCell),
-               kept = (size_t) (e->bottom - e->top) * row;
-        char *top = (char *) emulator_cell(e, e->top, 0);
-
-        assert_true(lines == 1 || lines == -1);
-        if (lines > 0)
-                memmove(top, top + row, kept);
-        else
-                memmove(top + row, top, kept);
-        for (int i = 0; i < e->columns; i++)
-                blank(e, lines > 0 ? e->bottom : e->top, i);
+        assert_in_range(abs(lines), 1, e->rows);
+        for (int i = 0; i < abs(lines); i++)
+                scroll_once(e, lines > 0);
 }
 
 static void line_feed(Emulator *e)
@@ -188,9 +212,18 @@ static void set_mode(Emulator *e, const char *sequence, size_t size)
 
 static void set_region(Emulator *e, const unsigned *p, size_t n)
 {
-        e->top = n > 1 ? (int) p[0] - 1 : 0;
+        e->top = n > 1 && p[0] > 0 ? (int) p[0] - 1 : 0;
         e->bottom = n > 1 ? (int) p[1] - 1 : e->rows - 1;
         assert_true((n < 2 || e->top < e->bottom) && e->bottom < e->rows);
+        e->row = e->column = 0;
+}
+
+static void set_margins(Emulator *e, const unsigned *p, size_t n)
+{
+        assert_true(e->has_margins); /* it is another sequence else */
+        e->left = n > 1 ? (int) p[0] - 1 : 0;
+        e->right = n > 1 ? (int) p[1] - 1 : e->columns - 1;
+        assert_true(e->left >= 0 && e->left < e->right && e->right < e->columns);
         e->row = e->column = 0;
 }
 
@@ -242,8 +275,15 @@ static void control_sequence(Emulator *e, const char *sequence, size_t size)
                 for (int row = 0; row < e->rows; row++)
                         erase(e, row, 0, e->columns);
                 break;
+        case 'S':
+        case 'T':
+                scroll(e, final == 'S' ? count : -count);
+                break;
         case 'r':
                 set_region(e, p, n);
+                break;
+        case 's':
+                set_margins(e, p, n);
                 break;
         case 'm':
                 set_look(&e->look, p, MAX(n, (size_t) 1));
@@ -285,6 +325,7 @@ void emulator_feed(Emulator *e, const char *data, size_t size)
                         i += escape(e, data + i, size - i);
                         break;
                 case '\r':
+                        assert_true(is_whole(e));
                         e->column = 0;
                         i++;
                         break;

@@ -19,8 +19,10 @@ typedef struct EmulatorCell {
 } EmulatorCell;
 
 typedef struct Emulator {
-        int rows, columns, row, column, top, bottom;
+        int rows, columns, row, column, top, bottom, left, right;
         bool erases_with_background, cursor_visible, synchronized;
+        bool has_margins;          /* left and right ones are on */
+        unsigned scrolled, beside; /* rows, and those of them that were not whole */
         int doubt; /* cells that it adds to clusters on which terminals do not agree */
         EmulatorLook look;
         EmulatorCell *cells;

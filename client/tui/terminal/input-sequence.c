@@ -237,11 +237,14 @@ static bool cursor_answer(Input *i, const Parameters *p)
 
 static void answer_about_mode(Input *i, const Parameters *p)
 {
-        unsigned state = p->items[1].number;
+        unsigned mode = p->items[0].number, state = p->items[1].number;
 
-        if (p->intermediate == '$' && p->n == 2 && p->items[0].number == 2026 &&
-                i->ops.synchronized)
+        if (p->intermediate != '$' || p->n != 2)
+                return;
+        if (mode == 2026 && i->ops.synchronized)
                 i->ops.synchronized(state >= 1 && state <= 3, i->userdata);
+        if (mode == 69 && i->ops.margins)
+                i->ops.margins(state >= 1 && state <= 3, i->userdata);
 }
 
 static void plain_sequence(Input *i, const Parameters *p)

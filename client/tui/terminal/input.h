@@ -66,6 +66,8 @@ typedef struct InputOps {
         void (*background)(bool dark, void *userdata);
         /* An answer to \e[?2026$p: known or not. */
         void (*synchronized)(bool known, void *userdata);
+        /* An answer to \e[?69$p: it can be switched on, or is. */
+        void (*margins)(bool known, void *userdata);
 } InputOps;
 
 typedef struct Input Input;

@@ -96,4 +96,26 @@ static inline const char *cell_text(const Screen *s, const Cell *c)
         return s->clusters.entries[index].text;
 }
 
+/* ---- a frame: its bytes ---- */
+
+/* Without out they are only counted. */
+typedef struct Frame {
+        Screen *s;
+        Buffer *out;
+        size_t bytes;
+        int result; /* the first failure */
+} Frame;
+
+void frame_emit(Frame *f, const char *text);
+/* \e[<n><final>, the number left out where the terminal knows it. */
+void frame_emit_counted(Frame *f, int n, char final);
+void frame_set_style(Frame *f, Style style);
+void frame_move_to(Frame *f, int row, int column);
+
+/* The bytes that make what is drawn in this row of these cells. */
+size_t frame_row_bytes(const Frame *f, int row, const Cell *old);
+
+/* Has the terminal scroll what it shows where that saves bytes. */
+void frame_scroll(Frame *f);
+
 void screen_blank_cells(Cell *cells, size_t n, Style style);

@@ -2,33 +2,28 @@
 #include "client/tui/terminal/screen-internal.h"
 
 /* Fewer bytes than these are no gain: what a sequence and the way back cost. */
-#define ERASE_END_MIN    4 /* cells that \e[K stands for */
-#define ERASE_INSIDE_MIN 16
-#define SCROLL_COST      24
+#define ERASE_END_MIN 4 /* cells that \e[K stands for */
 /* Unchanged cells up to here may be written again, where moving over them costs more. */
 #define GAP_MAX 5
 /* Cells behind a cluster that a terminal may take for wider than it is. */
 #define DOUBT_CELLS 2
-
-typedef struct Frame {
-        Screen *s;
-        Buffer *out;
-        int result; /* the first failure */
-} Frame;
+/* A frame of no more bytes is one that no terminal is seen to draw half. */
+#define SMALL_FRAME 256
 
 static void emit(Frame *f, const char *data, size_t size)
 {
-        if (f->result >= 0)
+        f->bytes += size;
+        if (f->out && f->result >= 0)
                 f->result = buffer_append(f->out, data, size);
 }
 
-static void emit_string(Frame *f, const char *text)
+void frame_emit(Frame *f, const char *text)
 {
         emit(f, text, strlen(text));
 }
 
 /* \e[<n><final>, the number left out where the terminal knows it. */
-static void emit_counted(Frame *f, int n, char final)
+void frame_emit_counted(Frame *f, int n, char final)
 {
         char sequence[16];
         int size;
@@ -38,7 +33,7 @@ static void emit_counted(Frame *f, int n, char final)
         emit(f, sequence, (size_t) size);
 }
 
-static void set_style(Frame *f, Style style)
+void frame_set_style(Frame *f, Style style)
 {
         char sequence[STYLE_CHANGE_MAX];
 
@@ -86,23 +81,23 @@ static void move_in_row(Frame *f, int to)
         if (from == to)
                 return;
         if (to == 0)
-                emit_string(f, "\r");
+                frame_emit(f, "\r");
         else if (from < 0 || 3 + digits(to + 1) <= way_cost(from, to))
-                emit_counted(f, to + 1, 'G');
+                frame_emit_counted(f, to + 1, 'G');
         else if (to < from && n <= 3 + digits(n))
                 for (int i = 0; i < n; i++)
-                        emit_string(f, "\b");
+                        frame_emit(f, "\b");
         else
-                emit_counted(f, n, to < from ? 'D' : 'C');
+                frame_emit_counted(f, n, to < from ? 'D' : 'C');
         f->s->cursor.column = to;
 }
 
-static void move_to(Frame *f, int row, int column)
+void frame_move_to(Frame *f, int row, int column)
 {
         Place *at = &f->s->cursor;
 
         if (at->row >= 0 && row == at->row + 1 && (column == 0 || column == at->column)) {
-                emit_string(f, column == at->column ? "\n" : "\r\n");
+                frame_emit(f, column == at->column ? "\n" : "\r\n");
                 *at = (Place){ row, column };
         } else if (at->row == row)
                 move_in_row(f, column);
@@ -133,7 +128,7 @@ static void set_cell_style(Frame *f, const Cell *c)
 {
         if (!cell_is_blank(c) || f->s->style == STYLE_UNKNOWN ||
                 !style_is_alike_blank(f->s->style, c->style))
-                set_style(f, c->style);
+                frame_set_style(f, c->style);
 }
 
 /* Writes the cell at the cursor. */
@@ -196,15 +191,15 @@ static int erase_blanks(Frame *f, const Cell *new, const Cell *old, int column)
                 if (changed_cells(new + column, old + column, n) < ERASE_END_MIN)
                         return 0;
                 set_cell_style(f, &new[column]);
-                emit_string(f, "\033[K");
+                frame_emit(f, "\033[K");
         } else {
                 /* The unchanged ones at its end need nothing. */
                 while (n > 0 && alike(&new[column + n - 1], &old[column + n - 1]))
                         n--;
-                if (n < ERASE_INSIDE_MIN)
+                if (n <= 3 + digits(n) + way_cost(column, column + n))
                         return 0;
                 set_cell_style(f, &new[column]);
-                emit_counted(f, n, 'X');
+                frame_emit_counted(f, n, 'X');
         }
         return n;
 }
@@ -216,6 +211,8 @@ static bool bridge_gap(Frame *f, const Cell *line, int row, int column)
         int gap = column - at.column, cost = 0;
 
         if (at.row != row || at.column < 0 || gap <= 0 || gap > GAP_MAX)
+                return false;
+        if (line[at.column].cells == 0) /* the cursor was put into a cluster */
                 return false;
         for (int i = at.column; i < column; i++) {
                 const Cell *c = &line[i];
@@ -237,11 +234,11 @@ static bool bridge_gap(Frame *f, const Cell *line, int row, int column)
         return true;
 }
 
-static void render_row(Frame *f, int row)
+/* Makes what is drawn in this row of what the terminal has there. */
+static void render_row(Frame *f, int row, const Cell *old)
 {
         Screen *s = f->s;
         const Cell *new = screen_cell(s->drawn, s, row, 0);
-        Cell *old = screen_cell(s->shown, s, row, 0);
         int forced = 0; /* cells before this are written, changed or not */
 
         for (int column = 0; column < s->columns;) {
@@ -253,7 +250,7 @@ static void render_row(Frame *f, int row)
                         continue;
                 }
                 if (!bridge_gap(f, new, row, column))
-                        move_to(f, row, column);
+                        frame_move_to(f, row, column);
                 n = erase_blanks(f, new, old, column);
                 if (n == 0) {
                         write_cell(f, c);
@@ -263,10 +260,22 @@ static void render_row(Frame *f, int row)
                 }
                 column += n;
         }
-        memcpy(old, new, (size_t) s->columns * sizeof(Cell));
 }
 
-/* ---- scrolling ---- */
+size_t frame_row_bytes(const Frame *f, int row, const Cell *old)
+{
+        Screen *s = f->s;
+        Frame trial = { .s = s };
+        Place cursor = s->cursor;
+        Style style = s->style;
+
+        s->cursor = (Place){ -1, -1 };
+        s->style = STYLE_NORMAL;
+        render_row(&trial, row, old);
+        s->cursor = cursor;
+        s->style = style;
+        return trial.bytes;
+}
 
 static bool row_changes(const Screen *s, int row)
 {
@@ -274,101 +283,6 @@ static bool row_changes(const Screen *s, int row)
 
         return memcmp(new, old, (size_t) s->columns * sizeof(Cell)) != 0 &&
                 changed_cells(new, old, s->columns) > 0;
-}
-
-static size_t row_bytes(const Screen *s, const Cell *new, const Cell *old)
-{
-        size_t bytes = 0;
-
-        for (int i = 0; i < s->columns; i++)
-                if (!alike(&new[i], &old[i]))
-                        bytes += cell_is_blank(&new[i]) ? 1 : new[i].size;
-        return bytes;
-}
-
-/* Bytes that rows of the area take when it has been scrolled by so many lines; about. */
-static size_t scrolled_bytes(const Screen *s, Area a, int lines, const Cell *blank_row)
-{
-        size_t bytes = 0;
-
-        for (int row = a.row; row < a.row + a.rows; row++) {
-                int from = row + lines;
-                const Cell *old = from >= a.row && from < a.row + a.rows
-                        ? screen_cell(s->shown, s, from, 0)
-                        : blank_row;
-
-                bytes += row_bytes(s, screen_cell(s->drawn, s, row, 0), old);
-        }
-        return bytes;
-}
-
-/* What the terminal does to its picture, done to ours. */
-static void scroll_shown(Screen *s, Area a, int lines)
-{
-        size_t width = (size_t) s->columns, kept = (size_t) (a.rows - abs(lines)) * width,
-               lost = (size_t) abs(lines) * width;
-        Cell *top = screen_cell(s->shown, s, a.row, 0);
-
-        if (lines > 0) {
-                memmove(top, top + lost, kept * sizeof(Cell));
-                screen_blank_cells(top + kept, lost, STYLE_NORMAL);
-        } else {
-                memmove(top + lost, top, kept * sizeof(Cell));
-                screen_blank_cells(top, lost, STYLE_NORMAL);
-        }
-}
-
-static void scroll_area(Frame *f, Area a, int lines)
-{
-        char sequence[32];
-        bool whole = a.row == 0 && a.rows == f->s->rows && a.rows < SCREEN_ROWS_MAX;
-        int n;
-
-        set_style(f, STYLE_NORMAL); /* what comes in has the background in force */
-        if (!whole) {
-                n = snprintf(sequence, sizeof sequence, "\033[%d;%dr", a.row + 1, a.row + a.rows);
-                emit(f, sequence, (size_t) n);
-                f->s->cursor = (Place){ -1, -1 };
-        }
-        if (lines > 0) {
-                f->s->cursor.row = -1;
-                move_to(f, a.row + a.rows - 1, 0);
-                for (int i = 0; i < lines; i++)
-                        emit_string(f, "\n");
-        } else {
-                f->s->cursor.row = -1;
-                move_to(f, a.row, 0);
-                for (int i = 0; i < -lines; i++)
-                        emit_string(f, "\033M");
-        }
-        if (!whole) {
-                emit_string(f, "\033[r");
-                f->s->cursor = (Place){ 0, 0 };
-        }
-        scroll_shown(f->s, a, lines);
-}
-
-static void scroll_hints(Frame *f)
-{
-        Screen *s = f->s;
-        Cell blanks[SCREEN_COLUMNS_MAX];
-
-        if (!(s->flags & SCREEN_CAN_SCROLL) || s->n_hints == 0)
-                return;
-        screen_blank_cells(blanks, (size_t) s->columns, STYLE_NORMAL);
-        for (unsigned i = 0; i < s->n_hints; i++) {
-                Area a = s->hints[i].area;
-                int lines = s->hints[i].lines;
-
-                /* Terminals scroll whole rows: what stands beside the area is drawn again, which is
-                 * counted here. */
-                if (lines <= -a.rows || lines >= a.rows)
-                        continue;
-                if (scrolled_bytes(s, a, lines, blanks) + SCROLL_COST +
-                                (size_t) (lines > 0 ? lines : -2 * lines) <
-                        scrolled_bytes(s, a, 0, blanks))
-                        scroll_area(f, a, lines);
-        }
 }
 
 /* ---- a frame ---- */
@@ -379,54 +293,73 @@ static void start_anew(Frame *f)
         Screen *s = f->s;
 
         s->style = STYLE_UNKNOWN;
-        emit_string(f, "\033[?25l\033[r");
-        set_style(f, STYLE_NORMAL);
-        emit_string(f, "\033[H\033[2J");
+        frame_emit(f, "\033[?25l\033[r");
+        frame_set_style(f, STYLE_NORMAL);
+        frame_emit(f, "\033[H\033[2J");
         s->cursor = (Place){ 0, 0 };
         s->cursor_visible = false;
         screen_blank_cells(s->shown, (size_t) s->rows * (size_t) s->columns, STYLE_NORMAL);
 }
 
-/* One row needs no curtain. */
-static bool is_large(const Screen *s)
-{
-        int changed = 0;
-
-        for (int row = 0; row < s->rows && changed < 2; row++)
-                changed += row_changes(s, row);
-        return changed > 1;
-}
-
 static void show_cursor(Frame *f, bool visible)
 {
         if (f->s->cursor_visible != visible)
-                emit_string(f, visible ? "\033[?25h" : "\033[?25l");
+                frame_emit(f, visible ? "\033[?25h" : "\033[?25l");
         f->s->cursor_visible = visible;
+}
+
+static void render_picture(Frame *f)
+{
+        Screen *s = f->s;
+
+        if (!s->known)
+                start_anew(f);
+        frame_scroll(f);
+        s->n_hints = 0;
+        for (int row = 0; row < s->rows; row++)
+                if (row_changes(s, row)) {
+                        Cell *old = screen_cell(s->shown, s, row, 0);
+
+                        render_row(f, row, old);
+                        memcpy(old, screen_cell(s->drawn, s, row, 0),
+                                (size_t) s->columns * sizeof(Cell));
+                }
+        if (s->wanted.row >= 0)
+                frame_move_to(f, s->wanted.row, s->wanted.column);
+}
+
+/* What is seen to be drawn bit by bit is drawn behind a curtain: where the terminal has none, the
+ * cursor at least is not seen to run about. */
+static void draw_curtain(Frame *f, size_t before, bool cursor_was_visible)
+{
+        Screen *s = f->s;
+        bool synchronized = (s->flags & SCREEN_SYNCHRONIZED) != 0;
+        const char *curtain = synchronized ? "\033[?2026h" : "\033[?25l";
+        size_t size = strlen(curtain), body;
+
+        if (f->result < 0 || f->bytes <= SMALL_FRAME || (!synchronized && !cursor_was_visible))
+                return;
+        body = f->out->size - before;
+        frame_emit(f, curtain);
+        if (f->result < 0)
+                return;
+        memmove(f->out->data + before + size, f->out->data + before, body);
+        memcpy(f->out->data + before, curtain, size);
+        if (synchronized)
+                frame_emit(f, "\033[?2026l");
+        else
+                s->cursor_visible = false;
 }
 
 int screen_render(Screen *s, Buffer *out)
 {
         Frame f = { .s = s, .out = out };
-        bool large = !s->known || is_large(s),
-             synchronized = large && (s->flags & SCREEN_SYNCHRONIZED);
         size_t before = out->size;
+        bool cursor_was_visible = s->known && s->cursor_visible;
 
-        if (synchronized)
-                emit_string(&f, "\033[?2026h");
-        if (!s->known)
-                start_anew(&f);
-        else if (large && !synchronized)
-                show_cursor(&f, /* visible= */ false); /* it would be seen to run about */
-        scroll_hints(&f);
-        s->n_hints = 0;
-        for (int row = 0; row < s->rows; row++)
-                if (row_changes(s, row))
-                        render_row(&f, row);
-        if (s->wanted.row >= 0)
-                move_to(&f, s->wanted.row, s->wanted.column);
+        render_picture(&f);
+        draw_curtain(&f, before, cursor_was_visible);
         show_cursor(&f, s->wanted.row >= 0);
-        if (synchronized)
-                emit_string(&f, "\033[?2026l");
 
         s->known = f.result >= 0;
         if (f.result < 0 && out->data) {

@@ -23,6 +23,8 @@ typedef enum ScreenFlags {
         SCREEN_SYNCHRONIZED = 1 << 1, /* frames between \e[?2026h and l (see tmux, kitty) */
         SCREEN_CAN_SCROLL = 1 << 2,   /* the terminal has scroll regions */
         SCREEN_CAN_ERASE = 1 << 3,    /* erase-to-end uses the current background (terminfo bce) */
+        SCREEN_SCROLLS_MANY = 1 << 4, /* \e[nS and T (terminfo indn, rin) */
+        SCREEN_HAS_MARGINS = 1 << 5,  /* left and right ones are switched on (DECLRMM) */
 } ScreenFlags;
 
 int screen_new(Screen **ret);
@@ -57,7 +59,8 @@ void screen_fill(Screen *s, Area area, Style style);
 void screen_restyle(Screen *s, Area area, Style style);
 
 /* A hint: rows of this area hold what was `lines` rows further down (> 0) or up before. Where it
- * saves bytes, the terminal is told to scroll. */
+ * saves bytes, the terminal is told to scroll it, a part of its rows, or what stands beside it as
+ * well. */
 void screen_scrolled(Screen *s, Area area, int lines);
 
 /* Where the terminal's cursor is after the frame; hidden by default. */

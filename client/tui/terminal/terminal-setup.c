@@ -117,7 +117,8 @@ static void make_sequences(Terminal *t, bool known)
         /* A frame may have been cut anywhere: this ends strings, and sequences. */
         append(t->leave, "\033\\");
         if (t->flags & TERMINAL_XTERM)
-                append(t->leave, "\033[?2026l\033[?1006l\033[?1000l\033[?1004l\033[?2004l");
+                append(t->leave,
+                        "\033[?2026l\033[?69l\033[?1006l\033[?1000l\033[?1004l\033[?2004l");
         append(t->leave, "\033[r\033[m\033[?7h\033[?25h");
         if (!alternate) /* nothing to go back to: what was shown goes */
                 append(t->leave, "\033[H\033[2J");
@@ -170,6 +171,9 @@ int terminal_setup(Terminal *t)
                 t->screen_flags |= SCREEN_ASCII;
         if (known && terminfo_string("csr") && terminfo_string("ri"))
                 t->screen_flags |= SCREEN_CAN_SCROLL;
+        if (known && streq(strempty(terminfo_string("indn")), "\033[%p1%dS") &&
+                streq(strempty(terminfo_string("rin")), "\033[%p1%dT"))
+                t->screen_flags |= SCREEN_SCROLLS_MANY;
         if (known && terminfo_flag("bce"))
                 t->screen_flags |= SCREEN_CAN_ERASE;
         make_sequences(t, known);
@@ -209,7 +213,7 @@ int terminal_ask(Terminal *t, Buffer *out)
                 if (!(t->flags & TERMINAL_ASCII))
                         r = buffer_append_format(out, "\033[H%s\033[6n", probes[i].text);
         if (r >= 0)
-                r = buffer_append_string(out, "\033[H\033[2J\033[?2026$p\033]11;?\a");
+                r = buffer_append_string(out, "\033[H\033[2J\033[?2026$p\033[?69$p\033]11;?\a");
         if (r >= 0 && !(t->flags & TERMINAL_ASCII))
                 input_expect_cursor(t->input, ELEMENTSOF(probes));
         return r;

@@ -14,6 +14,7 @@
 #define READ_MAX        4096U
 #define TITLE_MAX       200U
 #define COPY_MAX        MIB(1)
+#define MARGINS_ON      "\033[?69h"
 /* At the end, and before another program: how long the last bytes may take. */
 #define LAST_BYTES_MSEC 100
 
@@ -217,6 +218,23 @@ static void on_synchronized(bool known, void *userdata)
         screen_set_flags(t->screen, t->screen_flags);
 }
 
+/* They stay on, as wide as the screen but while it scrolls. */
+static void on_margins(bool known, void *userdata)
+{
+        Terminal *t = ASSERT_PTR(userdata);
+        int r;
+
+        if (!known || (t->screen_flags & SCREEN_HAS_MARGINS))
+                return;
+        r = send_string(t, MARGINS_ON);
+        if (r < 0) {
+                log_debug_errno(r, "Cannot switch the terminal's margins on, ignoring: %m");
+                return;
+        }
+        t->screen_flags |= SCREEN_HAS_MARGINS;
+        screen_set_flags(t->screen, t->screen_flags);
+}
+
 static void on_cursor(int row, int column, void *userdata)
 {
         Terminal *t = ASSERT_PTR(userdata);
@@ -271,6 +289,7 @@ static const InputOps input_ops = {
         .cursor = on_cursor,
         .background = on_background,
         .synchronized = on_synchronized,
+        .margins = on_margins,
 };
 
 static int on_escape_timeout(sd_event_source *source, uint64_t usec, void *userdata)
@@ -401,6 +420,8 @@ static int enter(Terminal *t)
         r = set_modes(t);
         if (r >= 0)
                 r = buffer_append_string(&t->output, t->enter);
+        if (r >= 0 && (t->screen_flags & SCREEN_HAS_MARGINS))
+                r = buffer_append_string(&t->output, MARGINS_ON);
         if (r >= 0 && (t->flags & TERMINAL_MOUSE))
                 r = terminal_set_mouse(t, true);
         return r;
