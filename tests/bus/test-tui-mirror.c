@@ -166,7 +166,7 @@ static void check_cancel(Harness *h, Via via)
         harness_run_until(h, has_text(late, "word9 "));
         assert_ptr_equal(mirror_live(late->mirror), message(late, 1));
 
-        assert_return_code(mirror_cancel(c->mirror), 0);
+        assert_return_code(mirror_cancel(c->mirror, 0), 0);
         assert_true(message(c, 1)->cancelling);
         harness_run_until(h, ended(c, 2) && ended(late, 2));
         assert_int_equal(message(c, 1)->reason, REASON_CANCELLED);
@@ -178,9 +178,61 @@ static void check_cancel(Harness *h, Via via)
                                    &(SendRequest){ .text = "@tokens=20 @fault=hold:1", .size = 24 },
                                    client_on_done, c),
                 0);
-        assert_return_code(mirror_cancel(c->mirror), 0);
+        assert_return_code(mirror_cancel(c->mirror, 0), 0);
         harness_run_until(h, ended(c, 4));
         assert_int_equal(message(c, 1)->reason, REASON_CANCELLED);
+}
+
+static void begin_send(Client *c, const char *text)
+{
+        const SendRequest request = { .text = text, .size = strlen(text) };
+
+        assert_return_code(mirror_send(c->mirror, &request, client_on_done, c), 0);
+}
+
+/* What a person sent is there from the first moment, and once. */
+static void check_unsent(Harness *h, Via via)
+{
+        _cleanup_(client_freep) Client *c = client_up(h, via);
+
+        assert_return_code(mirror_open_new(c->mirror, MODEL, false), 0);
+        assert_false(mirror_can_cancel(c->mirror));
+        begin_send(c, "@tokens=2");
+        assert_int_equal(count_messages(c), 1);
+        assert_int_equal(message(c, 1)->send, SEND_ON_ITS_WAY);
+        assert_string_equal(text_of(message(c, 1), CHANNEL_CONTENT), "@tokens=2");
+        assert_true(mirror_can_cancel(c->mirror));
+        harness_run_until(h, ended(c, 2));
+        harness_run_until(h, !mirror_can_cancel(c->mirror));
+        assert_int_equal(message(c, 2)->send, SEND_DONE);
+
+        assert_int_equal(harness_stop(h), 0);
+        harness_run_until(h, !client_is_up(c));
+        begin_send(c, "@tokens=3");
+        begin_send(c, "@tokens=4");
+        assert_int_equal(count_messages(c), 4);
+        assert_int_equal(message(c, 2)->send, SEND_WAITING);
+        assert_int_equal(message(c, 1)->parent, message(c, 2)->id);
+        assert_return_code(mirror_cancel(c->mirror, 0), 0);
+        assert_int_equal(c->n_done, 3);
+        assert_int_equal(c->failure.code, FAILURE_CANCELLED);
+        assert_int_equal(count_messages(c), 2);
+        assert_int_equal(mirror_cancel(c->mirror, 0), -ENOTCONN);
+        begin_send(c, "@tokens=5");
+        harness_start(h);
+        harness_run_until(h, ended(c, 4));
+        assert_string_equal(text_of(message(c, 2), CHANNEL_CONTENT), "@tokens=5");
+}
+
+static void test_unsent(void **state)
+{
+        Harness *h = *state;
+
+        harness_start_engine(h, "ollama", "", NULL);
+        harness_start(h);
+        check_unsent(h, VIA_SESSION);
+        check_unsent(h, VIA_PRIVATE);
+        assert_int_equal(harness_stop(h), 0);
 }
 
 static void test_cancel(void **state)
@@ -625,6 +677,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_first_screen, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_talk, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_large, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_unsent, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_cancel, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_removing, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_branches, harness_setup, harness_teardown),

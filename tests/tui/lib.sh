@@ -8,7 +8,7 @@
 
 here=$TESTS/../tui
 program=$BUILD/client/tui/conductor-tui
-PATIENCE=20 # seconds, for any one thing to come
+PATIENCE=${PATIENCE:-20} # seconds, for any one thing to come
 pane=one    # which program is meant: a session of tmux
 
 for need in tmux "$program"; do

@@ -158,7 +158,7 @@ void mirror_context(const Mirror *m, uint64_t *ret_used, uint64_t *ret_size)
         *ret_size = m->size;
 }
 
-MessageItem *const *mirror_messages(const Mirror *m, size_t *ret_n)
+MessageItem *const *mirror_messages(Mirror *m, size_t *ret_n)
 {
         *ret_n = m->n;
         return m->messages + m->first;

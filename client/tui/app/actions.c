@@ -54,10 +54,20 @@ static MessageItem *last_of(App *app, Role role)
 
 /* ---- leaving and cancelling ---- */
 
+/* While reading, of several replies that wait the one that is meant. */
+static int cancel_reply(App *app)
+{
+        const MessageItem *m = app->place == CONTEXT_TRANSCRIPT
+                ? transcript_current(app->transcript)
+                : NULL;
+
+        return mirror_cancel(app->mirror, m && m->live ? m->id : 0);
+}
+
 static int cancel(App *app)
 {
-        if (mirror_live(app->mirror))
-                return mirror_cancel(app->mirror);
+        if (mirror_can_cancel(app->mirror))
+                return cancel_reply(app);
         if (app->editing != 0) {
                 app->editing = 0;
                 return editor_set_text(app->editor, "", 0);
@@ -70,7 +80,7 @@ static int cancel(App *app)
 static int interrupt(App *app, int unused)
 {
         usec_t now = app_now(app);
-        bool live = mirror_live(app->mirror) != NULL;
+        bool live = mirror_can_cancel(app->mirror);
         int r;
 
         if (app->cancelled_at != 0 && now - app->cancelled_at < LEAVE_USEC) {

@@ -28,6 +28,12 @@
 
 typedef struct App App;
 
+typedef struct Attachments {
+        char *names[ATTACHMENTS_MAX];
+        int fds[ATTACHMENTS_MAX];
+        size_t n;
+} Attachments;
+
 /* A question on its way: given back when it fails. */
 typedef struct Outgoing Outgoing;
 struct Outgoing {
@@ -36,6 +42,7 @@ struct Outgoing {
         char *text;
         size_t size;
         char draft[33]; /* whose draft it was */
+        Attachments attachments;
 };
 
 typedef struct Hit {
@@ -85,9 +92,7 @@ struct App {
         Outgoing *outgoing;
         uint64_t editing; /* the message that is written anew, or 0 */
         size_t history;   /* 0 = none, else the nth last */
-        char *names[ATTACHMENTS_MAX];
-        int fds[ATTACHMENTS_MAX];
-        size_t n_attachments;
+        Attachments attachments;
         unsigned n_pastes;
         FilesJob *files;
         char *file_name; /* of the one that is being opened */

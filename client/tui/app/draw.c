@@ -50,11 +50,11 @@ static void draw_border(App *app, Area area)
                 column += screen_print(app->screen, area.row, column, end - column, STYLE_WARNING,
                                   " written anew, as a branch (Escape leaves it) ") +
                         1;
-        for (size_t i = 0; i < app->n_attachments && column < end; i++) {
+        for (size_t i = 0; i < app->attachments.n && column < end; i++) {
                 column += screen_print(
                         app->screen, area.row, column, end - column, STYLE_CHIP, " ");
-                column += screen_print(
-                        app->screen, area.row, column, end - column, STYLE_CHIP, app->names[i]);
+                column += screen_print(app->screen, area.row, column, end - column, STYLE_CHIP,
+                        app->attachments.names[i]);
                 column += screen_print(
                                   app->screen, area.row, column, end - column, STYLE_CHIP, " ") +
                         1;

@@ -66,13 +66,18 @@ void app_switch_draft(App *app)
 
 /* ---- attachments ---- */
 
+static void attachments_done(Attachments *a)
+{
+        for (size_t i = 0; i < a->n; i++) {
+                free(a->names[i]);
+                (void) safe_close(a->fds[i]);
+        }
+        a->n = 0;
+}
+
 void app_detach_all(App *app)
 {
-        for (size_t i = 0; i < app->n_attachments; i++) {
-                free(app->names[i]);
-                (void) safe_close(app->fds[i]);
-        }
-        app->n_attachments = 0;
+        attachments_done(&app->attachments);
 }
 
 void app_attach_fd(App *app, const char *name, int fd)
@@ -80,15 +85,15 @@ void app_attach_fd(App *app, const char *name, int fd)
         _cleanup_close_ int owned = fd;
         _cleanup_free_ char *copy = NULL;
 
-        if (app->n_attachments == ATTACHMENTS_MAX) {
+        if (app->attachments.n == ATTACHMENTS_MAX) {
                 app_say(app, "A message has at most %u attachments.", ATTACHMENTS_MAX);
                 return;
         }
         copy = strdup(name);
         if (!copy)
                 return;
-        app->names[app->n_attachments] = TAKE_PTR(copy);
-        app->fds[app->n_attachments++] = TAKE_FD(owned);
+        app->attachments.names[app->attachments.n] = TAKE_PTR(copy);
+        app->attachments.fds[app->attachments.n++] = TAKE_FD(owned);
         app_damage(app, DAMAGE_NOW);
 }
 
@@ -151,6 +156,7 @@ static Outgoing *outgoing_free(Outgoing *o)
                         *p = o->next;
                         break;
                 }
+        attachments_done(&o->attachments);
         free(o->text);
         free(o);
         return NULL;
@@ -163,6 +169,27 @@ void app_forget_outgoing(App *app)
                 outgoing_free(app->outgoing);
 }
 
+/* Not sent, so not lost: it is written again, before what is written meanwhile. */
+static void give_back(App *app, Outgoing *o)
+{
+        _cleanup_free_ char *both = NULL;
+        const char *text;
+        size_t size;
+        int n;
+
+        text = editor_text(app->editor, &size);
+        n = asprintf(
+                &both, "%s%s%.*s", o->text, size > 0 && o->size > 0 ? "\n" : "", (int) size, text);
+        if (n < 0) {
+                both = NULL;
+                return;
+        }
+        (void) editor_set_text(app->editor, both, (size_t) n);
+        for (size_t i = 0; i < o->attachments.n; i++)
+                app_attach_fd(app, o->attachments.names[i], TAKE_FD(o->attachments.fds[i]));
+        app_edited(app);
+}
+
 static void on_sent(const Failure *failure, void *userdata)
 {
         _cleanup_(outgoing_freep) Outgoing *o = ASSERT_PTR(userdata);
@@ -173,11 +200,7 @@ static void on_sent(const Failure *failure, void *userdata)
                 return;
         }
         app_say_failure(app, failure);
-        /* Not sent, so not lost: it is written again, unless something new is. */
-        if (editor_is_empty(app->editor)) {
-                (void) editor_set_text(app->editor, o->text, o->size);
-                app_edited(app);
-        }
+        give_back(app, o);
 }
 
 static int send_text(App *app, const char *text, size_t size)
@@ -187,9 +210,9 @@ static int send_text(App *app, const char *text, size_t size)
                 .text = text,
                 .size = size,
                 .edit = app->editing,
-                .names = (const char *const *) app->names,
-                .fds = app->fds,
-                .n_attachments = app->n_attachments,
+                .names = (const char *const *) app->attachments.names,
+                .fds = app->attachments.fds,
+                .n_attachments = app->attachments.n,
         };
         _cleanup_(outgoing_freep) Outgoing *o = NULL;
         int r;
@@ -208,6 +231,8 @@ static int send_text(App *app, const char *text, size_t size)
         r = mirror_send(app->mirror, &request, on_sent, o);
         if (r < 0)
                 return r;
+        o->attachments = app->attachments;
+        app->attachments.n = 0;
         o->next = app->outgoing;
         app->outgoing = TAKE_PTR(o);
         app->making = !c;
@@ -223,7 +248,7 @@ int app_send(App *app)
         int r;
 
         text = editor_text(app->editor, &size);
-        if (size == 0 && app->n_attachments == 0)
+        if (size == 0 && app->attachments.n == 0)
                 return 0;
         if (size > 0 && text[0] == '/' && text[1] != '/') {
                 r = app_command(app, text + 1);
@@ -235,7 +260,6 @@ int app_send(App *app)
                 r = send_text(app, text + skip, size - skip);
                 if (r < 0)
                         return r;
-                app_detach_all(app);
                 app->editing = 0;
                 transcript_end(app->transcript);
         }
@@ -278,6 +302,10 @@ int app_edit_message(App *app, const MessageItem *message)
         size_t size;
         int r;
 
+        if (message && message->send != SEND_DONE) {
+                app_say(app, "This is not yet sent; Escape takes it back.");
+                return 0;
+        }
         if (!message || message->role != ROLE_USER) {
                 app_say(app,
                         "Only a message of yours can be written anew; go to one with Ctrl-Up.");

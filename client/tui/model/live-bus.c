@@ -296,6 +296,8 @@ static int on_message_added(Mirror *m, sd_bus_message *signal)
                 return r;
         if (window_find(m, id) || role_from_string(role) < 0)
                 return 0;
+        if (role_from_string(role) == ROLE_USER)
+                sends_arrived(m, text);
         r = add_message(m, id, parent, role_from_string(role), &msg);
         if (r < 0 || !msg)
                 return r;
@@ -332,7 +334,7 @@ static int on_reply_started(Mirror *m, sd_bus_message *signal)
         }
         if (m->open.cancel_wanted) {
                 m->open.cancel_wanted = false;
-                (void) mirror_cancel(m);
+                (void) mirror_cancel(m, 0);
         }
         mirror_tell(m, MIRROR_MESSAGES);
         return r;

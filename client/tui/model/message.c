@@ -168,7 +168,7 @@ int message_set_meta(Message *msg, Meta *meta)
 }
 
 /* The signals do not say when; the page that is read later does. */
-static usec_t real_now(void)
+usec_t message_time(void)
 {
         struct timespec ts;
 
@@ -187,7 +187,7 @@ void message_begin(Message *msg, usec_t now)
         i->error = mfree(i->error);
         i->started = now;
         if (i->created == 0)
-                i->created = real_now();
+                i->created = message_time();
         i->first_text = message_size(msg, CHANNEL_CONTENT) > 0 ? now : 0;
 }
 

@@ -58,6 +58,7 @@ int message_add_text(Message *msg, Channel c, uint64_t offset, const char *text)
 int message_set_meta(Message *msg, Meta *meta); /* takes the attachments */
 int message_end(Message *msg, EndReason reason, Meta *meta);
 void message_begin(Message *msg, usec_t now); /* it lives (again) */
+usec_t message_time(void);                    /* for one whose time the service has not yet said */
 
 /* ---- pending calls ---- */
 
@@ -137,6 +138,7 @@ typedef struct PendingSend {
         size_t n_attachments;
         mirror_done_t done;
         void *userdata;
+        Message *shown; /* as long as the service's own is not here */
         bool on_its_way;
 } PendingSend;
 
@@ -193,6 +195,8 @@ struct Mirror {
 
         OpenConversation open;
         PendingSend *sends;
+        uint64_t n_unsent;   /* so far, for their ids */
+        MessageItem **shown; /* the window and what is not yet sent, where there is any */
         MirrorCall *calls;
         struct {
                 const char *member;
@@ -291,6 +295,8 @@ int live_catch_up(Mirror *m, Message *msg);
 void sends_flush(Mirror *m);
 void sends_lost(Mirror *m);
 void sends_free(Mirror *m);
+/* The service's own has come: it is shown in the place of ours. */
+void sends_arrived(Mirror *m, const char *beginning);
 
 /* surface-bus.c */
 int surface_register(Mirror *m);

@@ -38,9 +38,17 @@ typedef struct Attachment {
         uint64_t size;
 } Attachment;
 
+/* A question of this client's that the service does not yet have on disk. */
+typedef enum SendState {
+        SEND_DONE,
+        SEND_ON_ITS_WAY,
+        SEND_WAITING, /* for the service to be back */
+} SendState;
+
 typedef struct MessageItem {
-        uint64_t id, parent;
+        uint64_t id, parent; /* of what is not done: its own, of no meaning to the service */
         Role role;
+        SendState send;
         usec_t created;
         Document *channels[_CHANNEL_MAX]; /* never NULL; reasoning empty where there is none */
         Attachment *attachments;
@@ -57,7 +65,7 @@ typedef struct MessageItem {
         usec_t started, first_text;          /* CLOCK_MONOTONIC, of this client's; 0 = unknown */
         uint64_t elapsed, tokens_in, tokens_out, dropped;
         double tokens_per_second;
-        bool cancelling; /* asked for; drawn as cancelled at once */
+        bool cancelling; /* asked for; drawn as cancelled at once; of what is not yet sent, too */
 } MessageItem;
 
 typedef struct EngineItem {
@@ -122,8 +130,9 @@ const EngineItem *mirror_engines(const Mirror *m, size_t *ret_n);
 /* The open conversation; NULL while none is (a new one, not yet made, has none). */
 const ConversationItem *mirror_open_conversation(const Mirror *m);
 void mirror_context(const Mirror *m, uint64_t *ret_used, uint64_t *ret_size);
-/* Oldest first. Pointers are valid until MIRROR_MESSAGES is next told. */
-MessageItem *const *mirror_messages(const Mirror *m, size_t *ret_n);
+/* Oldest first, at the end what is not yet sent. Pointers are valid until MIRROR_MESSAGES is next
+ * told, the array until the next call. */
+MessageItem *const *mirror_messages(Mirror *m, size_t *ret_n);
 bool mirror_has_older(const Mirror *m);
 bool mirror_has_newer(const Mirror *m);
 bool mirror_is_loading(const Mirror *m);
@@ -158,7 +167,11 @@ typedef struct SendRequest {
  * it is sent once. A live reply makes it wait (queue). */
 int mirror_send(Mirror *m, const SendRequest *request, mirror_done_t done, void *userdata);
 
-int mirror_cancel(Mirror *m); /* whatever is live in the open conversation */
+/* Whether anything is live, or on its way to be, in the open conversation; seen here or not. */
+bool mirror_can_cancel(const Mirror *m);
+/* reply: 0 = all of that. What waits for the service to be back is not sent: it is done with
+ * FAILURE_CANCELLED. */
+int mirror_cancel(Mirror *m, uint64_t reply);
 int mirror_regenerate(
         Mirror *m, uint64_t reply, const char *model, mirror_done_t done, void *userdata);
 int mirror_continue(Mirror *m, uint64_t reply, mirror_done_t done, void *userdata);

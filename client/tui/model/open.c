@@ -175,12 +175,6 @@ void mirror_context(const Mirror *m, uint64_t *ret_used, uint64_t *ret_size)
         *ret_size = m->open.context_size;
 }
 
-MessageItem *const *mirror_messages(const Mirror *m, size_t *ret_n)
-{
-        *ret_n = m->open.n;
-        return m->open.messages;
-}
-
 bool mirror_has_older(const Mirror *m)
 {
         return !window_is_at_beginning(m);

@@ -10,6 +10,8 @@
 #include "common/log.h"
 #include "common/utf8.h"
 
+#define UNSENT_ID (UINT64_C(1) << 63) /* the service counts from 1 */
+
 static PendingSend *pending_free(PendingSend *p)
 {
         if (!p)
@@ -20,6 +22,7 @@ static PendingSend *pending_free(PendingSend *p)
         }
         free(p->names);
         free(p->fds);
+        message_free(p->shown);
         free(p->model);
         free(p->text);
         free(p);
@@ -53,6 +56,7 @@ static void finish(Mirror *m, PendingSend *p, const Failure *failure)
         if (p->done)
                 p->done(failure, p->userdata);
         pending_free(p);
+        mirror_tell(m, MIRROR_MESSAGES);
 }
 
 static void finish_errno(Mirror *m, PendingSend *p, int error)
@@ -71,11 +75,13 @@ static void finish_errno(Mirror *m, PendingSend *p, int error)
 
 static int adopt(Mirror *m, const PendingSend *p)
 {
+        bool cancel_wanted = m->open.cancel_wanted;
         int r;
 
         r = open_set(m, p->id);
         if (r < 0)
                 return r;
+        m->open.cancel_wanted = cancel_wanted;
         m->open.item.private = p->private;
         r = free_and_strdup(&m->open.item.model, strempty(p->model));
         if (r < 0)
@@ -252,6 +258,77 @@ void sends_flush(Mirror *m)
         }
 }
 
+/* ---- showing it ---- */
+
+static bool is_of_open(const Mirror *m, const PendingSend *p)
+{
+        return *p->id ? streq(p->id, m->open.item.id) : p->generation == m->open.generation;
+}
+
+static bool is_sending(const Mirror *m)
+{
+        for (const PendingSend *p = m->sends; p; p = p->next)
+                if (is_of_open(m, p))
+                        return true;
+        return false;
+}
+
+/* Another wording of a message has its place elsewhere, and is seen when the service has it. */
+static bool is_shown(const Mirror *m, const PendingSend *p)
+{
+        return p->shown && is_of_open(m, p) && !(p->is_edit && m->up);
+}
+
+static int make_shown(Mirror *m, PendingSend *p)
+{
+        int r;
+
+        r = message_new(m, UNSENT_ID | ++m->n_unsent, 0, ROLE_USER, &p->shown);
+        if (r < 0)
+                return r;
+        p->shown->item.created = message_time();
+        return message_set_text(m, p->shown, CHANNEL_CONTENT, p->text, /* live= */ false);
+}
+
+void sends_arrived(Mirror *m, const char *beginning)
+{
+        size_t n = strlen(beginning);
+
+        for (PendingSend *p = m->sends; p; p = p->next)
+                if (p->shown && is_of_open(m, p) && strncmp(p->text, beginning, n) == 0) {
+                        p->shown = message_free(p->shown);
+                        return;
+                }
+}
+
+MessageItem *const *mirror_messages(Mirror *m, size_t *ret_n)
+{
+        OpenConversation *o = &m->open;
+        MessageItem **all;
+        size_t n = o->n;
+
+        for (const PendingSend *p = m->sends; p; p = p->next)
+                n += is_shown(m, p);
+        *ret_n = o->n;
+        if (n == o->n)
+                return o->messages;
+        all = reallocarray(m->shown, n, sizeof *all);
+        if (!all)
+                return o->messages;
+        m->shown = all;
+        if (o->n > 0)
+                memcpy(all, o->messages, o->n * sizeof *all);
+        n = o->n;
+        for (PendingSend *p = m->sends; p; p = p->next)
+                if (is_shown(m, p)) {
+                        p->shown->item.parent = n > 0 ? all[n - 1]->id : 0;
+                        p->shown->item.send = m->up ? SEND_ON_ITS_WAY : SEND_WAITING;
+                        all[n++] = &p->shown->item;
+                }
+        *ret_n = n;
+        return all;
+}
+
 /* ---- asking for it ---- */
 
 static int make_token(char *ret, size_t size)
@@ -326,41 +403,80 @@ int mirror_send(Mirror *m, const SendRequest *request, mirror_done_t done, void 
                 r = set_place(m, p, request);
         if (r >= 0)
                 r = take_attachments(p, request);
+        if (r >= 0)
+                r = make_shown(m, p);
         if (r < 0)
                 return r;
+        if (!is_sending(m)) /* what was to be cancelled has ended by itself */
+                m->open.cancel_wanted = false;
         while (*place)
                 place = &(*place)->next;
         *place = TAKE_PTR(p);
+        mirror_tell(m, MIRROR_MESSAGES);
         sends_flush(m);
         return 0;
 }
 
 /* ---- cancelling ---- */
 
-static bool is_sending(const Mirror *m)
+bool mirror_can_cancel(const Mirror *m)
 {
-        for (const PendingSend *p = m->sends; p; p = p->next)
-                if (*p->id ? streq(p->id, m->open.item.id) : p->generation == m->open.generation)
-                        return true;
-        return false;
+        return mirror_live(m) || is_sending(m) ||
+                (*m->open.item.id && m->up && m->open.item.state != CONVERSATION_IDLE);
 }
 
-int mirror_cancel(Mirror *m)
+/* While the service is away: the newest first, so that who puts them before what is written has
+ * them in their order. */
+static void take_back(Mirror *m)
+{
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        PendingSend *newest;
+
+        (void) failure_set(&failure, FAILURE_CANCELLED, "Taken back; it is not sent.");
+        do {
+                newest = NULL;
+                for (PendingSend *p = m->sends; p; p = p->next)
+                        if (is_of_open(m, p))
+                                newest = p;
+                if (newest)
+                        finish(m, newest, &failure);
+        } while (newest);
+}
+
+static bool mark_cancelling(Mirror *m, uint64_t reply)
 {
         bool any = false;
 
-        if (!m->up)
+        for (size_t i = 0; i < m->open.n; i++) {
+                MessageItem *item = m->open.messages[i];
+
+                if (item->live && (reply == 0 || item->id == reply))
+                        item->cancelling = any = true;
+        }
+        return any;
+}
+
+int mirror_cancel(Mirror *m, uint64_t reply)
+{
+        bool any;
+
+        if (!m->up && !is_sending(m))
                 return -ENOTCONN;
-        for (size_t i = 0; i < m->open.n; i++)
-                if (m->open.messages[i]->live) {
-                        m->open.messages[i]->cancelling = true;
-                        any = true;
+        any = mark_cancelling(m, reply);
+        if (reply == 0 && is_sending(m)) {
+                if (!m->up) {
+                        take_back(m);
+                        return 0;
                 }
-        if (!any) {
-                m->open.cancel_wanted = is_sending(m);
-                return 0;
+                for (PendingSend *p = m->sends; p; p = p->next)
+                        if (is_of_open(m, p) && p->shown)
+                                p->shown->item.cancelling = true;
+                m->open.cancel_wanted = !any;
         }
         mirror_tell(m, MIRROR_MESSAGES);
+        /* What is on its way is cancelled when its reply begins: the question stays. */
+        if (m->open.cancel_wanted)
+                return 0;
         return mirror_call_with(m, m->open.path, INTERFACE_CONVERSATION, "Cancel",
-                &(MirrorCall){ .flags = CALL_OF_OPEN }, "t", UINT64_C(0));
+                &(MirrorCall){ .flags = CALL_OF_OPEN }, "t", reply);
 }

@@ -228,6 +228,16 @@ static bool is_waiting(const MessageItem *m)
         return m->live && !m->cancelling && m->first_text == 0;
 }
 
+static void say_unsent(const Transcript *t, const MessageItem *m, Words *w)
+{
+        if (m->send == SEND_DONE)
+                return;
+        if (m->cancelling)
+                words_add(w, "cancelled");
+        else if (m->send == SEND_WAITING)
+                words_add(w, "%s waiting to be sent", is_ascii(t) ? "o" : "\u25cc");
+}
+
 static void say_live(const Transcript *t, const MessageItem *m, usec_t now, Words *w)
 {
         if (!m->live || m->cancelling)
@@ -264,6 +274,7 @@ static void draw_heading(Transcript *t, Screen *s, const MessageItem *m, int row
 
         say_branch(m, parts + 1);
         say_live(t, m, now, parts + 2);
+        say_unsent(t, m, parts + 2);
         if (parts[2].size == 0)
                 say_time(m->created, parts + 0);
         if (is_waiting(m))
