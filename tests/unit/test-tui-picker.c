@@ -106,6 +106,19 @@ static void assert_screen(World *w, int rows, int columns, const char *expected)
         assert_string_equal(text, expected);
 }
 
+/* Whether the terminal is told to draw it in the style of what was searched for. */
+static bool is_marked(World *w, const char *word)
+{
+        _cleanup_buffer_ Buffer out = BUFFER_INIT(KIB(64));
+        _cleanup_free_ char *begins = NULL;
+
+        assert_true(asprintf(&begins, "m%s\033[", word) > 0);
+        style_load(THEME_DARK, COLOURS_256);
+        screen_forget(w->screen);
+        assert_int_equal(screen_render(w->screen, &out), 0);
+        return strstr(buffer_text(&out), begins);
+}
+
 /* ---- the box ---- */
 
 static void test_box(void **state)
@@ -312,6 +325,22 @@ static void test_list_of_the_service(void **state)
                 "│ the horse          Animals │\n"
                 "│ zebra                      │\n"
                 "└────────────────────── 1/2 ─┘\n");
+        /* The word that was looked for is in sight, and marked; the date is whole. */
+        assert_int_equal(
+                picker_add(w->picker, "what is long before it comes to the animals, like the Zebra",
+                        "About animals\t2026-11-21", NULL, 9),
+                0);
+        assert_screen(w, 7, 60,
+                "    ┌─ Search ─────────────────────────────────────────┐\n"
+                "    │ zebra                                            │\n"
+                "    ├──────────────────────────────────────────────────┤\n"
+                "    │ the horse                                Animals │\n"
+                "    │ zebra                                            │\n"
+                "    │ …to the animals, like the Zebra  Ab…  2026-11-21 │\n"
+                "    └──────────────────────────────────────────── 1/3 ─┘\n");
+        assert_true(is_marked(w, "zebra"));
+        assert_true(is_marked(w, "Zebra"));
+        assert_false(is_marked(w, "animals"));
         picker_accept(w->picker);
         assert_string_equal(w->picked, "id");
 }

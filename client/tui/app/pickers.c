@@ -211,7 +211,7 @@ static int add_hit(App *app, const SearchHit *h)
 
         if (localtime_r(&seconds, &tm))
                 (void) strftime(date, sizeof date, "%F", &tm);
-        if (asprintf(&detail, "%.40s  %s", *h->title ? h->title : "(no title)", date) < 0) {
+        if (asprintf(&detail, "%s\t%s", *h->title ? h->title : "(no title)", date) < 0) {
                 detail = NULL;
                 return -ENOMEM;
         }

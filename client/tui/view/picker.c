@@ -311,27 +311,82 @@ static void mark_letters(
         }
 }
 
-static void draw_item(const Picker *p, Screen *s, Area a, int row, size_t nth, const char *line)
+/* From where the first word that was searched for is in sight. */
+static const char *text_in_sight(const char *text, const char *words, int columns)
+{
+        size_t size = strlen(text), n, at = words_find(text, size, words, &n), start;
+        int skip;
+
+        if (at == size || (int) text_cells(text, at + n) < columns)
+                return text;
+        /* Some of what is before it; no less than fits. */
+        skip = MIN((int) text_cells(text, at) - columns / 3,
+                (int) text_cells(text, size) - columns + 1);
+        start = text_fit(text, at, (unsigned) MAX(skip, 0), NULL);
+        /* At a word, where there is one before it. */
+        for (size_t i = start; i < at; i++)
+                if (text[i] == ' ')
+                        return text + i + 1;
+        return text + start;
+}
+
+static void draw_detail(Screen *s, Area a, const char *detail)
+{
+        const char *tab = strchr(detail, '\t'), *kept = tab ? tab + 1 : "";
+        int cells = (int) text_cells(kept, strlen(kept)), rest = a.columns - cells - (tab ? 2 : 0);
+
+        if (!tab) {
+                (void) words_draw(s, a.row, a.column, a.columns, STYLE_DIM, detail);
+                return;
+        }
+        (void) words_draw_part(
+                s, a.row, a.column, rest, STYLE_DIM, detail, (size_t) (tab - detail));
+        (void) words_draw(
+                s, a.row, a.column + a.columns - cells, MIN(cells, a.columns), STYLE_DIM, kept);
+}
+
+/* The tab counts as the two blanks that it is drawn as. */
+static int detail_cells(const char *detail)
+{
+        const char *tab = strchr(strempty(detail), '\t');
+
+        if (isempty(detail))
+                return 0;
+        if (!tab)
+                return (int) text_cells(detail, strlen(detail));
+        return (int) (text_cells(detail, (size_t) (tab - detail)) +
+                       text_cells(tab + 1, strlen(tab + 1))) +
+                2;
+}
+
+static void draw_item(const Picker *p, Screen *s, Area a, size_t nth, const char *line)
 {
         const PickerItem *item = p->items + p->found[nth].index;
+        const char *seen = item->text;
         int text = (int) text_cells(item->text, strlen(item->text)),
-            detail = isempty(item->detail) ? 0
-                                           : (int) text_cells(item->detail, strlen(item->detail)),
-            room = a.columns;
+            detail = detail_cells(item->detail), room = a.columns, before = 0;
 
         /* The text has what it wants, up to two thirds; the detail is cut first. */
         if (detail > 0)
                 room = MAX(a.columns - detail - 2, MIN(text, a.columns * 2 / 3));
-        text = words_draw(s, row, a.column, MIN(text, room), STYLE_NORMAL, item->text);
-        if (narrows(p) && *line)
-                mark_letters(s, row, a.column, text, item->text, line);
+        room = MIN(text, room);
+        if (!narrows(p))
+                seen = text_in_sight(item->text, line, room);
+        if (seen > item->text)
+                before = screen_print(s, a.row, a.column, 1, STYLE_DIM, "\u2026");
+        text = before + words_draw(s, a.row, a.column + before, room - before, STYLE_NORMAL, seen);
         if (detail > 0 && text + 2 < a.columns) {
                 detail = MIN(detail, a.columns - text - 2);
-                (void) words_draw(
-                        s, row, a.column + a.columns - detail, detail, STYLE_DIM, item->detail);
+                draw_detail(
+                        s, (Area){ a.row, a.column + a.columns - detail, 1, detail }, item->detail);
         }
+        if (narrows(p) && *line)
+                mark_letters(s, a.row, a.column, text, item->text, line);
         if (nth == p->selected)
-                screen_restyle(s, (Area){ row, a.column - 1, 1, a.columns + 2 }, STYLE_SELECTED);
+                screen_restyle(s, (Area){ a.row, a.column - 1, 1, a.columns + 2 }, STYLE_SELECTED);
+        if (!narrows(p))
+                words_mark(s, (Area){ a.row, a.column + before, 1, text - before }, seen,
+                        strlen(seen), line);
 }
 
 static void draw_list(Picker *p, Screen *s, Area a)
@@ -344,7 +399,8 @@ static void draw_list(Picker *p, Screen *s, Area a)
         if (p->selected >= p->first + rows)
                 p->first = p->selected - rows + 1;
         for (size_t i = 0; i < rows && p->first + i < p->n_found; i++)
-                draw_item(p, s, a, a.row + (int) i, p->first + i, line);
+                draw_item(p, s, (Area){ a.row + (int) i, a.column, 1, a.columns }, p->first + i,
+                        line);
         if (p->n_found == 0)
                 (void) words_draw(s, a.row, a.column, a.columns, STYLE_DIM,
                         p->n_items > 0 || !p->message ? "Nothing is named like this" : p->message);

@@ -11,7 +11,7 @@
 #define PICKER_ITEMS_MAX 1000U
 
 typedef struct PickerItem {
-        char *text, *detail; /* detail: at the right, dim; may be NULL */
+        char *text, *detail; /* detail: at the right, dim; may be NULL. Behind a tab: never cut */
         char *value;         /* what is picked; NULL = text */
         uint64_t number;
 } PickerItem;
@@ -20,7 +20,8 @@ typedef struct PickerOps {
         /* item: NULL for the line's text alone. Both are the picker's: valid until it is freed,
          * which this may do when it is done with them. */
         void (*picked)(const PickerItem *item, const char *line, void *userdata);
-        /* The line changed: for lists that the service narrows. NULL: the picker narrows by itself,
+        /* The line changed: for lists that the service narrows by the line's words, which are
+         * marked where they are in the text. NULL: the picker narrows by itself,
          * by the letters in order, best first. */
         void (*typed)(const char *line, void *userdata);
         void (*cancelled)(void *userdata); /* may free it */

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <wctype.h>
-
 #include "client/tui/view/transcript-internal.h"
 
 #define NEAR_EDGE   10U /* messages: then more are asked for */
@@ -11,65 +9,6 @@
 static bool is_ascii(const Transcript *t)
 {
         return t->flags & TRANSCRIPT_ASCII;
-}
-
-/* ---- search words ---- */
-
-/* One character, or one byte of what is none. */
-static size_t decode(const char *text, size_t size, wint_t *ret)
-{
-        unsigned char c = (unsigned char) *text;
-        size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
-
-        if (n == 1 || n > size) {
-                *ret = c;
-                return 1;
-        }
-        *ret = c & (0xffU >> (n + 1));
-        for (size_t i = 1; i < n; i++)
-                *ret = *ret << 6 | ((unsigned char) text[i] & 0x3f);
-        return n;
-}
-
-/* Bytes of the text that are the word, whatever its case; 0 when they are not. */
-static size_t match(const char *text, size_t size, const char *word, size_t n_word)
-{
-        size_t i = 0, k = 0;
-
-        while (k < n_word) {
-                wint_t a, b;
-
-                if (i >= size)
-                        return 0;
-                i += decode(text + i, size - i, &a);
-                k += decode(word + k, n_word - k, &b);
-                if (towlower(a) != towlower(b))
-                        return 0;
-        }
-        return i;
-}
-
-static void mark_words(
-        const Transcript *t, Screen *s, int row, int column, const char *text, size_t size)
-{
-        for (size_t i = 0; i < size;) {
-                const char *word = t->words;
-                size_t found = 0, n;
-                wint_t c;
-
-                for (; *word && found == 0; word += n) {
-                        word += strspn(word, HIGHLIGHT_SEPARATORS);
-                        n = strcspn(word, HIGHLIGHT_SEPARATORS);
-                        if (n > 0)
-                                found = match(text + i, size - i, word, n);
-                }
-                if (found > 0)
-                        screen_restyle(s,
-                                (Area){ row, column + (int) text_cells(text, i), 1,
-                                        (int) text_cells(text + i, found) },
-                                STYLE_MATCH);
-                i += found > 0 ? found : decode(text + i, size - i, &c);
-        }
 }
 
 /* ---- rows ---- */
@@ -101,7 +40,7 @@ static void draw_text(Transcript *t, Screen *s, const Layout *layout, const Row 
         if (column > first)
                 *used = MAX(*used, column - t->area.column);
         if (t->words)
-                mark_words(t, s, row, first, words, n_words);
+                words_mark(s, (Area){ row, first, 1, end - first }, words, n_words, t->words);
 }
 
 static void draw_bar(Transcript *t, Screen *s, const MessageItem *m, Part part, int row)

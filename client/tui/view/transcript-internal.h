@@ -9,9 +9,6 @@
 #define MARGIN_LEFT  2 /* a bar and a blank */
 #define MARGIN_RIGHT 1
 
-/* What is no part of a word that is searched for: blanks, and the marks of a query. */
-#define HIGHLIGHT_SEPARATORS " \"*()"
-
 /* Of each message, from above. */
 typedef enum Part {
         PART_GAP,

@@ -47,7 +47,7 @@ int transcript_highlight(Transcript *t, const char *words)
 {
         assert(t);
 
-        if (words && words[strspn(words, HIGHLIGHT_SEPARATORS)] == 0)
+        if (words && words[strspn(words, WORDS_SEPARATORS)] == 0)
                 words = NULL;
         return free_and_strdup(&t->words, words);
 }

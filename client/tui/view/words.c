@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <wctype.h>
 
 #include "common/utf8.h"
 
@@ -160,4 +161,76 @@ bool words_wrap(const char *text, int columns, size_t *start, size_t *ret_size)
                 cut++;
         *start += cut;
         return true;
+}
+
+/* ---- search words ---- */
+
+/* One character, or one byte of what is none. */
+static size_t decode(const char *text, size_t size, wint_t *ret)
+{
+        unsigned char c = (unsigned char) *text;
+        size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+
+        if (n == 1 || n > size) {
+                *ret = c;
+                return 1;
+        }
+        *ret = c & (0xffU >> (n + 1));
+        for (size_t i = 1; i < n; i++)
+                *ret = *ret << 6 | ((unsigned char) text[i] & 0x3f);
+        return n;
+}
+
+/* Bytes of the text that are the word, whatever its case; 0 when they are not. */
+static size_t match(const char *text, size_t size, const char *word, size_t n_word)
+{
+        size_t i = 0, k = 0;
+
+        while (k < n_word) {
+                wint_t a, b;
+
+                if (i >= size)
+                        return 0;
+                i += decode(text + i, size - i, &a);
+                k += decode(word + k, n_word - k, &b);
+                if (towlower(a) != towlower(b))
+                        return 0;
+        }
+        return i;
+}
+
+size_t words_find(const char *text, size_t size, const char *words, size_t *ret_size)
+{
+        for (size_t i = 0; i < size;) {
+                size_t n;
+                wint_t c;
+
+                for (const char *word = words; *word; word += n) {
+                        size_t found;
+
+                        word += strspn(word, WORDS_SEPARATORS);
+                        n = strcspn(word, WORDS_SEPARATORS);
+                        found = n > 0 ? match(text + i, size - i, word, n) : 0;
+                        if (found > 0) {
+                                *ret_size = found;
+                                return i;
+                        }
+                }
+                i += decode(text + i, size - i, &c);
+        }
+        return size;
+}
+
+void words_mark(Screen *s, Area area, const char *text, size_t size, const char *words)
+{
+        size_t at = 0, n;
+
+        while ((at += words_find(text + at, size - at, words, &n)) < size) {
+                int column = (int) text_cells(text, at), columns = (int) text_cells(text + at, n);
+
+                if (column + columns <= area.columns)
+                        screen_restyle(s, (Area){ area.row, area.column + column, 1, columns },
+                                STYLE_MATCH);
+                at += n;
+        }
 }

@@ -29,6 +29,15 @@ int words_draw(Screen *s, int row, int column, int columns, Style style, const c
 int words_draw_part(
         Screen *s, int row, int column, int columns, Style style, const char *text, size_t size);
 
+/* What is no part of a word that is searched for: blanks, and the marks of a query. */
+#define WORDS_SEPARATORS " \"*()"
+
+/* The first place where one of the words is, whatever its case, and its bytes; size when there is
+ * none. */
+size_t words_find(const char *text, size_t size, const char *words, size_t *ret_size);
+/* Marks them all in text that was drawn from this cell on, into so many columns. */
+void words_mark(Screen *s, Area area, const char *text, size_t size, const char *words);
+
 /* The row that begins at *start, wrapped at blanks; moves *start to the next one. False at the end.
  */
 bool words_wrap(const char *text, int columns, size_t *start, size_t *ret_size);
