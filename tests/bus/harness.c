@@ -12,6 +12,7 @@
 
 #include "tests/bus/private-bus.h"
 #include "tests/bus/process.h"
+#include "tests/sanitized.h"
 
 #define EXIT_SKIPPED 77
 
@@ -149,7 +150,7 @@ static char *setting(const char *name, const char *value)
 }
 
 /* The number of the process is known only in it. */
-#define AS_SYSTEMD "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\""
+#define AS_SYSTEMD "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\""
 #define LISTEN_FD  3
 
 static int listen_private(const Harness *h)
@@ -170,8 +171,10 @@ static int listen_private(const Harness *h)
 
 static void spawn_service(Harness *h)
 {
-        const char *const directly[] = { getenv("CONDUCTORD"), NULL };
-        const char *const activated[] = { "sh", "-c", AS_SYSTEMD, getenv("CONDUCTORD"), NULL };
+        const char *program = getenv("CONDUCTORD"), *wrapper = getenv("CONDUCTOR_WRAPPER");
+        const char *const activated[] = { "sh", "-c", AS_SYSTEMD, "sh", wrapper ? wrapper : program,
+                wrapper ? program : NULL, NULL };
+        const char *const *directly = activated + 4;
         _cleanup_close_ int listener = h->activated ? listen_private(h) : -EBADF;
         _cleanup_free_ char *notify = below(h->folder, "notify"),
                             *config = below(h->folder, "config"),
@@ -183,23 +186,25 @@ static void spawn_service(Harness *h)
                             *bus_s = setting("DBUS_SESSION_BUS_ADDRESS", h->address),
                             *notify_s = setting("NOTIFY_SOCKET", notify),
                             *path_s = setting("PATH", strempty(getenv("PATH"))),
-                            *asan_s = setting("ASAN_OPTIONS", strempty(getenv("ASAN_OPTIONS")));
+                            *asan_s = setting("ASAN_OPTIONS", strempty(getenv("ASAN_OPTIONS"))),
+                            *ubsan_s = setting("UBSAN_OPTIONS", strempty(getenv("UBSAN_OPTIONS"))),
+                            *tsan_s = setting("TSAN_OPTIONS", strempty(getenv("TSAN_OPTIONS")));
         _cleanup_close_ int log = open(h->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
-        assert_non_null(directly[0]);
+        assert_non_null(program);
         assert_return_code(log, errno);
         h->ready = h->stopping = false;
         assert_return_code(
-                process_spawn(
-                        &(Spawn){ .arguments = h->activated ? activated : directly,
-                                .environment = (const char *const[]){ home_s, runtime_s, config_s,
-                                        state_s, bus_s, notify_s, path_s, asan_s, "LANG=C.UTF-8",
-                                        "CONDUCTOR_LOG_LEVEL=debug", h->environment[0],
-                                        h->environment[1], h->environment[2], NULL },
-                                .output = -EBADF,
-                                .errors = log,
-                                .pass = listener,
-                                .pass_as = LISTEN_FD },
+                process_spawn(&(Spawn){ .arguments = h->activated ? activated : directly,
+                                      .environment = (const char *const[]){ home_s, runtime_s,
+                                              config_s, state_s, bus_s, notify_s, path_s, asan_s,
+                                              ubsan_s, tsan_s, "LANG=C.UTF-8",
+                                              "CONDUCTOR_LOG_LEVEL=debug", h->environment[0],
+                                              h->environment[1], h->environment[2], NULL },
+                                      .output = -EBADF,
+                                      .errors = log,
+                                      .pass = listener,
+                                      .pass_as = LISTEN_FD },
                         &h->service),
                 0);
 }
@@ -286,6 +291,11 @@ void harness_memory(const Harness *h, Memory *ret)
                         ret->private_dirty = bytes;
         }
         assert_true(ret->rss > 0);
+}
+
+bool harness_can_measure(void)
+{
+        return !SANITIZED && !getenv("CONDUCTOR_WRAPPER");
 }
 
 /* text NULL: shows the whole log. */

@@ -7,7 +7,8 @@
  * longer than HARNESS_PATIENCE has failed.
  *
  * Environment, set by meson: CONDUCTORD, TEST_ENGINE (programs), CONDUCTOR_TEST_BUS (daemon or
- * broker). CONDUCTOR_TEST_KEEP=1 keeps the folder and says where it is. */
+ * broker). CONDUCTOR_WRAPPER is a program that is run with the service's path in its place
+ * (tests/matrix/under-valgrind). CONDUCTOR_TEST_KEEP=1 keeps the folder and says where it is. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -93,6 +94,8 @@ typedef struct Memory {
         size_t rss, pss, private_dirty; /* bytes */
 } Memory;
 void harness_memory(const Harness *h, Memory *ret);
+/* Whether the service's memory and time say something: not with a sanitizer or in a wrapper. */
+bool harness_can_measure(void);
 /* Whether the service's log has this text. */
 bool harness_logged(const Harness *h, const char *text);
 

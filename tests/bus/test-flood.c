@@ -185,7 +185,8 @@ static void test_flood(void **state)
         check_flood(h, /* answered= */ false);
         check_flood(h, /* answered= */ true);
         harness_memory(h, &after);
-        assert_in_range(after.private_dirty, 1, before.private_dirty + FLOOD_GROWTH_MAX);
+        if (harness_can_measure())
+                assert_in_range(after.private_dirty, 1, before.private_dirty + FLOOD_GROWTH_MAX);
         assert_int_equal(harness_stop(h), 0);
 }
 

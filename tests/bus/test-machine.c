@@ -316,7 +316,7 @@ static void test_no_bus(void **state)
 {
         Harness *h = *state;
         _cleanup_connection_ sd_bus *bus = NULL, *session = NULL;
-        _cleanup_free_ char *conversation = NULL, *other = NULL;
+        _cleanup_free_ char *conversation = NULL;
 
         harness_stop_bus(h);
         harness_start(h);

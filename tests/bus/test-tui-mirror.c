@@ -472,7 +472,7 @@ static void test_sent_once(void **state)
 static char *import_long(Harness *h, sd_bus *bus, char digit)
 {
         int fd = memfd_create("import", MFD_CLOEXEC);
-        _cleanup_close_ int file = fd;
+        _unused_ _cleanup_close_ int file = fd;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
         const char *path;
         char *copy;

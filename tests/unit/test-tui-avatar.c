@@ -7,11 +7,12 @@
 #include <cmocka.h>
 
 #include "client/tui/avatar/avatar.h"
+#include "tests/sanitized.h"
 
 #define START (1000 * USEC_PER_SEC)
 
 /* Allocations are counted where the C library's can be stood before: not under a sanitizer. */
-#ifndef __SANITIZE_ADDRESS__
+#if !SANITIZED
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *p, size_t size);

@@ -6,10 +6,11 @@
 
 #include <cmocka.h>
 
+#include "tests/sanitized.h"
 #include "tests/unit/tui-transcript-world.h"
 
 /* Allocations are counted where the C library's can be stood before: not under a sanitizer. */
-#ifndef __SANITIZE_ADDRESS__
+#if !SANITIZED
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *p, size_t size);

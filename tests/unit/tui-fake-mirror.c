@@ -161,7 +161,7 @@ void mirror_context(const Mirror *m, uint64_t *ret_used, uint64_t *ret_size)
 MessageItem *const *mirror_messages(Mirror *m, size_t *ret_n)
 {
         *ret_n = m->n;
-        return m->messages + m->first;
+        return m->n > 0 ? m->messages + m->first : NULL;
 }
 
 bool mirror_has_older(const Mirror *m)

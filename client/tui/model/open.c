@@ -30,7 +30,9 @@ static void drop(Mirror *m, size_t first, size_t n)
         for (size_t i = first; i < first + n; i++)
                 message_free(at(m, i));
         o->n -= n;
-        memmove(o->messages + first, o->messages + first + n, (o->n - first) * sizeof *o->messages);
+        if (o->n > first)
+                memmove(o->messages + first, o->messages + first + n,
+                        (o->n - first) * sizeof *o->messages);
 }
 
 void window_clear(Mirror *m)

@@ -470,7 +470,7 @@ int document_code(Document *d, size_t n, const char **ret, size_t *ret_size)
         assert(ret_size);
 
         s = d->segments.items;
-        end = s + d->segments.n_items;
+        end = d->segments.n_items > 0 ? s + d->segments.n_items : s;
         for (; s < end; s++)
                 if (is_first(s) && n-- == 0)
                         break;
