@@ -348,6 +348,8 @@ int manager_append_engine(sd_bus_message *m, const EngineInfo *engine)
                 { "url", 's', .s = engine->url },
                 { "last_error", 's', .optional = true, .s = engine->last_error },
                 { "key_source", 's', .optional = true, .s = engine->key_source },
+                { "key_place", 's', .optional = true, .s = engine->key_place },
+                { "key_failure", 's', .optional = true, .s = engine->key_failure },
                 { "found", 'b', .optional = true, .b = engine->found },
                 { "live", 'u', .u = engine->live },
                 { "waiting", 'u', .u = engine->waiting },

@@ -14,6 +14,7 @@
 #include "service/conversation/conversation-bus.h"
 #include "service/lifecycle.h"
 #include "service/manager-bus.h"
+#include "service/secret-bus.h"
 #include "service/unit-bus.h"
 
 /* ---- what the rooms tell ---- */
@@ -92,6 +93,14 @@ static int start_unit(const char *unit, unit_started_t done, void *done_userdata
         return unit_start_new(ret, m->event, unit, done, done_userdata, failure);
 }
 
+static int look_up_secret(const SecretQuestion *question, secret_found_t done, void *done_userdata,
+        SecretLookup **ret, Failure *failure, void *userdata)
+{
+        Manager *m = ASSERT_PTR(userdata);
+
+        return secret_lookup_new(ret, m->event, question, done, done_userdata, failure);
+}
+
 static int make_engines(Manager *m, const StoreIndex *index)
 {
         const EnginesObserver observer = { on_engine_changed, on_engine_notice, m };
@@ -101,6 +110,7 @@ static int make_engines(Manager *m, const StoreIndex *index)
         if (r < 0)
                 return r;
         engines_set_units(m->engines, &(EngineUnits){ start_unit, unit_start_free, m });
+        engines_set_secrets(m->engines, &(EngineSecrets){ look_up_secret, secret_lookup_free, m });
         r = engines_set_default_model(m->engines, strempty(index->default_model));
         if (r < 0)
                 return r;

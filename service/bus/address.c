@@ -44,3 +44,18 @@ int address_in_runtime(const char *name, char **ret)
         *ret = address;
         return 0;
 }
+
+int address_of_session(char **ret)
+{
+        const char *address = getenv("DBUS_SESSION_BUS_ADDRESS");
+        char *copy;
+
+        if (isempty(address))
+                return address_in_runtime("bus", ret);
+        copy = strdup(address);
+        if (!copy)
+                return -ENOMEM;
+
+        *ret = copy;
+        return 0;
+}

@@ -7,3 +7,6 @@
 
 /* "unix:path=$XDG_RUNTIME_DIR/NAME", escaped; -ENXIO when nobody says where the folder is. */
 int address_in_runtime(const char *name, char **ret);
+
+/* The session bus: $DBUS_SESSION_BUS_ADDRESS, or "bus" in that folder; -ENXIO likewise. */
+int address_of_session(char **ret);

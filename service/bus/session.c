@@ -18,21 +18,6 @@ enum {
         NAME_ALREADY_OWNER = 4,
 };
 
-static int session_address(char **ret)
-{
-        const char *address = getenv("DBUS_SESSION_BUS_ADDRESS");
-        char *copy;
-
-        if (isempty(address))
-                return address_in_runtime("bus", ret);
-        copy = strdup(address);
-        if (!copy)
-                return -ENOMEM;
-
-        *ret = copy;
-        return 0;
-}
-
 static void session_settle(Doors *d)
 {
         if (d->session.settled)
@@ -206,7 +191,7 @@ int doors_open_session(Doors *d)
         _cleanup_free_ char *address = NULL;
         int r;
 
-        r = session_address(&address);
+        r = address_of_session(&address);
         if (r == -ENXIO) {
                 session_settle(d);
                 log_debug("Nobody says where a session bus is: only the private socket is open.");

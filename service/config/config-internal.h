@@ -67,6 +67,7 @@ int config_read_string(const char *value, void *field);  /* char *: clean line, 
 int config_read_path(const char *value, void *field);    /* char *: absolute, or "" */
 int config_read_url(const char *value, void *field);     /* char *: config_url_normalize() */
 int config_read_timeout(const char *value, void *field); /* usec_t: over 0; 0 = unset */
+int config_read_secret(const char *value, void *field);  /* char *: config_parse_attributes() */
 int config_read_number(const char *value, void *field);  /* uint64_t; "" = 0 */
 
 /* ---- addresses (config-url.c) ---- */

@@ -9,10 +9,11 @@
 
 #include "common/macro.h"
 
-#define CONFIG_FILE_MAX    MIB(1) /* bytes of one file; a larger one is ignored with a warning */
-#define CONFIG_DROPINS_MAX 256U
-#define CONFIG_ENGINES_MAX 64U
-#define CONFIG_MODELS_MAX  256U /* aliases of one engine */
+#define CONFIG_FILE_MAX       MIB(1) /* bytes of one file; a larger one is ignored with a warning */
+#define CONFIG_DROPINS_MAX    256U
+#define CONFIG_ENGINES_MAX    64U
+#define CONFIG_MODELS_MAX     256U /* aliases of one engine */
+#define CONFIG_ATTRIBUTES_MAX 16U  /* of one secret */
 
 typedef enum EngineType {
         ENGINE_OLLAMA,
@@ -82,6 +83,10 @@ DEFINE_CLEANUP(Config *, config_free)
 /* The same from other folders than path_config_dirs(): each later one over the earlier, the last is
  * the user's own. */
 int config_load_from(char *const *folders, Config **ret);
+
+/* The attributes that KeySecret= has: name=value words, a value with blanks in "double quotes".
+ * *ret: names and values in turn, at least one of each; strv_free(). -EINVAL. */
+int config_parse_attributes(const char *text, char ***ret);
 
 /* The folders to watch with inotify, NULL-ended; strv_free(). The user's own are made where they
  * are missing (0700); of the others those that are there. */

@@ -172,6 +172,21 @@ static void reply_tell_dropped(EngineReply *r)
         engine_reply_notice(r, "The conversation is longer than the model's context", text);
 }
 
+/* 1 = goes on later. */
+static int reply_load_key(EngineReply *r)
+{
+        int k;
+
+        if (!r->key_asked)
+                engine_forget_key_failure(r->engine);
+        r->key_asked = true;
+        r->wait = (EngineWait){ .done = on_prepared, .userdata = r };
+        k = engine_load_key(r->engine, KEY_MAY_PROMPT, &r->wait);
+        if (k > 0 && !isempty(r->engine->config.key_secret))
+                engine_reply_tell_phase(r, "asking the keyring for the engine's key");
+        return k;
+}
+
 static int reply_check_key(EngineReply *r, Failure *failure)
 {
         Engine *e = r->engine;
@@ -203,8 +218,7 @@ void engine_reply_prepare(EngineReply *r)
                 engine_reply_unit_failed(r);
         if (k != 0)
                 return;
-        r->wait = (EngineWait){ .done = on_prepared, .userdata = r };
-        k = engine_load_key(r->engine, &r->wait);
+        k = reply_load_key(r);
         if (k < 0) {
                 engine_reply_fail_errno(r, k, "Reading the engine's key");
                 return;

@@ -206,7 +206,8 @@ static int on_defer(sd_event_source *source, void *userdata)
         int r;
 
         p->wait = (EngineWait){ .done = on_key, .userdata = p };
-        r = engine_load_key(p->engine, &p->wait);
+        engine_forget_key_failure(p->engine);
+        r = engine_load_key(p->engine, KEY_QUIET, &p->wait);
         if (r < 0) {
                 (void) failure_set_errno(&f, r, "Reading a key");
                 probe_end(p, &f);

@@ -379,7 +379,8 @@ static void reply_leave_engine(EngineReply *r)
 {
         engine_queue_remove(r->engine, r);
         r->engine = engine_unref(r->engine);
-        r->unit_tried = r->probe_tried = r->show_tried = r->key_retried = r->overflowed = false;
+        r->unit_tried = r->probe_tried = r->show_tried = r->key_asked = r->key_retried =
+                r->overflowed = false;
         r->place = UINT_MAX;
 }
 

@@ -193,6 +193,7 @@ void engine_detach(Engine *e)
                 return;
         e->probe = engine_probe_free(e->probe);
         engine_unit_stop(e);
+        engine_key_stop(e);
         e->queue_source = sd_event_source_disable_unref(e->queue_source);
         TAILQ_REMOVE(&e->engines->all, e, all);
         e->engines = NULL;

@@ -29,6 +29,12 @@
 typedef struct Engine Engine;
 typedef struct EngineProbe EngineProbe;
 typedef struct EngineFetch EngineFetch;
+typedef struct KeyReading KeyReading;
+
+typedef enum KeyMode {
+        KEY_QUIET,
+        KEY_MAY_PROMPT, /* for a question: a person may be asked to unlock the keyring */
+} KeyMode;
 
 /* ---- waiting for something that several wait for ---- */
 
@@ -79,6 +85,9 @@ struct Engine {
         Failure key_failure;
         unsigned key_serial; /* changes when a reading brought another key */
         bool key_known, key_reading;
+        KeyMode key_mode;       /* of the last reading */
+        KeyReading *key_lookup; /* while the keyring is asked */
+        usec_t key_pause;       /* until then a failure of the keyring is believed */
         EngineWaits key_waits;
 
         EngineProbe *probe;
@@ -100,6 +109,7 @@ struct Engines {
         Worker *worker;
         EnginesObserver observer;
         EngineUnits units;
+        EngineSecrets secrets;
         char *configured_default, *default_model, *last_model, *default_shown;
         Engine **engines; /* the configured and found ones, each with a reference */
         size_t n_engines;
@@ -143,9 +153,13 @@ DEFINE_CLEANUP(char **, engine_headers_wipe)
 
 /* Reads the key unless it is known (engine-key.c). 0 = known or none needed; 1 = w is called when
  * it was tried: then e->key_failure tells. */
-int engine_load_key(Engine *e, EngineWait *w);
+int engine_load_key(Engine *e, KeyMode mode, EngineWait *w);
 /* What is known may be out of date: a 401, a reload. */
 void engine_forget_key(Engine *e);
+/* Who asks now shall not hear of a failure that may be mended since. */
+void engine_forget_key_failure(Engine *e);
+/* Gives up asking the keyring; nobody is told. */
+void engine_key_stop(Engine *e);
 
 /* One small answer as a whole (engine-fetch.c): body NULL = GET. done is called once. */
 typedef void (*engine_fetch_done_t)(
@@ -220,7 +234,7 @@ struct EngineReply {
         EngineFetch *show;
         bool units_tried; /* while routing: units were started so that their engines can tell */
         bool unit_tried;  /* of its engine */
-        bool probe_tried, show_tried, key_retried, overflowed;
+        bool probe_tried, show_tried, key_asked, key_retried, overflowed;
         unsigned key_serial;
         Failure last_failure; /* of the attempt before */
 

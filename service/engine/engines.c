@@ -100,8 +100,12 @@ Engines *engines_free(Engines *e)
         while ((reply = TAILQ_FIRST(&e->replies)))
                 engine_reply_drop(reply);
         models_query_drop_all(e);
-        while ((engine = TAILQ_FIRST(&e->all)))
+        while ((engine = TAILQ_FIRST(&e->all))) {
+                /* What it was waiting for may hold the last reference. */
+                (void) engine_ref(engine);
                 engine_detach(engine);
+                engine_unref(engine);
+        }
         free_list(e->engines, e->n_engines);
         http_free(e->http);
         sd_event_unref(e->event);
@@ -147,6 +151,11 @@ int engines_new(Engines **ret, sd_event *event, const Config *config, Worker *wo
 void engines_set_units(Engines *e, const EngineUnits *units)
 {
         e->units = *units;
+}
+
+void engines_set_secrets(Engines *e, const EngineSecrets *secrets)
+{
+        e->secrets = *secrets;
 }
 
 void engines_set_retry_usec(Engines *e, usec_t usec)
@@ -248,6 +257,8 @@ size_t engines_count(const Engines *e)
 /* Before the key was read: where it would be looked for first. */
 static KeySource expected_source(const EngineConfig *c)
 {
+        if (!isempty(c->key_secret))
+                return KEY_SOURCE_KEYRING;
         if (!isempty(c->key_credential))
                 return KEY_SOURCE_CREDENTIAL;
         if (!isempty(c->key_file))
@@ -257,13 +268,37 @@ static KeySource expected_source(const EngineConfig *c)
         return KEY_SOURCE_NONE;
 }
 
+static const char *key_place(const EngineConfig *c, KeySource source)
+{
+        switch (source) {
+        case KEY_SOURCE_FILE:
+                return c->key_file;
+        case KEY_SOURCE_CREDENTIAL:
+                return c->key_credential;
+        case KEY_SOURCE_ENVIRONMENT:
+                return c->key_environment;
+        case KEY_SOURCE_KEYRING:
+                return c->key_secret;
+        case KEY_SOURCE_NONE:
+        case _KEY_SOURCE_MAX:
+                break;
+        }
+        return "";
+}
+
 void engines_get(const Engines *e, size_t i, EngineInfo *ret)
 {
         const Engine *engine;
+        KeySource source;
 
         assert(i < e->n_engines);
 
         engine = e->engines[i];
+        /* Known, and none: there is no such variable. */
+        if (engine->key || (engine->key_known && !failure_is_set(&engine->key_failure)))
+                source = key_source(engine->key);
+        else
+                source = expected_source(&engine->config);
         *ret = (EngineInfo){
                 .name = engine->config.name,
                 .type = engine_type_to_string(engine->config.type),
@@ -273,9 +308,11 @@ void engines_get(const Engines *e, size_t i, EngineInfo *ret)
                 .found = engine->config.found,
                 .live = engine->live,
                 .waiting = engine->n_queued,
-                .key_source = key_source_to_string(engine->key_known
-                                ? key_source(engine->key)
-                                : expected_source(&engine->config)),
+                .key_source = key_source_to_string(source),
+                .key_place = key_place(&engine->config, source),
+                .key_failure = engine->key_known && failure_is_set(&engine->key_failure)
+                        ? failure_message(&engine->key_failure)
+                        : "",
                 .probed = engine->probed,
         };
 }

@@ -7,6 +7,7 @@
 #include <systemd/sd-event.h>
 
 #include "common/failure.h"
+#include "common/secret-session.h"
 #include "common/text.h"
 #include "service/config/config.h"
 #include "service/engine/prompt.h"
@@ -42,6 +43,30 @@ typedef struct EngineUnits {
         void *userdata;
 } EngineUnits;
 
+/* Who can ask the desktop's keyring, likewise. */
+typedef enum SecretFlags {
+        SECRET_MAY_START = 1 << 0,  /* a keyring that does not run may be started */
+        SECRET_MAY_PROMPT = 1 << 1, /* the person may be asked to unlock it */
+} SecretFlags;
+
+typedef struct SecretQuestion {
+        const char *attributes; /* KeySecret= */
+        SecretSession *session; /* taken over, also on failure */
+        SecretFlags flags;
+} SecretQuestion;
+
+typedef struct SecretLookup SecretLookup;
+/* text: so many bytes, of any kind, wiped when this returns. */
+typedef void (*secret_found_t)(
+        const char *text, size_t size, const Failure *failure, void *userdata);
+typedef struct EngineSecrets {
+        /* done and the failure: as those of EngineUnits. */
+        int (*lookup)(const SecretQuestion *question, secret_found_t done, void *done_userdata,
+                SecretLookup **ret, Failure *failure, void *userdata);
+        SecretLookup *(*free)(SecretLookup *s);
+        void *userdata;
+} EngineSecrets;
+
 /* config stays the caller's and must outlive it; worker is where key files are read. */
 int engines_new(Engines **ret, sd_event *event, const Config *config, Worker *worker,
         const EnginesObserver *observer);
@@ -50,6 +75,8 @@ DEFINE_CLEANUP(Engines *, engines_free)
 
 /* Without it nothing is started. */
 void engines_set_units(Engines *e, const EngineUnits *units);
+/* Without it no key comes from there. */
+void engines_set_secrets(Engines *e, const EngineSecrets *secrets);
 
 /* After a reload. Live replies go on with the engine object that they have. */
 int engines_reconfigure(Engines *e, const Config *config);
@@ -136,9 +163,11 @@ typedef struct EngineInfo {
         EngineState state;
         const char *last_error; /* "" = none */
         unsigned live, waiting;
-        bool found;             /* at its usual place, not from a file: its absence is no error */
-        const char *key_source; /* "", "file", "credential", "environment" */
-        usec_t probed;          /* CLOCK_MONOTONIC, 0 = never */
+        bool found;              /* at its usual place, not from a file: its absence is no error */
+        const char *key_source;  /* "", "file", "credential", "environment", "keyring" */
+        const char *key_place;   /* the path, name, variable or attributes; "" */
+        const char *key_failure; /* why it has none, "" = no failure is known */
+        usec_t probed;           /* CLOCK_MONOTONIC, 0 = never */
 } EngineInfo;
 
 size_t engines_count(const Engines *e);

@@ -2,15 +2,10 @@
 #include "service/engine/keys.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
-/* A mapping of its own, so that MADV_DONTDUMP covers the key and nothing else. One byte more than
- * the limit shows that a file is over it; one more ends the string. */
-#define KEY_MAPPING_SIZE (KEY_SIZE_MAX + 2)
-
 struct Key {
-        char *text; /* the mapping */
+        char *text; /* key_text_new() */
         size_t size;
         KeySource source;
 };
@@ -22,6 +17,7 @@ const char *key_source_to_string(KeySource s)
                 [KEY_SOURCE_FILE] = "file",
                 [KEY_SOURCE_CREDENTIAL] = "credential",
                 [KEY_SOURCE_ENVIRONMENT] = "environment",
+                [KEY_SOURCE_KEYRING] = "keyring",
         };
 
         assert(s >= 0 && s < _KEY_SOURCE_MAX);
@@ -50,10 +46,7 @@ Key *key_free(Key *k)
         if (!k)
                 return NULL;
 
-        if (k->text) {
-                explicit_bzero(k->text, KEY_MAPPING_SIZE);
-                (void) munmap(k->text, KEY_MAPPING_SIZE);
-        }
+        key_text_free(k->text);
         free(k);
         return NULL;
 }
@@ -61,56 +54,17 @@ Key *key_free(Key *k)
 static int key_new(KeySource source, Key **ret)
 {
         _cleanup_(key_freep) Key *k = NULL;
-        void *p;
 
         k = calloc(1, sizeof *k);
         if (!k)
                 return -ENOMEM;
         k->source = source;
 
-        p = mmap(
-                NULL, KEY_MAPPING_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (p == MAP_FAILED)
+        k->text = key_text_new();
+        if (!k->text)
                 return -errno;
-        k->text = p;
-        /* Only a second fence: the service's unit turns core dumps off. */
-        (void) madvise(p, KEY_MAPPING_SIZE, MADV_DONTDUMP);
 
         *ret = TAKE_PTR(k);
-        return 0;
-}
-
-static bool is_space(char c)
-{
-        return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/* Takes the white space off and refuses what cannot stand in one line of an HTTP header. */
-static int key_finish(Key *k, const char *where, Failure *failure)
-{
-        size_t begin = 0;
-
-        if (k->size > KEY_SIZE_MAX)
-                return failure_set(failure, FAILURE_KEY_REFUSED,
-                        "The key in %s is longer than %zu bytes.", where, KEY_SIZE_MAX);
-
-        while (k->size > 0 && is_space(k->text[k->size - 1]))
-                k->size--;
-        while (begin < k->size && is_space(k->text[begin]))
-                begin++;
-        k->size -= begin;
-        memmove(k->text, k->text + begin, k->size);
-        k->text[k->size] = 0;
-
-        if (k->size == 0)
-                return failure_set(
-                        failure, FAILURE_KEY_REFUSED, "There is no key in %s: it is empty.", where);
-        for (size_t i = 0; i < k->size; i++)
-                if (k->text[i] < 0x20 || k->text[i] > 0x7e)
-                        return failure_set(failure, FAILURE_KEY_REFUSED,
-                                "The key in %s has a character that no key has; it must be one "
-                                "line of plain ASCII.",
-                                where);
         return 0;
 }
 
@@ -179,7 +133,7 @@ static int key_read_file(const char *path, KeySource source, Key **ret, Failure 
         if (r < 0)
                 return failure_set(failure, FAILURE_KEY_REFUSED,
                         "The key file %s cannot be read: %s.", path, strerrordesc_np(-r));
-        r = key_finish(k, path, failure);
+        r = key_text_finish(k->text, k->size, path, failure);
         if (r < 0)
                 return r;
 
@@ -230,7 +184,25 @@ static int key_read_environment(const char *variable, Key **ret, Failure *failur
                 return failure_set_errno(failure, r, "Getting memory for a key");
         k->size = strnlen(value, KEY_SIZE_MAX + 1);
         memcpy(k->text, value, k->size);
-        r = key_finish(k, where, failure);
+        r = key_text_finish(k->text, k->size, where, failure);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(k);
+        return 0;
+}
+
+int key_from_keyring(const char *text, size_t size, Key **ret, Failure *failure)
+{
+        _cleanup_(key_freep) Key *k = NULL;
+        int r;
+
+        r = key_new(KEY_SOURCE_KEYRING, &k);
+        if (r < 0)
+                return failure_set_errno(failure, r, "Getting memory for a key");
+        k->size = MIN(size, KEY_SIZE_MAX + 1);
+        memcpy(k->text, text, k->size);
+        r = key_text_finish(k->text, k->size, "the keyring", failure);
         if (r < 0)
                 return r;
 

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* An engine's key: where it is read from, and the memory that holds it (not in core dumps, wiped
- * when freed). */
+/* An engine's key and where it is read from. */
 
-#include "common/failure.h"
-
-#define KEY_SIZE_MAX KIB(8)
+#include "common/key-text.h"
 
 typedef enum KeySource {
         KEY_SOURCE_NONE,
         KEY_SOURCE_FILE,
         KEY_SOURCE_CREDENTIAL,
         KEY_SOURCE_ENVIRONMENT,
+        KEY_SOURCE_KEYRING,
         _KEY_SOURCE_MAX,
 } KeySource;
 const char *key_source_to_string(KeySource s); /* "file"; KEY_SOURCE_NONE is "" */
@@ -29,6 +27,8 @@ typedef struct KeyPlaces {
 /* The first of the places that has one. Blocks: for a worker thread. *ret is NULL when no place is
  * given, or only a variable that is not set. */
 int key_read(const KeyPlaces *places, Key **ret, Failure *failure);
+/* What the keyring had. */
+int key_from_keyring(const char *text, size_t size, Key **ret, Failure *failure);
 Key *key_free(Key *k);
 DEFINE_CLEANUP(Key *, key_free)
 

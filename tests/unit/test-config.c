@@ -328,7 +328,7 @@ static void test_engine_settings(void **state)
                 "Models=fast=qwen2.5:0.5b  big=meta/llama=3\nModels=plain-name a/b\n"
                 "MaxConcurrent=0\nKeepAlive=5m\nContextSize=8192\nMaxTokens=100\n"
                 "ConnectTimeoutSec=3s\nFirstByteTimeoutSec=2min\nStallTimeoutSec=infinity\n"
-                "Unit=llama@big.service\nKeyCredential=big\nKeySecret=service big\n"
+                "Unit=llama@big.service\nKeyCredential=big\nKeySecret=service=big user=\"me too\"\n"
                 "KeyFile=/etc/keys/big\nKeyEnvironment=BIG_KEY\nCaFile=/etc/ca.pem\n"
                 "Proxy=socks5h://user:word@proxy:1080\n");
         _cleanup_(config_freep) Config *c = load();
@@ -354,7 +354,7 @@ static void test_engine_settings(void **state)
         assert_true(e->stall_timeout == USEC_INFINITY);
         assert_string_equal(e->unit, "llama@big.service");
         assert_string_equal(e->key_credential, "big");
-        assert_string_equal(e->key_secret, "service big");
+        assert_string_equal(e->key_secret, "service=big user=\"me too\"");
         assert_string_equal(e->key_file, "/etc/keys/big");
         assert_string_equal(e->key_environment, "BIG_KEY");
         assert_string_equal(e->ca_file, "/etc/ca.pem");
