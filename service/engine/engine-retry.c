@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <sys/random.h>
 
+#include "common/log.h"
+
 #define LISTED_MAX 5U
 
 static bool status_is_passing(long status)
@@ -35,7 +37,8 @@ usec_t engine_backoff(const Engines *e, unsigned attempts)
         usec_t base = e->retry_usec << (attempts - 1);
         uint16_t random = UINT16_MAX / 2;
 
-        (void) getrandom(&random, sizeof random, GRND_NONBLOCK);
+        if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
+                (void) log_debug_errno(-errno, "No random number, ignoring: %m");
         return base - base / 4 + base / 2 * random / UINT16_MAX;
 }
 

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "common/log.h"
 #include "service/store/store-db-internal.h"
 
 char *files_beside(const char *path, const char *suffix)
@@ -100,10 +101,9 @@ int files_lock(const char *path, Failure *failure)
         if (fchmod(fd, 0600) < 0)
                 return fail_file(-errno, name, "changed", failure);
 
-        /* A disk that is full does not matter here. */
         n = snprintf(text, sizeof text, "%d\n", (int) getpid());
         if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t) n, 0) < 0)
-                (void) ftruncate(fd, 0);
+                (void) log_debug_errno(-errno, "Cannot write who has the lock, ignoring: %m");
         return TAKE_FD(fd);
 }
 

@@ -289,7 +289,8 @@ static void test_killed(void **state)
                 (void) sd_event_run(child.event, UINT64_MAX);
                 if (call.done || store_pending(child.store) != pending)
                         _exit(1);
-                (void) write(acked[1], "x", 1);
+                if (write(acked[1], "x", 1) != 1)
+                        _exit(1);
                 (void) poll(NULL, 0, -1);
         }
         (void) close(acked[1]);
