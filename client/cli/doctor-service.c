@@ -88,7 +88,10 @@ static bool examine_engine(Doctor *d, json_object *engine, json_object *models)
 
         if (streq(cli_member(engine, "type"), "builtin"))
                 return false;
-        if (asprintf(&mend, "conductor engine test %s", name) < 0)
+        if (asprintf(&mend,
+                    isempty(engine_detail(engine, "key_failure")) ? "conductor engine test %s"
+                                                                  : "conductor key set %s",
+                    name) < 0)
                 mend = NULL;
         if (streq(state, "ready"))
                 doctor_say(d, FINDING_OK, NULL, "Engine %s answers at %s: %u models.", name, url,
@@ -100,8 +103,7 @@ static bool examine_engine(Doctor *d, json_object *engine, json_object *models)
                 doctor_say(d, FINDING_WARN, mend, "Engine %s is %s: %s", name, state,
                         isempty(error) ? url : error);
         if (streq(engine_detail(engine, "key_source"), "environment"))
-                doctor_say(d, FINDING_WARN,
-                        "write the key to a file of mode 0600 and name it with KeyFile=",
+                doctor_say(d, FINDING_WARN, "conductor key set NAME, and take the variable away",
                         "Engine %s has its key from the environment, which other programs of "
                         "yours see too.",
                         name);

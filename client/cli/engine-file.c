@@ -3,19 +3,17 @@
 /* conductor engine add and remove: an engine is one small file of the user's, written whole or not
  * at all, which the service reads again then. */
 
-#include <fcntl.h>
-
 #include "client/cli/engine.h"
+#include "client/cli/user-file.h"
 #include "common/buffer.h"
 #include "common/names.h"
-#include "common/paths.h"
 #include "common/utf8.h"
 
 #define ENGINE_NAME_MAX 64U
 
 /* ---- what is to be written ---- */
 
-static bool is_engine_name(const char *name)
+bool engine_is_name(const char *name)
 {
         return !isempty(name) && strlen(name) <= ENGINE_NAME_MAX && name[0] != '.' &&
                 strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
@@ -63,7 +61,7 @@ static int check_new(const Cli *cli, int argc, char *argv[])
 {
         int r;
 
-        if (!is_engine_name(argv[1])) {
+        if (!engine_is_name(argv[1])) {
                 cli_error("conductor: '%s' cannot name an engine: letters, digits, '-', '_' and "
                           "'.' can.",
                         argv[1]);
@@ -97,73 +95,9 @@ static int build_file(const Cli *cli, int argc, char *argv[], Buffer *b)
         return r;
 }
 
-/* ---- writing ---- */
+/* ---- the verbs ---- */
 
-static int engine_folder(char **ret)
-{
-        _cleanup_free_ char *home = NULL;
-        int r;
-
-        r = path_config_home(&home);
-        if (r < 0)
-                return r;
-        return asprintf(ret, "%s/engines.d", home) < 0 ? -ENOMEM : 0;
-}
-
-static int write_all(int fd, const char *data, size_t size)
-{
-        while (size > 0) {
-                ssize_t n = write(fd, data, size);
-
-                if (n < 0)
-                        return -errno;
-                data += n;
-                size -= n;
-        }
-        return fsync(fd) < 0 ? -errno : 0;
-}
-
-/* -EEXIST when there is one of that name. */
-static int rename_new(int folder, const char *from, const char *to)
-{
-        if (renameat2(folder, from, folder, to, RENAME_NOREPLACE) == 0)
-                return 0;
-        if (errno != EINVAL && errno != ENOSYS)
-                return -errno;
-        /* A file system that cannot do it in one step. */
-        if (faccessat(folder, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-                return -EEXIST;
-        return renameat(folder, from, folder, to) < 0 ? -errno : 0;
-}
-
-/* A name with a dot before it is not read by the service until it is whole. */
-static int write_new(const char *path, const char *name, const Buffer *content)
-{
-        _cleanup_close_ int folder = -EBADF, fd = -EBADF;
-        _cleanup_free_ char *temporary = NULL;
-        int r;
-
-        folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (folder < 0)
-                return -errno;
-        if (asprintf(&temporary, ".%s.%d", name, (int) getpid()) < 0) {
-                temporary = NULL;
-                return -ENOMEM;
-        }
-        fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0)
-                return -errno;
-        r = write_all(fd, buffer_text(content), content->size);
-        if (r >= 0)
-                r = rename_new(folder, temporary, name);
-        if (r < 0) {
-                (void) unlinkat(folder, temporary, 0);
-                return r;
-        }
-        return fsync(folder) < 0 ? -errno : 0;
-}
-
-static int reload(Cli *cli)
+int engine_reload(Cli *cli)
 {
         return cli_call(cli, PATH_ROOT, INTERFACE_MANAGER, "Reload", NULL, NULL);
 }
@@ -177,9 +111,7 @@ int engine_add(Cli *cli, int argc, char *argv[])
         r = check_new(cli, argc, argv);
         if (r != EXIT_DONE)
                 return r;
-        r = engine_folder(&folder);
-        if (r >= 0)
-                r = mkdir_private(folder);
+        r = user_file_folder("engines.d", &folder);
         if (r >= 0 && asprintf(&name, "%s.conf", argv[1]) < 0) {
                 name = NULL;
                 r = -ENOMEM;
@@ -187,7 +119,7 @@ int engine_add(Cli *cli, int argc, char *argv[])
         if (r >= 0)
                 r = build_file(cli, argc, argv, &b);
         if (r >= 0)
-                r = write_new(folder, name, &b);
+                r = user_file_write(folder, name, buffer_text(&b), b.size, USER_FILE_NEW);
         if (r == -EEXIST) {
                 cli_error("conductor: there is an engine '%s' already; change %s/%s, or run "
                           "'conductor engine remove %s' first.",
@@ -202,7 +134,7 @@ int engine_add(Cli *cli, int argc, char *argv[])
         if (!cli->quiet)
                 cli_error("%s/%s is written; 'conductor engine test %s' tries it.", folder, name,
                         argv[1]);
-        return reload(cli);
+        return engine_reload(cli);
 }
 
 int engine_remove(Cli *cli, int argc, char *argv[])
@@ -210,11 +142,11 @@ int engine_remove(Cli *cli, int argc, char *argv[])
         _cleanup_free_ char *folder = NULL, *path = NULL;
         int r;
 
-        if (!is_engine_name(argv[1])) {
+        if (!engine_is_name(argv[1])) {
                 cli_error("conductor: '%s' cannot name an engine.", argv[1]);
                 return EXIT_USAGE;
         }
-        r = engine_folder(&folder);
+        r = user_file_folder("engines.d", &folder);
         if (r >= 0 && asprintf(&path, "%s/%s.conf", folder, argv[1]) < 0) {
                 path = NULL;
                 r = -ENOMEM;
@@ -232,5 +164,5 @@ int engine_remove(Cli *cli, int argc, char *argv[])
                         "conductor: %s cannot be removed: %s", path ? path : argv[1], strerror(-r));
                 return EXIT_FAILED;
         }
-        return reload(cli);
+        return engine_reload(cli);
 }

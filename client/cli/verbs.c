@@ -17,6 +17,7 @@ const Verb cli_verbs[] = {
         { "export",  0, UINT32_MAX, verb_export,  "[ID...]",          "as markdown, json or jsonl" },
         { "import",  1, UINT32_MAX, verb_import,  "FILE...",          "read an export (jsonl) back" },
         { "engine",  1, 4,          verb_engine,  "list|add|test|remove ...", "the engines that answer" },
+        { "key",     1, 3,          verb_key,     "list|set|remove ...", "the keys that engines want" },
         { "status",  0, 0,          verb_status,  "",               "the service: replies, queues, stalls" },
         { "monitor", 0, 0,          verb_monitor, "",               "all events as JSON lines" },
         { "reload",  0, 0,          verb_reload,  "",               "read the configuration again" },

@@ -32,6 +32,9 @@ int verb_import(Cli *cli, int argc, char *argv[]);
 /* engine.c */
 int verb_engine(Cli *cli, int argc, char *argv[]);
 
+/* key.c */
+int verb_key(Cli *cli, int argc, char *argv[]);
+
 /* status.c, monitor.c, doctor.c */
 int verb_status(Cli *cli, int argc, char *argv[]);
 int verb_monitor(Cli *cli, int argc, char *argv[]);
