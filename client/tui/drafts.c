@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/tui/drafts.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -13,16 +14,22 @@
 #define ID_SIZE      32U
 #define HISTORY_NAME "history"
 /* A character takes six bytes at most in JSON, and nothing larger than this is ever read. */
-#define LINE_BYTES_MAX (6 * HISTORY_TEXT + 3)
+#define LINE_BYTES_MAX (6 * HISTORY_TEXT + 2 * ID_SIZE)
 #define FILE_MAX       MIB(4)
-#define PENDING_MAX    MIB(1)
 #define FILE_NAME_MAX  64
+#define LISTED_MAX     200U /* conversations of which is asked whether there are any more */
+
+typedef struct Sent {
+        char id[DRAFT_ID]; /* "": not known */
+        char *text;
+} Sent;
 
 struct Drafts {
-        int folder;     /* -EBADF: nothing is kept */
-        char **history; /* oldest first */
+        DraftsFlags flags;
+        char *folder;
+        Sent *history; /* oldest first */
         size_t n_history, history_bytes;
-        Buffer pending; /* lines that another client's rewriting kept from the file */
+        bool untidy;
 };
 
 /* ---- files in the folder ---- */
@@ -82,8 +89,7 @@ static int write_all(int fd, const char *data, size_t size)
         return 0;
 }
 
-/* Whole or not at all, for whoever reads it. It is not waited for the disk, which can take seconds:
- * over a power failure the former one may come back. */
+/* Whole or not at all, also over a power failure. */
 static int replace_file(int folder, const char *name, const char *data, size_t size)
 {
         _cleanup_close_ int fd = -EBADF;
@@ -95,104 +101,176 @@ static int replace_file(int folder, const char *name, const char *data, size_t s
         if (fd < 0)
                 return -errno;
         r = write_all(fd, data, size);
-        if (r >= 0 && renameat(folder, temporary, folder, name) < 0)
+        if (r >= 0 &&
+                (fsync(fd) < 0 || renameat(folder, temporary, folder, name) < 0 ||
+                        fsync(folder) < 0))
                 r = -errno;
         if (r < 0)
                 (void) unlinkat(folder, temporary, 0);
         return r;
 }
 
+/* Made if it is not there. */
+static int open_folder(const Drafts *d)
+{
+        _cleanup_free_ char *parent = NULL;
+        int r, fd;
+
+        if (!d->folder)
+                return -ENOENT;
+        parent = strdup(d->folder);
+        if (!parent)
+                return -ENOMEM;
+        *strrchr(parent, '/') = '\0';
+        r = mkdir_private(parent);
+        if (r >= 0)
+                r = mkdir_private(d->folder);
+        if (r < 0)
+                return r;
+        fd = open(d->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+static bool is_id(const char *id)
+{
+        return strlen(id) == ID_SIZE && strspn(id, "0123456789abcdef") == ID_SIZE;
+}
+
 /* ---- drafts ---- */
 
 /* "draft-<id>"; nothing that is not an id comes into a name. */
-static int draft_name(const char *id, char ret[static FILE_NAME_MAX])
+static int draft_name(const Drafts *d, const char *id, char ret[static FILE_NAME_MAX])
 {
-        if (*id && (strlen(id) != ID_SIZE || strspn(id, "0123456789abcdef") != ID_SIZE))
+        if (*id && !is_id(id))
                 return -EINVAL;
-        (void) snprintf(ret, FILE_NAME_MAX, "draft-%s", *id ? id : "new");
+        (void) snprintf(ret, FILE_NAME_MAX, "%s-%s", d->flags & DRAFTS_REMOTE ? "remote" : "draft",
+                *id ? id : "new");
         return 0;
 }
 
-int drafts_read(Drafts *d, const char *id, char **ret)
+static int read_draft(int folder, const char *name, Buffer *ret)
 {
-        _cleanup_buffer_ Buffer text = BUFFER_INIT(DRAFT_MAX);
-        char name[FILE_NAME_MAX];
         int r;
 
-        r = draft_name(id, name);
-        if (r < 0)
-                return r;
-        if (d->folder >= 0) {
-                r = read_file(d->folder, name, false, &text);
-                if (r == -ENOMEM)
-                        return r;
-                if (r < 0 && r != -ENOENT)
-                        log_debug_errno(r, "Cannot read %s, ignoring: %m", name);
-                if (r >= 0 && text.size > 0 && utf8_is_valid(text.data, text.size))
-                        return buffer_steal(&text, ret, NULL);
-        }
-        *ret = NULL;
-        return 0;
-}
-
-int drafts_write(Drafts *d, const char *id, const char *text, size_t size)
-{
-        char name[FILE_NAME_MAX];
-        int r;
-
-        r = draft_name(id, name);
-        if (r < 0)
-                return r;
-        if (d->folder < 0)
+        r = read_file(folder, name, false, ret);
+        if (r >= 0 && utf8_is_valid(buffer_text(ret), ret->size))
                 return 0;
+        if (r < 0 && r != -ENOENT)
+                log_debug_errno(r, "Cannot read %s, ignoring: %m", name);
+        buffer_clear(ret);
+        return r == -ENOMEM ? r : 0;
+}
+
+int draft_read(const Drafts *d, const char *id, Buffer *ret)
+{
+        _cleanup_close_ int folder = -EBADF;
+        char name[FILE_NAME_MAX];
+        int r;
+
+        r = draft_name(d, id, name);
+        if (r < 0)
+                return r;
+        folder = open_folder(d);
+        return folder < 0 ? folder : read_draft(folder, name, ret);
+}
+
+static int write_draft(int folder, const char *name, const char *text, size_t size)
+{
         /* Of a text that is too large no older part may come back either. */
-        if (size == 0 || size > DRAFT_MAX)
-                return unlinkat(d->folder, name, 0) < 0 && errno != ENOENT ? -errno : 0;
-        return replace_file(d->folder, name, text, size);
+        if (size > 0 && size <= DRAFT_MAX)
+                return replace_file(folder, name, text, size);
+        if (unlinkat(folder, name, 0) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        return fsync(folder) < 0 ? -errno : 0;
+}
+
+int draft_write(const Drafts *d, const char *id, const char *text, size_t size)
+{
+        _cleanup_close_ int folder = -EBADF;
+        char name[FILE_NAME_MAX];
+        int r;
+
+        r = draft_name(d, id, name);
+        if (r < 0)
+                return r;
+        folder = open_folder(d);
+        return folder < 0 ? folder : write_draft(folder, name, text, size);
+}
+
+int draft_sent(const Drafts *d, const char *id, const char *text, size_t size)
+{
+        _cleanup_buffer_ Buffer draft = BUFFER_INIT(DRAFT_MAX);
+        _cleanup_close_ int folder = -EBADF;
+        char name[FILE_NAME_MAX];
+        int r;
+
+        r = draft_name(d, id, name);
+        if (r < 0)
+                return r;
+        folder = open_folder(d);
+        if (folder < 0)
+                return folder;
+        r = read_draft(folder, name, &draft);
+        if (r < 0 || draft.size < size || memcmp(buffer_text(&draft), text, size) != 0)
+                return r;
+        if (draft.size > size && draft.data[size] == '\n')
+                size++;
+        return write_draft(folder, name, draft.data + size, draft.size - size);
 }
 
 /* ---- what was sent ---- */
 
-static void drop_oldest(Drafts *d, size_t n)
+static void drop(Drafts *d, size_t first, size_t n)
 {
-        for (size_t i = 0; i < n; i++) {
-                d->history_bytes -= strlen(d->history[i]);
-                free(d->history[i]);
+        for (size_t i = first; i < first + n; i++) {
+                d->history_bytes -= strlen(d->history[i].text);
+                free(d->history[i].text);
         }
-        memmove(d->history, d->history + n, (d->n_history - n) * sizeof *d->history);
         d->n_history -= n;
+        memmove(d->history + first, d->history + first + n,
+                (d->n_history - first) * sizeof *d->history);
 }
 
 /* 0 when it is the newest already. */
-static int remember(Drafts *d, const char *text, size_t size)
+static int remember(Drafts *d, const char *id, const char *text, size_t size)
 {
-        const char *newest = history_get(d, 0);
-        char *copy;
+        const Sent *newest = d->n_history > 0 ? d->history + d->n_history - 1 : NULL;
+        Sent sent = { .text = NULL };
 
-        if (newest && strlen(newest) == size && memcmp(newest, text, size) == 0)
+        if (newest && streq(newest->id, id) && strlen(newest->text) == size &&
+                memcmp(newest->text, text, size) == 0)
                 return 0;
-        copy = strndup(text, size);
-        if (!copy)
+        sent.text = strndup(text, size);
+        if (!sent.text)
                 return -ENOMEM;
+        (void) snprintf(sent.id, sizeof sent.id, "%s", id);
         while (d->n_history == HISTORY_MAX ||
                 (d->n_history > 0 && d->history_bytes + size > HISTORY_BYTES))
-                drop_oldest(d, 1);
-        d->history[d->n_history++] = copy;
+                drop(d, 0, 1);
+        d->history[d->n_history++] = sent;
         d->history_bytes += size;
         return 1;
 }
 
-/* On a line of its own, whatever the file ended with: another's line may have been cut. */
-static int append_line(Buffer *b, const char *text, size_t size)
+/* {"<id>":"<text>"}, or the text alone, on a line of its own, whatever the file ended with:
+ * another's line may have been cut. */
+static int append_line(Buffer *b, const char *id, const char *text, size_t size)
 {
         size_t before = b->size;
         int r;
 
         r = buffer_append(b, "\n", 1);
+        if (r >= 0 && *id) {
+                r = buffer_append(b, "{", 1);
+                if (r >= 0)
+                        r = json_append_string(b, id, strlen(id));
+                if (r >= 0)
+                        r = buffer_append(b, ":", 1);
+        }
         if (r >= 0)
                 r = json_append_string(b, text, size);
         if (r >= 0)
-                r = buffer_append(b, "\n", 1);
+                r = buffer_append(b, *id ? "}\n" : "\n", *id ? 2 : 1);
         if (r < 0)
                 b->size = before;
         return r;
@@ -202,7 +280,8 @@ static int append_line(Buffer *b, const char *text, size_t size)
 static int read_line(Drafts *d, const char *line, size_t size)
 {
         _cleanup_(json_putp) struct json_object *o = NULL;
-        const char *text;
+        struct json_object *said;
+        const char *text, *id = "";
         size_t n;
         int r;
 
@@ -211,22 +290,30 @@ static int read_line(Drafts *d, const char *line, size_t size)
         r = json_parse(line, size, &o);
         if (r == -ENOMEM)
                 return r;
-        if (r < 0 || !json_object_is_type(o, json_type_string))
+        said = o;
+        if (r >= 0 && json_object_is_type(o, json_type_object)) {
+                json_object_object_foreach(o, key, value)
+                {
+                        id = is_id(key) ? key : "";
+                        said = value;
+                }
+        }
+        if (r < 0 || !json_object_is_type(said, json_type_string))
                 return 0;
-        text = json_object_get_string(o);
-        n = (size_t) json_object_get_string_len(o);
+        text = json_object_get_string(said);
+        n = (size_t) json_object_get_string_len(said);
         if (n == 0 || n > HISTORY_TEXT || !utf8_is_valid(text, n))
                 return 0;
-        return remember(d, text, n);
+        return remember(d, id, text, n);
 }
 
 /* Reads the file's lines after those that are remembered; returns how many there were. */
-static int read_history(Drafts *d)
+static int read_history(Drafts *d, int folder)
 {
         _cleanup_buffer_ Buffer file = BUFFER_INIT(FILE_MAX);
         int lines = 0, r;
 
-        r = read_file(d->folder, HISTORY_NAME, true, &file);
+        r = read_file(folder, HISTORY_NAME, true, &file);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         for (const char *at = file.data, *end = at + file.size; at && at < end;) {
@@ -242,21 +329,16 @@ static int read_history(Drafts *d)
         return lines;
 }
 
-/* What every writer holds shared, and who rewrites the file alone. It is not waited for: the other
- * one may be stopped. -EAGAIN. */
-static int open_history(Drafts *d, int operation)
+/* What every writer holds shared, and who rewrites the file alone. */
+static int open_history(int folder, int operation)
 {
         for (;;) {
                 _cleanup_close_ int fd = -EBADF;
                 struct stat st;
 
-                fd = openat(d->folder, HISTORY_NAME,
+                fd = openat(folder, HISTORY_NAME,
                         O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-                if (fd < 0)
-                        return -errno;
-                if (flock(fd, operation | LOCK_NB) < 0)
-                        return errno == EWOULDBLOCK ? -EAGAIN : -errno;
-                if (fstat(fd, &st) < 0)
+                if (fd < 0 || flock(fd, operation) < 0 || fstat(fd, &st) < 0)
                         return -errno;
                 if (!S_ISREG(st.st_mode))
                         return -EINVAL;
@@ -266,137 +348,214 @@ static int open_history(Drafts *d, int operation)
         }
 }
 
-/* Writes the file anew with what is worth to be kept, what others added included. */
-static int rewrite_history(Drafts *d)
+/* Writes the file anew with what is worth to be kept, what others added included, and without what
+ * is of these conversations. */
+static int rewrite_history(Drafts *d, int folder, const char *without)
 {
         _cleanup_buffer_ Buffer file = BUFFER_INIT(6 * HISTORY_BYTES + 4 * HISTORY_MAX);
         _cleanup_close_ int fd = -EBADF;
         int r;
 
-        fd = open_history(d, LOCK_EX);
+        fd = open_history(folder, LOCK_EX);
         if (fd < 0)
                 return fd;
-        drop_oldest(d, d->n_history);
-        r = read_history(d);
+        drop(d, 0, d->n_history);
+        r = read_history(d, folder);
+        history_forget(d, without);
         for (size_t i = 0; r >= 0 && i < d->n_history; i++)
-                r = append_line(&file, d->history[i], strlen(d->history[i]));
+                r = append_line(
+                        &file, d->history[i].id, d->history[i].text, strlen(d->history[i].text));
         if (r < 0)
                 return r;
-        return replace_file(d->folder, HISTORY_NAME, buffer_text(&file), file.size);
+        return replace_file(folder, HISTORY_NAME, buffer_text(&file), file.size);
 }
 
-static int write_pending(Drafts *d)
+int history_tidy(Drafts *d)
 {
-        _cleanup_close_ int fd = -EBADF;
-        struct stat st;
+        _cleanup_close_ int folder = open_folder(d);
+
+        return folder < 0 ? folder : rewrite_history(d, folder, "");
+}
+
+int history_write(const Drafts *d, const char *id, const char *text, size_t size)
+{
+        _cleanup_buffer_ Buffer line = BUFFER_INIT(LINE_BYTES_MAX);
+        _cleanup_close_ int folder = open_folder(d), fd = -EBADF;
         int r;
 
-        if (d->pending.size == 0)
-                return 0;
-        fd = open_history(d, LOCK_SH);
+        if (folder < 0)
+                return folder;
+        r = append_line(&line, d->flags & DRAFTS_REMOTE ? "" : id, text, size);
+        if (r < 0)
+                return r;
+        fd = open_history(folder, LOCK_SH);
         if (fd < 0)
                 return fd;
         /* One write(): lines of several clients never mix. */
-        r = write_all(fd, d->pending.data, d->pending.size);
-        buffer_clear(&d->pending);
-        if (r < 0)
-                return r;
-        if (fstat(fd, &st) < 0 || st.st_size <= (off_t) FILE_MAX)
-                return 0;
-        fd = safe_close(fd);
-        r = rewrite_history(d);
-        return r == -EAGAIN ? 0 : r;
+        r = write_all(fd, line.data, line.size);
+        return r >= 0 && fsync(fd) < 0 ? -errno : r;
 }
 
-int history_add(Drafts *d, const char *text, size_t size)
+int history_remember(Drafts *d, const char *id, const char *text, size_t size)
 {
-        int r;
-
+        if (*id && !is_id(id))
+                return -EINVAL;
         if (size == 0 || size > HISTORY_TEXT || !utf8_is_valid(text, size))
                 return 0;
-        r = remember(d, text, size);
-        if (r <= 0 || d->folder < 0)
-                return MIN(r, 0);
-        r = append_line(&d->pending, text, size);
-        if (r < 0)
-                return r;
-        r = write_pending(d);
-        return r < 0 && r != -EAGAIN ? r : 0;
+        return remember(d, id, text, size);
 }
 
-const char *history_get(const Drafts *d, size_t nth)
+void history_adopt(Drafts *d, const char *text, const char *id)
 {
-        return nth < d->n_history ? d->history[d->n_history - 1 - nth] : NULL;
+        for (size_t i = d->n_history; is_id(id) && i > 0; i--) {
+                Sent *sent = d->history + i - 1;
+
+                if (*sent->id || !streq(sent->text, text))
+                        continue;
+                memcpy(sent->id, id, sizeof sent->id);
+                return;
+        }
+}
+
+const char *history_get(const Drafts *d, const char *id, size_t nth)
+{
+        for (unsigned others = 0; others < 2; others++)
+                for (size_t i = d->n_history; i > 0; i--)
+                        if (streq(d->history[i - 1].id, id) != others && nth-- == 0)
+                                return d->history[i - 1].text;
+        return NULL;
+}
+
+bool history_is_untidy(const Drafts *d)
+{
+        return d->untidy;
+}
+
+/* ---- what is gone ---- */
+
+static bool contains(const char *ids, const char *id)
+{
+        for (size_t n = strlen(ids); n >= ID_SIZE; n -= ID_SIZE, ids += ID_SIZE)
+                if (memcmp(ids, id, ID_SIZE) == 0)
+                        return true;
+        return false;
+}
+
+void history_forget(Drafts *d, const char *ids)
+{
+        for (size_t i = d->n_history; i > 0; i--)
+                if (*d->history[i - 1].id && contains(ids, d->history[i - 1].id))
+                        drop(d, i - 1, 1);
+}
+
+static int add_id(Buffer *ids, const char *id)
+{
+        if (!is_id(id) || contains(buffer_text(ids), id))
+                return 0;
+        return buffer_append(ids, id, ID_SIZE);
+}
+
+/* More are looked at by a later run. */
+int drafts_list(const Drafts *d, Buffer *ret)
+{
+        int fd = d->flags & DRAFTS_REMOTE ? -EBADF : open_folder(d), r = 0;
+        DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+        struct dirent *entry;
+
+        if (!folder) {
+                safe_close(fd);
+                return 0;
+        }
+        while (r >= 0 && ret->size < (size_t) LISTED_MAX * ID_SIZE && (entry = readdir(folder)))
+                if (startswith(entry->d_name, "draft-"))
+                        r = add_id(ret, entry->d_name + strlen("draft-"));
+        (void) closedir(folder);
+        for (size_t i = 0; r >= 0 && ret->size < (size_t) LISTED_MAX * ID_SIZE && i < d->n_history;
+                i++)
+                r = add_id(ret, d->history[i].id);
+        return r;
+}
+
+int drafts_forget(Drafts *d, const char *ids)
+{
+        _cleanup_close_ int folder = open_folder(d);
+        int r;
+
+        if (folder < 0)
+                return folder;
+        for (const char *at = ids; strlen(at) >= ID_SIZE; at += ID_SIZE) {
+                char id[DRAFT_ID] = "", name[FILE_NAME_MAX];
+
+                memcpy(id, at, ID_SIZE);
+                r = draft_name(d, id, name);
+                if (r >= 0)
+                        r = write_draft(folder, name, "", 0);
+                if (r < 0)
+                        return r;
+        }
+        return rewrite_history(d, folder, ids);
 }
 
 /* ---- the whole ---- */
 
-static int open_folder(void)
+static int find_folder(Drafts *d)
 {
-        _cleanup_free_ char *state = NULL, *path = NULL;
-        int r, fd;
+        _cleanup_free_ char *state = NULL;
+        int r;
 
         r = path_state(&state);
         if (r < 0)
                 return r;
-        if (asprintf(&path, "%s/tui", state) < 0) {
-                path = NULL;
+        if (asprintf(&d->folder, "%s/tui", state) < 0) {
+                d->folder = NULL;
                 return -ENOMEM;
         }
-        r = mkdir_private(state);
-        if (r >= 0)
-                r = mkdir_private(path);
-        if (r < 0)
-                return r;
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 ? -errno : fd;
+        return 0;
 }
 
-int drafts_new(Drafts **ret)
+static int read_at_start(Drafts *d)
+{
+        _cleanup_close_ int folder = open_folder(d);
+        int r;
+
+        if (folder < 0)
+                return folder;
+        r = read_history(d, folder);
+        if (r > (int) (2 * HISTORY_MAX))
+                d->untidy = true;
+        return r;
+}
+
+int drafts_new(DraftsFlags flags, Drafts **ret)
 {
         _cleanup_(drafts_freep) Drafts *d = NULL;
         int r;
 
-        d = malloc(sizeof *d);
+        d = calloc(1, sizeof *d);
         if (!d)
                 return -ENOMEM;
-        *d = (Drafts){ .folder = -EBADF, .pending = BUFFER_INIT(PENDING_MAX) };
+        d->flags = flags;
         d->history = calloc(HISTORY_MAX, sizeof *d->history);
         if (!d->history)
                 return -ENOMEM;
-        d->folder = open_folder();
-        if (d->folder == -ENOMEM)
-                return -ENOMEM;
-        if (d->folder < 0)
-                log_debug_errno(d->folder, "No folder for drafts, ignoring: %m");
-        else {
-                r = read_history(d);
-                if (r == -ENOMEM)
-                        return r;
-                if (r > (int) (2 * HISTORY_MAX))
-                        r = rewrite_history(d);
-                if (r < 0)
-                        log_debug_errno(r, "Cannot read what was sent, ignoring: %m");
-        }
+        r = find_folder(d);
+        if (r >= 0)
+                r = read_at_start(d);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                log_debug_errno(r, "Cannot read what was sent, ignoring: %m");
         *ret = TAKE_PTR(d);
         return 0;
 }
 
 Drafts *drafts_free(Drafts *d)
 {
-        int r;
-
         if (!d)
                 return NULL;
-        if (d->folder >= 0) {
-                r = write_pending(d);
-                if (r < 0)
-                        log_debug_errno(r, "Cannot keep what was sent, ignoring: %m");
-        }
-        buffer_done(&d->pending);
         if (d->history)
-                drop_oldest(d, d->n_history);
+                drop(d, 0, d->n_history);
         free(d->history);
-        safe_close(d->folder);
+        free(d->folder);
         return mfree(d);
 }

@@ -1,34 +1,61 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What was written and not sent, for each conversation, and what was sent, across all: kept in
+/* What was written and not sent, for each conversation, and what was sent: kept in
  * $XDG_STATE_HOME/conductor/tui/ (0600) from one run to the next. Of private conversations nothing
  * is kept. Several clients may run: a draft's file is replaced whole, the history is appended to.
- */
+ *
+ * What is on disk is read and written by child processes (keeper.h), but for the history, which is
+ * read at the start, before there is a screen. */
 
-#include "common/macro.h"
+#include "common/buffer.h"
 
 #define DRAFT_MAX     MIB(1) /* larger ones are not kept over the end of the program */
 #define HISTORY_MAX   500U   /* texts, and so many bytes of them together: */
 #define HISTORY_BYTES MIB(1)
 #define HISTORY_TEXT  KIB(16) /* of one; a larger one is not remembered */
+#define DRAFT_ID      33      /* with its end */
 
 typedef struct Drafts Drafts;
 
+typedef enum DraftsFlags {
+        DRAFTS_REMOTE = 1 << 0, /* conversations of other machines: whether they are gone is not
+                                   known here */
+} DraftsFlags;
+
 /* Reads the history. A folder that cannot be used is no error: nothing is kept then. */
-int drafts_new(Drafts **ret);
+int drafts_new(DraftsFlags flags, Drafts **ret);
 Drafts *drafts_free(Drafts *d);
 DEFINE_CLEANUP(Drafts *, drafts_free)
 
-/* id: of a conversation, "" for one that is not yet made; -EINVAL for anything else. The caller
- * frees; NULL when there is none, or none that can be read. */
-int drafts_read(Drafts *d, const char *id, char **ret);
-/* Text of no bytes removes it. */
-int drafts_write(Drafts *d, const char *id, const char *text, size_t size);
+/* ---- what was sent, in memory ---- */
 
-/* The same text again is one. Other clients' are seen by the next run. What is added while another
- * client writes the file anew is written with the next one or at the end; it is only lost when
- * another one does so then, too. */
-int history_add(Drafts *d, const char *text, size_t size);
-/* 0 = the newest. NULL behind the oldest. Borrowed. */
-const char *history_get(const Drafts *d, size_t nth);
+/* id: of the conversation, "" for one that is not known; -EINVAL for anything else. 0: there is
+ * nothing to be written: it is the newest already, or none that is remembered. */
+int history_remember(Drafts *d, const char *id, const char *text, size_t size);
+/* The conversation of the newest that is this text and has none. */
+void history_adopt(Drafts *d, const char *text, const char *id);
+/* 0 = the newest: first those of this conversation, behind them all others. NULL behind the oldest.
+ * Borrowed. */
+const char *history_get(const Drafts *d, const char *id, size_t nth);
+/* Whether the file has more than it is worth: history_tidy(). */
+bool history_is_untidy(const Drafts *d);
+
+/* Not of these conversations, ids of 32 bytes one after another. */
+void history_forget(Drafts *d, const char *ids);
+
+/* ---- on disk: by a child process ---- */
+
+/* Nothing, where there is none or none that can be read. */
+int draft_read(const Drafts *d, const char *id, Buffer *ret);
+/* Text of no bytes removes it. On disk when it returns. */
+int draft_write(const Drafts *d, const char *id, const char *text, size_t size);
+/* This was sent: if the draft begins with it, only the rest is kept. */
+int draft_sent(const Drafts *d, const char *id, const char *text, size_t size);
+
+int history_write(const Drafts *d, const char *id, const char *text, size_t size);
+int history_tidy(Drafts *d);
+
+/* The ids, one after another, of all that there is something of. */
+int drafts_list(const Drafts *d, Buffer *ret);
+int drafts_forget(Drafts *d, const char *ids);

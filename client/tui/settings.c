@@ -297,7 +297,7 @@ int settings_remember_avatar(bool on)
         n = write(fd, text, strlen(text));
         if (n != (ssize_t) strlen(text))
                 r = n < 0 ? -errno : -ENOSPC;
-        else if (rename(temporary, path) < 0)
+        else if (fsync(fd) < 0 || rename(temporary, path) < 0)
                 r = -errno;
         if (r < 0)
                 (void) unlink(temporary);

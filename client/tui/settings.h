@@ -18,4 +18,4 @@ typedef struct Settings {
 /* Only -ENOMEM: what cannot be read is a complaint, and has its default. */
 int settings_read(Settings *ret);
 void settings_done(Settings *s);
-int settings_remember_avatar(bool on);
+int settings_remember_avatar(bool on); /* by a child process: keeper.h */

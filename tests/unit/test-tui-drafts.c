@@ -7,13 +7,13 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "client/tui/drafts.h"
 
-#define ID "0123456789abcdef0123456789abcdef"
+#define ID    "0123456789abcdef0123456789abcdef"
+#define OTHER "fedcba9876543210fedcba9876543210"
 
 static char *folder;
 
@@ -48,7 +48,7 @@ static Drafts *make(void)
 {
         Drafts *d = NULL;
 
-        assert_int_equal(drafts_new(&d), 0);
+        assert_int_equal(drafts_new(0, &d), 0);
         return d;
 }
 
@@ -63,25 +63,43 @@ static void append_file(const char *name, const char *data, size_t size)
 
 static void assert_draft(Drafts *d, const char *id, const char *expected)
 {
-        _cleanup_free_ char *text = NULL;
+        _cleanup_buffer_ Buffer text = BUFFER_INIT(DRAFT_MAX);
 
-        assert_int_equal(drafts_read(d, id, &text), 0);
-        if (expected)
-                assert_string_equal(strempty(text), expected);
-        else
-                assert_null(text);
+        assert_int_equal(draft_read(d, id, &text), 0);
+        assert_string_equal(buffer_text(&text), expected);
+}
+
+static int write_text(Drafts *d, const char *id, const char *text)
+{
+        return draft_write(d, id, text, strlen(text));
+}
+
+/* As the keeper does, in two steps. */
+static void add_to(Drafts *d, const char *id, const char *text)
+{
+        int r = history_remember(d, id, text, strlen(text));
+
+        assert_return_code(r, 0);
+        if (r > 0)
+                assert_int_equal(history_write(d, id, text, strlen(text)), 0);
 }
 
 static void add(Drafts *d, const char *text)
 {
-        assert_int_equal(history_add(d, text, strlen(text)), 0);
+        add_to(d, "", text);
+}
+
+static void assert_history_of(
+        const Drafts *d, const char *id, const char *const *expected, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                assert_string_equal(strempty(history_get(d, id, i)), expected[i]);
+        assert_null(history_get(d, id, n));
 }
 
 static void assert_history(const Drafts *d, const char *const *expected, size_t n)
 {
-        for (size_t i = 0; i < n; i++)
-                assert_string_equal(strempty(history_get(d, i)), expected[i]);
-        assert_null(history_get(d, n));
+        assert_history_of(d, "", expected, n);
 }
 
 /* ---- drafts ---- */
@@ -92,10 +110,10 @@ static void test_drafts(void **state)
         _cleanup_free_ char *path = below("draft-" ID), *tui = below("");
         struct stat st;
 
-        assert_draft(d, "", NULL);
-        assert_int_equal(drafts_write(d, "", "new", 3), 0);
-        assert_int_equal(drafts_write(d, ID, "one\ntwo", 7), 0);
-        assert_int_equal(drafts_write(d, ID, "three", 5), 0);
+        assert_draft(d, "", "");
+        assert_int_equal(write_text(d, "", "new"), 0);
+        assert_int_equal(write_text(d, ID, "one\ntwo"), 0);
+        assert_int_equal(write_text(d, ID, "three"), 0);
         drafts_free(d);
         d = make();
         assert_draft(d, "", "new");
@@ -104,9 +122,9 @@ static void test_drafts(void **state)
         assert_int_equal(st.st_mode & 07777, 0600);
         assert_int_equal(stat(tui, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0700);
-        assert_int_equal(drafts_write(d, ID, "", 0), 0);
-        assert_draft(d, ID, NULL);
-        assert_int_equal(drafts_write(d, ID, "", 0), 0); /* there is none any more */
+        assert_int_equal(write_text(d, ID, ""), 0);
+        assert_draft(d, ID, "");
+        assert_int_equal(write_text(d, ID, ""), 0); /* there is none any more */
 }
 
 static void test_no_path_for_an_id(void **state)
@@ -117,27 +135,30 @@ static void test_no_path_for_an_id(void **state)
         _cleanup_(drafts_freep) Drafts *d = make();
 
         for (size_t i = 0; i < ELEMENTSOF(ids); i++) {
-                char *text = NULL;
+                _cleanup_buffer_ Buffer text = BUFFER_INIT(DRAFT_MAX);
 
-                assert_int_equal(drafts_read(d, ids[i], &text), -EINVAL);
-                assert_int_equal(drafts_write(d, ids[i], "x", 1), -EINVAL);
+                assert_int_equal(draft_read(d, ids[i], &text), -EINVAL);
+                assert_int_equal(draft_sent(d, ids[i], "x", 1), -EINVAL);
+                assert_int_equal(history_remember(d, ids[i], "x", 1), -EINVAL);
+                assert_int_equal(draft_write(d, ids[i], "x", 1), -EINVAL);
         }
 }
 
 static void test_draft_limit(void **state)
 {
         _cleanup_(drafts_freep) Drafts *d = make();
-        _cleanup_free_ char *text = malloc(DRAFT_MAX + 1), *back = NULL;
+        _cleanup_free_ char *text = malloc(DRAFT_MAX + 1);
+        _cleanup_buffer_ Buffer back = BUFFER_INIT(DRAFT_MAX);
 
         assert_non_null(text);
         memset(text, 'x', DRAFT_MAX + 1);
-        assert_int_equal(drafts_write(d, ID, text, DRAFT_MAX), 0);
-        assert_int_equal(drafts_read(d, ID, &back), 0);
-        assert_int_equal(strlen(back), DRAFT_MAX);
-        assert_int_equal(drafts_write(d, ID, text, DRAFT_MAX + 1), 0);
-        assert_draft(d, ID, NULL); /* and not what it was before */
+        assert_int_equal(draft_write(d, ID, text, DRAFT_MAX), 0);
+        assert_int_equal(draft_read(d, ID, &back), 0);
+        assert_int_equal(back.size, DRAFT_MAX);
+        assert_int_equal(draft_write(d, ID, text, DRAFT_MAX + 1), 0);
+        assert_draft(d, ID, ""); /* and not what it was before */
         append_file("draft-" ID, text, DRAFT_MAX + 1);
-        assert_draft(d, ID, NULL);
+        assert_draft(d, ID, "");
 }
 
 static void test_strange_drafts(void **state)
@@ -146,26 +167,90 @@ static void test_strange_drafts(void **state)
         _cleanup_free_ char *path = below("draft-" ID), *other = below("draft-new");
 
         append_file("draft-" ID, "\xff\xfe", 2);
-        assert_draft(d, ID, NULL);
+        assert_draft(d, ID, "");
         assert_int_equal(unlink(path), 0);
         assert_int_equal(symlink("/etc/passwd", path), 0);
-        assert_draft(d, ID, NULL);
+        assert_draft(d, ID, "");
         assert_int_equal(mkfifo(other, 0600), 0); /* is not waited for */
-        assert_draft(d, "", NULL);
-        assert_int_equal(drafts_write(d, "", "x", 1), 0);
+        assert_draft(d, "", "");
+        assert_int_equal(write_text(d, "", "x"), 0);
         assert_draft(d, "", "x");
+}
+
+/* What was sent while the service was away is kept before what is written. */
+static void test_sent(void **state)
+{
+        _cleanup_(drafts_freep) Drafts *d = make();
+
+        assert_int_equal(write_text(d, ID, "sent\nand more\nrest"), 0);
+        assert_int_equal(draft_sent(d, ID, "other", 5), 0);
+        assert_draft(d, ID, "sent\nand more\nrest");
+        assert_int_equal(draft_sent(d, ID, "sent\nand more", 13), 0);
+        assert_draft(d, ID, "rest");
+        assert_int_equal(draft_sent(d, ID, "rest and more than there is", 27), 0);
+        assert_draft(d, ID, "rest");
+        assert_int_equal(draft_sent(d, ID, "rest", 4), 0);
+        assert_draft(d, ID, "");
+        assert_int_equal(draft_sent(d, ID, "rest", 4), 0);
 }
 
 static void test_no_folder(void **state)
 {
         _cleanup_(drafts_freep) Drafts *d = NULL;
+        _cleanup_buffer_ Buffer text = BUFFER_INIT(DRAFT_MAX);
 
         assert_int_equal(setenv("XDG_STATE_HOME", "/dev/null", 1), 0);
         d = make();
-        assert_int_equal(drafts_write(d, ID, "x", 1), 0);
-        assert_draft(d, ID, NULL);
-        add(d, "one"); /* for this run */
-        assert_string_equal(history_get(d, 0), "one");
+        assert_int_equal(write_text(d, ID, "x"), -ENOTDIR);
+        assert_int_equal(draft_read(d, ID, &text), -ENOTDIR);
+        assert_int_equal(history_write(d, ID, "x", 1), -ENOTDIR);
+        assert_int_equal(history_remember(d, ID, "one", 3), 1); /* for this run */
+        assert_string_equal(history_get(d, ID, 0), "one");
+}
+
+/* Those of other machines are not here to be asked for: they are kept, and not listed. */
+static void test_remote(void **state)
+{
+        _cleanup_(drafts_freep) Drafts *d = make(), *remote = NULL;
+        _cleanup_buffer_ Buffer ids = BUFFER_INIT(KIB(1));
+
+        assert_int_equal(drafts_new(DRAFTS_REMOTE, &remote), 0);
+        assert_int_equal(write_text(remote, ID, "there"), 0);
+        assert_int_equal(history_write(remote, ID, "sent there", 10), 0);
+        assert_draft(d, ID, "");
+        assert_draft(remote, ID, "there");
+        drafts_free(d);
+        d = make();
+        assert_string_equal(history_get(d, ID, 0), "sent there");
+        assert_int_equal(drafts_list(d, &ids), 0);
+        assert_int_equal(ids.size, 0);
+        assert_int_equal(drafts_list(remote, &ids), 0);
+        assert_int_equal(ids.size, 0);
+}
+
+/* ---- what is gone ---- */
+
+static void test_forget(void **state)
+{
+        static const char *const left[] = { "of another", "of nobody" };
+        _cleanup_(drafts_freep) Drafts *d = make();
+        _cleanup_buffer_ Buffer ids = BUFFER_INIT(KIB(1));
+
+        assert_int_equal(write_text(d, "", "new"), 0);
+        assert_int_equal(write_text(d, ID, "gone"), 0);
+        add(d, "of nobody");
+        add_to(d, ID, "of what is gone");
+        add_to(d, OTHER, "of another");
+        assert_int_equal(drafts_list(d, &ids), 0);
+        assert_string_equal(ids.data, ID OTHER);
+        assert_int_equal(drafts_forget(d, ID), 0);
+        assert_draft(d, ID, "");
+        assert_draft(d, "", "new");
+        assert_history(d, (const char *const[]){ "of nobody", "of another" }, 2);
+        assert_history_of(d, OTHER, left, 2);
+        drafts_free(d);
+        d = make();
+        assert_history_of(d, OTHER, left, 2);
 }
 
 /* ---- history ---- */
@@ -175,7 +260,7 @@ static void test_history(void **state)
         static const char *const expected[] = { "\"three\"\\", "two\nlines", "one" };
         _cleanup_(drafts_freep) Drafts *d = make();
 
-        assert_null(history_get(d, 0));
+        assert_null(history_get(d, "", 0));
         add(d, "one");
         add(d, "two\nlines");
         add(d, "two\nlines"); /* the same again */
@@ -185,6 +270,31 @@ static void test_history(void **state)
         drafts_free(d);
         d = make();
         assert_history(d, expected, 3);
+}
+
+/* Those of the conversation come first. */
+static void test_history_of_conversations(void **state)
+{
+        static const char *const of_one[] = { "third", "first", "same", "second" },
+                                 *const all[] = { "same", "third", "second", "first" };
+        _cleanup_(drafts_freep) Drafts *d = make();
+
+        add_to(d, ID, "first");
+        add_to(d, OTHER, "second");
+        add_to(d, ID, "third");
+        add(d, "same");
+        assert_history_of(d, ID, of_one, 4);
+        assert_string_equal(history_get(d, OTHER, 0), "second");
+        assert_history(d, all, 4);
+        drafts_free(d);
+        d = make();
+        assert_history_of(d, ID, of_one, 4);
+        assert_history(d, all, 4);
+        /* Its conversation is known later. */
+        history_adopt(d, "same", ID);
+        assert_string_equal(history_get(d, ID, 0), "same");
+        history_adopt(d, "second", ID);
+        assert_string_equal(history_get(d, OTHER, 0), "second");
 }
 
 static void test_history_limits(void **state)
@@ -199,18 +309,18 @@ static void test_history_limits(void **state)
                 (void) snprintf(number, sizeof number, "%u", i);
                 add(d, number);
         }
-        assert_string_equal(history_get(d, HISTORY_MAX - 1), "1");
-        assert_null(history_get(d, HISTORY_MAX));
+        assert_string_equal(history_get(d, "", HISTORY_MAX - 1), "1");
+        assert_null(history_get(d, "", HISTORY_MAX));
 
         memset(text, 'x', HISTORY_TEXT + 1);
         text[HISTORY_TEXT + 1] = 0;
-        add(d, text); /* too large */
-        assert_string_equal(history_get(d, 0), number);
+        assert_int_equal(history_remember(d, "", text, HISTORY_TEXT + 1), 0);
+        assert_string_equal(history_get(d, "", 0), number);
         for (size_t i = 0; i <= HISTORY_BYTES / HISTORY_TEXT; i++) {
                 text[0] = (char) ('a' + i % 26);
-                assert_int_equal(history_add(d, text, HISTORY_TEXT), 0);
+                assert_int_equal(history_remember(d, "", text, HISTORY_TEXT), 1);
         }
-        while (history_get(d, n))
+        while (history_get(d, "", n))
                 n++;
         assert_int_equal(n, HISTORY_BYTES / HISTORY_TEXT);
 }
@@ -241,59 +351,33 @@ static void test_history_is_written_anew(void **state)
                 (void) snprintf(number, sizeof number, "number %u", i);
                 add(d, number);
         }
+        assert_false(history_is_untidy(d));
         drafts_free(d);
-        d = make(); /* … as there are far too many */
-        assert_string_equal(history_get(d, 0), number);
+        d = make();
+        assert_true(history_is_untidy(d));
+        assert_int_equal(history_tidy(d), 0);
+        assert_string_equal(history_get(d, "", 0), number);
         assert_int_equal(stat(path, &st), 0);
         assert_true(st.st_size < (off_t) (HISTORY_MAX * sizeof number));
         assert_int_equal(st.st_mode & 07777, 0600);
         drafts_free(d);
         d = make();
-        assert_string_equal(history_get(d, 0), number);
-        assert_string_equal(strempty(history_get(d, HISTORY_MAX - 1)), "number 1000");
-}
-
-/* The file is another's while he writes it anew: what is added meanwhile comes later. */
-static void test_history_is_not_waited_for(void **state)
-{
-        static const char *const expected[] = { "three", "two", "one" };
-        _cleanup_(drafts_freep) Drafts *d = make();
-        _cleanup_free_ char *path = below("history");
-        _cleanup_close_ int fd = -EBADF;
-        struct stat before, after;
-
-        add(d, "one");
-        fd = open(path, O_RDWR | O_CLOEXEC);
-        assert_int_equal(flock(fd, LOCK_EX), 0);
-        assert_int_equal(fstat(fd, &before), 0);
-        add(d, "two");
-        assert_int_equal(fstat(fd, &after), 0);
-        assert_int_equal(after.st_size, before.st_size);
-        fd = safe_close(fd);
-        add(d, "three");
-        drafts_free(d);
-        d = make();
-        assert_history(d, expected, 3);
+        assert_string_equal(history_get(d, "", 0), number);
+        assert_string_equal(strempty(history_get(d, "", HISTORY_MAX - 1)), "number 1000");
 }
 
 enum { CLIENTS = 4, TEXTS = 50 };
 
-/* Says that it has begun, adds texts, and ends when the pipe does. */
-_noreturn_ static void run_client(int client, int begun, int end)
+_noreturn_ static void run_client(int client)
 {
         Drafts *d = make();
-        char text[32], byte = 0;
-
-        if (write(begun, &byte, 1) != 1)
-                _exit(EXIT_FAILURE);
+        char text[32];
 
         for (int i = 0; i < TEXTS; i++) {
                 (void) snprintf(text, sizeof text, "%i %i", client, i);
-                if (history_add(d, text, strlen(text)) < 0)
+                if (history_write(d, ID, text, strlen(text)) < 0)
                         _exit(EXIT_FAILURE);
         }
-        if (read(end, &byte, 1) != 0)
-                _exit(EXIT_FAILURE);
         drafts_free(d);
         _exit(EXIT_SUCCESS);
 }
@@ -304,7 +388,7 @@ static void check_texts(const Drafts *d)
         const char *text;
         unsigned n = 0;
 
-        for (size_t i = 0; (text = history_get(d, i)); i++) {
+        for (size_t i = 0; (text = history_get(d, "", i)); i++) {
                 int c, k;
 
                 if (sscanf(text, "%d %d", &c, &k) != 2)
@@ -316,39 +400,22 @@ static void check_texts(const Drafts *d)
         assert_int_equal(n, CLIENTS * TEXTS);
 }
 
-/* Several clients at once, and each of the first finds so much that it writes the file anew. */
+/* Several clients at once, while others write the file anew. */
 static void test_several_clients(void **state)
 {
         Drafts *d = make();
-        char text[32];
-        char bytes[CLIENTS];
-        int begun[2], end[2], status;
+        int status;
 
-        for (unsigned i = 0; i <= 2 * HISTORY_MAX; i++) {
-                (void) snprintf(text, sizeof text, "old %u", i);
-                add(d, text);
-        }
-        drafts_free(d);
-        assert_int_equal(pipe2(begun, O_CLOEXEC), 0);
-        assert_int_equal(pipe2(end, O_CLOEXEC), 0);
         for (int c = 0; c < CLIENTS; c++)
-                if (fork() == 0) {
-                        safe_close(end[1]);
-                        run_client(c, begun[1], end[0]);
-                }
-        for (int i = 0; i < 5; i++)
-                drafts_free(make());
-        /* Nobody writes it anew any more: what waits is written by those who end. */
-        for (int c = 0; c < CLIENTS; c++)
-                assert_int_equal(read(begun[0], bytes + c, 1), 1);
-        for (int i = 0; i < 2; i++) {
-                safe_close(begun[i]);
-                safe_close(end[i]);
-        }
+                if (fork() == 0)
+                        run_client(c);
+        for (int i = 0; i < 20; i++)
+                assert_int_equal(history_tidy(d), 0);
         for (int c = 0; c < CLIENTS; c++) {
                 assert_true(wait(&status) > 0);
                 assert_int_equal(status, 0);
         }
+        drafts_free(d);
         d = make();
         check_texts(d);
         drafts_free(d);
@@ -361,12 +428,15 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_no_path_for_an_id, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_draft_limit, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_strange_drafts, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_sent, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_no_folder, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_remote, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_forget, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_history, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_history_of_conversations, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_history_limits, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_strange_history, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_history_is_written_anew, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_history_is_not_waited_for, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_several_clients, setup, teardown),
         };
 

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -264,12 +265,77 @@ static void test_hanging_child(void **state)
         assert_int_equal(a.calls, 0);
 }
 
+static void on_written(const Failure *failure, void *userdata)
+{
+        Answer *a = userdata;
+
+        a->job = files_job_free(a->job);
+        if (failure)
+                assert_int_equal(free_and_strdup(&a->sentence, failure_message(failure)), 0);
+        a->calls++;
+}
+
+/* expected: of the sentence, NULL for none. */
+static void write_pipe(const char *path, const char *text, const char *expected)
+{
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_answer_ Answer a = ANSWER_INIT;
+        int fds[2];
+
+        assert_true(sd_event_new(&event) >= 0);
+        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+        assert_int_equal(files_write(event, path, fds[0], on_written, &a, &a.job), 0);
+        safe_close(fds[0]);
+        assert_int_equal(write(fds[1], text, strlen(text)), strlen(text));
+        safe_close(fds[1]);
+        run(event, &a.calls);
+        assert_int_equal(a.calls, 1);
+        if (expected)
+                assert_non_null(strstr(strempty(a.sentence), expected));
+        else
+                assert_null(a.sentence);
+}
+
+static void test_write(void **state)
+{
+        _cleanup_free_ char *path = below("made");
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        char text[16] = "";
+
+        write_pipe("~/made", "what comes out", NULL);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        assert_true(fd >= 0 && fstat(fd, &st) >= 0);
+        assert_int_equal(st.st_mode & 07777, 0600);
+        assert_int_equal(read(fd, text, sizeof text), 14);
+        assert_string_equal(text, "what comes out");
+        write_pipe("~/made", "", "~/made cannot be made: File exists.");
+        write_pipe("~/none/made", "", "~/none/made cannot be made: No such file or directory.");
+        write_pipe("~/empty", "", NULL);
+}
+
+/* A disk that is full: the sentence says so, and no half file stays. */
+static void test_write_fails(void **state)
+{
+        _cleanup_free_ char *path = below("made");
+        struct rlimit before, small;
+
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+        small = (struct rlimit){ .rlim_cur = 4, .rlim_max = before.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+        write_pipe(path, "what comes out", "made cannot be written: File too large.");
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+        assert_int_equal(access(path, F_OK), -1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_complete, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_many_names, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_open, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_write, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_write_fails, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_freed_job_calls_nobody, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_hanging_child, setup, teardown),
         };

@@ -69,8 +69,8 @@ static int cancel(App *app)
         if (mirror_can_cancel(app->mirror))
                 return cancel_reply(app);
         if (app->editing != 0) {
-                app->editing = 0;
-                return editor_set_text(app->editor, "", 0);
+                app_stop_editing(app);
+                return 0;
         }
         app->notice = mfree(app->notice);
         app->place = CONTEXT_INPUT;
@@ -151,9 +151,7 @@ static int begin_new(App *app, int private)
 {
         int r;
 
-        r = app_save_draft(app);
-        if (r < 0)
-                return r;
+        app_save_draft(app);
         app->private = private != 0;
         app->draft_loaded = false;
         r = mirror_open_new(app->mirror, strempty(app->model), private != 0);
@@ -343,7 +341,7 @@ static int toggle_avatar(App *app, int unused)
         app->settings.avatar = !app->settings.avatar;
         if (app->avatar)
                 avatar_set_visible(app->avatar, app->settings.avatar, app_now(app));
-        return settings_remember_avatar(app->settings.avatar);
+        return keeper_remember_avatar(app->keeper, app->settings.avatar);
 }
 
 static int toggle_theme(App *app, int unused)
@@ -417,7 +415,7 @@ static int leave(App *app, int unused)
 
 static int suspend(App *app, int unused)
 {
-        (void) app_save_draft(app);
+        app_save_draft(app);
         return raise(SIGTSTP) == 0 ? 0 : -errno;
 }
 

@@ -7,6 +7,7 @@
 #include "client/tui/avatar/avatar.h"
 #include "client/tui/drafts.h"
 #include "client/tui/files.h"
+#include "client/tui/keeper.h"
 #include "client/tui/model/mirror.h"
 #include "client/tui/settings.h"
 #include "client/tui/terminal/terminal.h"
@@ -22,6 +23,7 @@
 #define NOTICE_BYTE_USEC   (60 * USEC_PER_MSEC) /* and for each byte of it */
 #define LEAVE_USEC         USEC_PER_SEC         /* a second Ctrl-C within it leaves */
 #define DRAFT_USEC         USEC_PER_SEC         /* after the last key a draft is kept */
+#define KEEP_USEC          (5 * USEC_PER_SEC)   /* at the end it is waited for the disk so long */
 #define FRAME_USEC         (USEC_PER_SEC / 60)
 
 #define KEY_NAMES 5 /* of which the hints speak */
@@ -41,8 +43,10 @@ struct Outgoing {
         App *app;
         char *text;
         size_t size;
-        char draft[33]; /* whose draft it was */
+        char draft[DRAFT_ID]; /* whose draft it was */
+        char id[DRAFT_ID];    /* of the conversation, as soon as there is one */
         Attachments attachments;
+        bool private, remembered; /* remembered: it is a line of the history */
 };
 
 typedef struct Hit {
@@ -61,7 +65,8 @@ struct App {
         Transcript *transcript;
         Editor *editor;
         Picker *picker; /* or NULL */
-        Drafts *drafts;
+        Drafts *drafts; /* what was sent, in memory; the rest is the keeper's */
+        Keeper *keeper;
         Sprites *sprites; /* or NULL */
         Avatar *avatar;   /* or NULL */
 
@@ -83,8 +88,7 @@ struct App {
         usec_t cancelled_at; /* the last Ctrl-C */
 
         /* What is being written. */
-        char draft_id[33]; /* of the conversation that the editor's text belongs to; "" = a new one
-                            */
+        char draft_id[DRAFT_ID]; /* whose the editor's text is; "" = of a new conversation */
         bool draft_loaded, draft_dirty;
         bool private; /* nothing of it is kept */
         bool making;  /* the first question of a new conversation is on its way */
@@ -105,10 +109,15 @@ struct App {
         char *words; /* of the last search */
         bool go_on;  /* still to be done, when the list is here */
 
-        sd_event_source *child;  /* $EDITOR, $PAGER: it has the terminal */
-        char *child_file;        /* what the editor writes, or NULL */
-        sd_event_source *export; /* an export that is being written */
-        int export_file;
+        sd_event_source *child; /* $EDITOR, $PAGER: it has the terminal */
+        char *child_file;       /* what the editor writes, or NULL */
+        FilesJob *export;       /* one that is being written */
+        char *export_path;
+
+        /* The end waits until the draft is on disk. */
+        bool leaving, by_signal;
+        Failure unkept; /* why it is not */
+        sd_event_source *leave;
 };
 
 typedef enum Damage {
@@ -127,7 +136,11 @@ int app_check(App *app, int r);
 /* A mirror_done_t that only says what failed. */
 void app_done(const Failure *failure, void *userdata);
 
+/* When what is written is on disk; a second time, at once. */
 void app_leave(App *app);
+/* keep.c: what the keeper says */
+extern const KeeperOps app_keeper_ops;
+void app_look_through_drafts(App *app);
 
 /* draw.c */
 void app_draw(App *app);
@@ -144,7 +157,9 @@ void app_attach_fd(App *app, const char *name, int fd); /* takes fd */
 void app_detach_all(App *app);
 void app_switch_draft(App *app);
 void app_edited(App *app); /* the text changed */
-int app_save_draft(App *app);
+void app_save_draft(App *app);
+void app_put_draft(App *app, const char *id, const char *text, size_t size);
+void app_stop_editing(App *app); /* of a message that was sent; the draft comes back */
 int app_history(App *app, int by);
 int app_edit_message(App *app, const MessageItem *message);
 

@@ -176,6 +176,7 @@ static void on_link(App *app)
                 return;
         if (isempty(mirror_default_model(app->mirror)))
                 (void) mirror_list_models(app->mirror, on_first_models, app);
+        app_look_through_drafts(app);
 }
 
 static void set_title(App *app)
@@ -331,15 +332,33 @@ static void on_terminal_changed(void *userdata)
         app_damage(app, DAMAGE_NOW);
 }
 
+static int on_leave(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        App *app = ASSERT_PTR(userdata);
+
+        (void) failure_set(&app->unkept, FAILURE_INTERNAL,
+                "The disk does not answer; what was written may not be kept.");
+        return sd_event_exit(app->event, 0);
+}
+
 void app_leave(App *app)
 {
-        (void) app_save_draft(app);
-        (void) sd_event_exit(app->event, 0);
+        bool again = app->leaving;
+
+        app->leaving = true;
+        app_save_draft(app);
+        if (again || keeper_is_idle(app->keeper))
+                (void) sd_event_exit(app->event, 0);
+        else
+                arm(app->leave, app_now(app) + KEEP_USEC);
 }
 
 static void on_closed(void *userdata)
 {
-        app_leave(ASSERT_PTR(userdata));
+        App *app = ASSERT_PTR(userdata);
+
+        app->by_signal = true;
+        app_leave(app);
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
@@ -349,6 +368,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
         /* Typed for the editor or the pager, which has the terminal. */
         if (app->child && (si->ssi_signo == SIGINT || si->ssi_signo == SIGQUIT))
                 return 0;
+        app->by_signal = true;
         app_leave(app);
         return 0;
 }
@@ -364,8 +384,9 @@ static void app_done_all(App *app)
         sd_event_source_disable_unref(app->notice_end);
         sd_event_source_disable_unref(app->draft_save);
         sd_event_source_disable_unref(app->child);
-        sd_event_source_disable_unref(app->export);
-        app->export_file = safe_close(app->export_file);
+        sd_event_source_disable_unref(app->leave);
+        files_job_free(app->export);
+        free(app->export_path);
         files_job_free(app->files);
         app_detach_all(app);
         picker_free(app->picker);
@@ -376,6 +397,7 @@ static void app_done_all(App *app)
         avatar_free(app->avatar);
         sprites_free(app->sprites);
         editor_free(app->editor);
+        keeper_free(app->keeper);
         drafts_free(app->drafts);
         settings_done(&app->settings);
         if (app->child_file)
@@ -383,6 +405,7 @@ static void app_done_all(App *app)
         free(app->child_file);
         for (size_t i = 0; i < KEY_NAMES; i++)
                 free(app->key_names[i]);
+        failure_done(&app->unkept);
         free(app->notice);
         free(app->model);
         free(app->file_name);
@@ -403,7 +426,7 @@ static int add_timer(App *app, sd_event_time_handler_t handler, sd_event_source 
 
 static int on_draft_save(sd_event_source *source, uint64_t usec, void *userdata)
 {
-        (void) app_save_draft(ASSERT_PTR(userdata));
+        app_save_draft(ASSERT_PTR(userdata));
         return 0;
 }
 
@@ -444,6 +467,8 @@ static int add_sources(App *app)
                 r = add_timer(app, on_notice_end, &app->notice_end);
         if (r >= 0)
                 r = add_timer(app, on_draft_save, &app->draft_save);
+        if (r >= 0)
+                r = add_timer(app, on_leave, &app->leave);
         return r;
 }
 
@@ -522,7 +547,9 @@ static int open_rooms(App *app, Failure *failure)
         app->list_shown = app->settings.list;
         r = editor_new(&app->editor);
         if (r >= 0)
-                r = drafts_new(&app->drafts);
+                r = drafts_new(app->options->client.host ? DRAFTS_REMOTE : 0, &app->drafts);
+        if (r >= 0)
+                r = keeper_new(app->event, app->drafts, &app_keeper_ops, app, &app->keeper);
         /* Before the terminal is taken: ssh may have a question. */
         if (r >= 0)
                 r = mirror_new(app->event, &app->options->client, &app->mirror_ops, app,
@@ -577,7 +604,6 @@ int app_run(const AppOptions *options, Failure *failure)
         _cleanup_(app_done_all) App app = {
                 .options = options,
                 .place = CONTEXT_INPUT,
-                .export_file = -EBADF,
         };
         int r;
 
@@ -590,5 +616,8 @@ int app_run(const AppOptions *options, Failure *failure)
                 r = begin(&app);
         if (r < 0)
                 return failure_set_errno(failure, r, "conductor-tui cannot start");
-        return sd_event_loop(app.event);
+        r = sd_event_loop(app.event);
+        if (r >= 0 && failure_is_set(&app.unkept))
+                return failure_set(failure, app.unkept.code, "%s", failure_message(&app.unkept));
+        return r;
 }

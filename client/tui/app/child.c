@@ -243,29 +243,16 @@ int app_read_in_pager(App *app)
 
 /* ---- exports ---- */
 
-static void end_export(App *app)
-{
-        app->export = sd_event_source_disable_unref(app->export);
-        app->export_file = safe_close(app->export_file);
-}
-
-static int on_export_data(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static void on_written(const Failure *failure, void *userdata)
 {
         App *app = ASSERT_PTR(userdata);
-        static char chunk[KIB(64)];
-        ssize_t n;
 
-        n = read(fd, chunk, sizeof chunk);
-        if (n < 0 && errno == EAGAIN)
-                return 0;
-        if (n > 0 && write(app->export_file, chunk, (size_t) n) == n)
-                return 0;
-        if (n == 0)
-                app_say(app, "Exported.");
+        app->export = files_job_free(app->export);
+        if (failure)
+                app_say_failure(app, failure);
         else
-                app_say(app, "The export broke off: %m");
-        end_export(app);
-        return 0;
+                app_say(app, "Exported to %s.", app->export_path);
+        app->export_path = mfree(app->export_path);
 }
 
 static void on_export_pipe(const Failure *failure, int fd, void *userdata)
@@ -276,18 +263,12 @@ static void on_export_pipe(const Failure *failure, int fd, void *userdata)
 
         if (failure) {
                 app_say_failure(app, failure);
-                end_export(app);
+                app->export_path = mfree(app->export_path);
                 return;
         }
-        r = fcntl(owned, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
-        if (r >= 0)
-                r = sd_event_add_io(app->event, &app->export, owned, EPOLLIN, on_export_data, app);
-        if (r >= 0)
-                r = sd_event_source_set_io_fd_own(app->export, true);
-        if (r >= 0)
-                (void) TAKE_FD(owned);
-        else
-                end_export(app);
+        r = files_write(app->event, app->export_path, owned, on_written, app, &app->export);
+        if (r < 0)
+                app->export_path = mfree(app->export_path);
         (void) app_check(app, r);
 }
 
@@ -304,25 +285,21 @@ static const char *format_of(const char *path)
 
 int app_export(App *app, const char *path)
 {
-        _cleanup_free_ char *expanded = NULL;
-        const char *rest = startswith(path, "~/"), *home = getenv("HOME");
+        int r;
 
         if (!mirror_open_conversation(app->mirror)) {
                 app_say(app, "There is nothing to export yet.");
                 return 0;
         }
-        if (app->export_file >= 0) {
+        if (app->export_path) {
                 app_say(app, "An export is being written already.");
                 return 0;
         }
-        if (rest && home && asprintf(&expanded, "%s/%s", home, rest) < 0)
+        app->export_path = strdup(path);
+        if (!app->export_path)
                 return -ENOMEM;
-        app->export_file = open(
-                expanded ? expanded : path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (app->export_file < 0) {
-                app->export_file = -EBADF;
-                app_say(app, "%s cannot be made: %m", path);
-                return 0;
-        }
-        return mirror_export(app->mirror, format_of(path), on_export_pipe, app);
+        r = mirror_export(app->mirror, format_of(path), on_export_pipe, app);
+        if (r < 0)
+                app->export_path = mfree(app->export_path);
+        return r;
 }

@@ -411,7 +411,7 @@ int app_pick_file(App *app, const char *word)
 static void on_former(const PickerItem *item, const char *line, void *userdata)
 {
         App *app = ASSERT_PTR(userdata);
-        const char *text = item ? history_get(app->drafts, (size_t) item->number) : NULL;
+        const char *text = item ? history_get(app->drafts, "", (size_t) item->number) : NULL;
 
         close_picker(app);
         if (!text)
@@ -430,7 +430,7 @@ int app_pick_history(App *app)
         if (r < 0)
                 return r;
         picker_set_message(app->picker, "Nothing was sent yet.");
-        for (size_t i = 0; (text = history_get(app->drafts, i)) && r >= 0; i++)
+        for (size_t i = 0; (text = history_get(app->drafts, "", i)) && r >= 0; i++)
                 r = picker_add(app->picker, text, NULL, NULL, i);
         return r;
 }

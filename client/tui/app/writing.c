@@ -9,18 +9,45 @@
 
 /* ---- drafts ---- */
 
-int app_save_draft(App *app)
+/* What was sent and is not yet the service's is kept with what is written. */
+static int collect_draft(const App *app, Buffer *ret)
 {
         const char *text;
         size_t size;
+        int r = 0;
+
+        for (const Outgoing *o = app->outgoing; o && r >= 0; o = o->next)
+                if (streq(o->draft, app->draft_id)) {
+                        r = buffer_append(ret, o->text, o->size);
+                        if (r >= 0)
+                                r = buffer_append(ret, "\n", 1);
+                }
+        text = editor_text(app->editor, &size);
+        return r < 0 ? r : buffer_append(ret, text, size);
+}
+
+static int save_draft(App *app)
+{
+        _cleanup_buffer_ Buffer draft = BUFFER_INIT(DRAFT_MAX);
+        int r;
 
         (void) sd_event_source_set_enabled(app->draft_save, SD_EVENT_OFF);
         /* What is written anew is a message that there is; what is private is not kept. */
         if (!app->draft_dirty || app->editing != 0 || app->private)
                 return 0;
         app->draft_dirty = false;
-        text = editor_text(app->editor, &size);
-        return drafts_write(app->drafts, app->draft_id, text, size);
+        r = collect_draft(app, &draft);
+        if (r < 0)
+                return r;
+        return keeper_write_draft(app->keeper, app->draft_id, buffer_text(&draft), draft.size);
+}
+
+void app_save_draft(App *app)
+{
+        int r = save_draft(app);
+
+        if (r < 0)
+                app_say(app, "What is written cannot be kept on disk: %s.", strerrordesc_np(-r));
 }
 
 void app_edited(App *app)
@@ -35,11 +62,20 @@ void app_edited(App *app)
         (void) sd_event_source_set_enabled(app->draft_save, SD_EVENT_ONESHOT);
 }
 
+/* What was sent to make it belongs to it now. */
+static void name_outgoing(App *app, const char *id)
+{
+        for (Outgoing *o = app->outgoing; o; o = o->next)
+                if (isempty(o->id) && isempty(o->draft)) {
+                        (void) snprintf(o->id, sizeof o->id, "%s", id);
+                        history_adopt(app->drafts, o->text, id);
+                }
+}
+
 /* Another conversation is open: its draft takes the place of the one before. */
 void app_switch_draft(App *app)
 {
         const ConversationItem *c = mirror_open_conversation(app->mirror);
-        _cleanup_free_ char *text = NULL;
         const char *id = c ? c->id : "";
 
         if (app->draft_loaded && streq(id, app->draft_id))
@@ -48,9 +84,10 @@ void app_switch_draft(App *app)
         if (app->making && c && isempty(app->draft_id)) {
                 app->making = false;
                 memcpy(app->draft_id, c->id, sizeof app->draft_id);
+                name_outgoing(app, c->id);
                 return;
         }
-        (void) app_save_draft(app);
+        app_save_draft(app);
         app->draft_loaded = true;
         app->making = false;
         (void) snprintf(app->draft_id, sizeof app->draft_id, "%s", id);
@@ -59,9 +96,41 @@ void app_switch_draft(App *app)
         app->draft_dirty = false;
         if (c)
                 app->private = c->private;
-        if (!app->private && drafts_read(app->drafts, id, &text) < 0)
-                text = NULL;
-        (void) editor_set_text(app->editor, strempty(text), strlen(strempty(text)));
+        (void) editor_set_text(app->editor, "", 0);
+        if (!app->private)
+                (void) app_check(app, keeper_read_draft(app->keeper, id));
+}
+
+/* It was read from disk: what was typed meanwhile goes on from it. */
+void app_put_draft(App *app, const char *id, const char *text, size_t size)
+{
+        _cleanup_buffer_ Buffer both = BUFFER_INIT(EDITOR_TEXT_MAX);
+        const char *typed;
+        size_t n;
+
+        if (size == 0 || !streq(id, app->draft_id) || app->private || app->editing != 0)
+                return;
+        /* What is on its way is not written any more. */
+        for (const Outgoing *o = app->outgoing; o; o = o->next)
+                if (streq(o->draft, id) && size > o->size && text[o->size] == '\n' &&
+                        memcmp(text, o->text, o->size) == 0) {
+                        text += o->size + 1;
+                        size -= o->size + 1;
+                }
+        typed = editor_text(app->editor, &n);
+        if (buffer_append(&both, text, size) < 0 || buffer_append(&both, typed, n) < 0)
+                return;
+        (void) editor_set_text(app->editor, both.data, both.size);
+        app_damage(app, DAMAGE_NOW);
+}
+
+void app_stop_editing(App *app)
+{
+        app->editing = 0;
+        app->draft_dirty = false;
+        (void) editor_set_text(app->editor, "", 0);
+        if (!app->private)
+                (void) app_check(app, keeper_read_draft(app->keeper, app->draft_id));
 }
 
 /* ---- attachments ---- */
@@ -190,13 +259,23 @@ static void give_back(App *app, Outgoing *o)
         app_edited(app);
 }
 
+/* The service has it on its disk. */
+static void forget_draft_of(App *app, const Outgoing *o)
+{
+        if (o->private)
+                return;
+        (void) app_check(app, keeper_draft_sent(app->keeper, o->draft, o->text, o->size));
+        if (o->remembered)
+                (void) app_check(app, keeper_write_history(app->keeper, o->id, o->text, o->size));
+}
+
 static void on_sent(const Failure *failure, void *userdata)
 {
         _cleanup_(outgoing_freep) Outgoing *o = ASSERT_PTR(userdata);
         App *app = o->app;
 
         if (!failure) {
-                (void) drafts_write(app->drafts, o->draft, "", 0);
+                forget_draft_of(app, o);
                 return;
         }
         app_say_failure(app, failure);
@@ -215,6 +294,7 @@ static int send_text(App *app, const char *text, size_t size)
                 .n_attachments = app->attachments.n,
         };
         _cleanup_(outgoing_freep) Outgoing *o = NULL;
+        Outgoing **place = &app->outgoing;
         int r;
 
         o = calloc(1, sizeof *o);
@@ -226,18 +306,19 @@ static int send_text(App *app, const char *text, size_t size)
         if (!o->text)
                 return -ENOMEM;
         memcpy(o->draft, app->draft_id, sizeof o->draft);
-        /* Kept until it is on the service's disk, however this program ends. */
-        (void) app_save_draft(app);
+        memcpy(o->id, app->draft_id, sizeof o->id);
+        o->private = app->private;
         r = mirror_send(app->mirror, &request, on_sent, o);
         if (r < 0)
                 return r;
         o->attachments = app->attachments;
         app->attachments.n = 0;
-        o->next = app->outgoing;
-        app->outgoing = TAKE_PTR(o);
         app->making = !c;
-        if (!app->private)
-                (void) history_add(app->drafts, text, size);
+        r = app->private ? 0 : history_remember(app->drafts, o->id, text, size);
+        o->remembered = r > 0;
+        while (*place)
+                place = &(*place)->next;
+        *place = TAKE_PTR(o);
         return 0;
 }
 
@@ -260,14 +341,18 @@ int app_send(App *app)
                 r = send_text(app, text + skip, size - skip);
                 if (r < 0)
                         return r;
-                app->editing = 0;
                 transcript_end(app->transcript);
+                app->history = 0;
+                if (app->editing != 0) {
+                        app_stop_editing(app);
+                        return 0;
+                }
         }
         app->history = 0;
-        /* The draft's file stays until the question is on disk. */
         (void) editor_set_text(app->editor, "", 0);
-        app->draft_dirty = false;
-        (void) sd_event_source_set_enabled(app->draft_save, SD_EVENT_OFF);
+        /* With what is on its way, until the service has that on its disk. */
+        app->draft_dirty = true;
+        app_save_draft(app);
         return 0;
 }
 
@@ -281,7 +366,7 @@ int app_history(App *app, int by)
         if (by < 0) {
                 if (nth == 0 && !editor_is_empty(app->editor))
                         return 0;
-                text = history_get(app->drafts, nth);
+                text = history_get(app->drafts, app->draft_id, nth);
                 if (!text)
                         return 0;
                 nth++;
@@ -290,7 +375,7 @@ int app_history(App *app, int by)
                         return 0;
                 nth--;
                 if (nth > 0)
-                        text = strempty(history_get(app->drafts, nth - 1));
+                        text = strempty(history_get(app->drafts, app->draft_id, nth - 1));
         }
         app->history = nth;
         return editor_set_text(app->editor, text, strlen(text));
@@ -311,7 +396,7 @@ int app_edit_message(App *app, const MessageItem *message)
                         "Only a message of yours can be written anew; go to one with Ctrl-Up.");
                 return 0;
         }
-        (void) app_save_draft(app);
+        app_save_draft(app);
         text = document_source(message->channels[CHANNEL_CONTENT], &size);
         r = editor_set_text(app->editor, text, size);
         if (r < 0)

@@ -199,6 +199,12 @@ struct Mirror {
         MessageItem **shown; /* the window and what is not yet sent, where there is any */
         MirrorCall *calls;
         struct {
+                char *ids; /* those that may be; NULL: nobody asks */
+                size_t at; /* so many bytes of them are asked */
+                mirror_gone_t done;
+                void *userdata;
+        } gone;
+        struct {
                 const char *member;
                 unsigned n;
         } counted[MEMBERS_COUNTED_MAX];
@@ -297,6 +303,9 @@ void sends_lost(Mirror *m);
 void sends_free(Mirror *m);
 /* The service's own has come: it is shown in the place of ours. */
 void sends_arrived(Mirror *m, const char *beginning);
+
+/* gone-bus.c */
+void gone_free(Mirror *m);
 
 /* surface-bus.c */
 int surface_register(Mirror *m);

@@ -33,6 +33,7 @@ Mirror *mirror_free(Mirror *m)
                 return NULL;
         mirror_drop_calls(m, CALL_ANY);
         sends_free(m);
+        gone_free(m);
         free(m->shown);
         mirror_stop_listening(m);
         link_free(m->link);

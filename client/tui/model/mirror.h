@@ -196,6 +196,11 @@ typedef void (*mirror_models_t)(
         const Failure *failure, const ModelItem *models, size_t n, void *userdata);
 int mirror_list_models(Mirror *m, mirror_models_t done, void *userdata);
 
+/* Of these ids of conversations, one after another, those that are gone for good. Not told when
+ * there are none, or when it cannot be known. -EBUSY: it is being asked already. */
+typedef void (*mirror_gone_t)(const char *ids, void *userdata);
+int mirror_find_gone(Mirror *m, const char *ids, mirror_gone_t done, void *userdata);
+
 /* Whether a person looks at the open conversation (the surface's Focus). */
 void mirror_set_focus(Mirror *m, bool focused);
 

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What comes of what is kept on disk. */
+
+#include "client/tui/app/app-internal.h"
+
+static void on_failed(const Failure *failure, void *userdata)
+{
+        App *app = ASSERT_PTR(userdata);
+
+        app_say_failure(app, failure);
+        if (!app->leaving)
+                return;
+        if (app->by_signal) {
+                failure_done(&app->unkept);
+                failure_copy(&app->unkept, failure);
+                return;
+        }
+        /* A person can still do something about it, or leave again. */
+        app->leaving = false;
+        app->draft_dirty = true;
+        (void) sd_event_source_set_enabled(app->leave, SD_EVENT_OFF);
+}
+
+static void on_draft(const char *id, const char *text, size_t size, void *userdata)
+{
+        app_put_draft(ASSERT_PTR(userdata), id, text, size);
+}
+
+static void on_idle(void *userdata)
+{
+        App *app = ASSERT_PTR(userdata);
+
+        if (app->leaving)
+                (void) sd_event_exit(app->event, 0);
+}
+
+/* ---- of conversations that are gone ---- */
+
+static void on_gone(const char *ids, void *userdata)
+{
+        App *app = ASSERT_PTR(userdata);
+
+        history_forget(app->drafts, ids);
+        (void) app_check(app, keeper_forget(app->keeper, ids));
+}
+
+static void on_listed(const char *ids, void *userdata)
+{
+        App *app = ASSERT_PTR(userdata);
+
+        /* Where the service cannot be asked, it is asked the next time. */
+        if (*ids)
+                (void) mirror_find_gone(app->mirror, ids, on_gone, app);
+}
+
+/* With each connection: what was written and sent in conversations that the service has removed for
+ * good is removed here, too. */
+void app_look_through_drafts(App *app)
+{
+        (void) app_check(app, keeper_list(app->keeper));
+        if (history_is_untidy(app->drafts))
+                (void) app_check(app, keeper_tidy_history(app->keeper));
+}
+
+const KeeperOps app_keeper_ops = {
+        .failed = on_failed,
+        .draft = on_draft,
+        .listed = on_listed,
+        .idle = on_idle,
+};

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What is kept on disk from one run to the next, written by child processes, one after another in
+ * the order in which it is asked for: a disk that is asleep must not freeze the screen. */
+
+#include <systemd/sd-event.h>
+
+#include "client/tui/drafts.h"
+#include "common/failure.h"
+
+typedef struct KeeperOps {
+        /* May be called again and again; each sentence once. */
+        void (*failed)(const Failure *failure, void *userdata);
+        /* text: may be empty; valid during the call. */
+        void (*draft)(const char *id, const char *text, size_t size, void *userdata);
+        /* Ids, one after another. */
+        void (*listed)(const char *ids, void *userdata);
+        void (*idle)(void *userdata); /* all of it is on disk */
+} KeeperOps;
+
+typedef struct Keeper Keeper;
+
+/* drafts: borrowed; what is in its memory is the caller's. */
+int keeper_new(sd_event *event, Drafts *drafts, const KeeperOps *ops, void *userdata, Keeper **ret);
+/* What is not begun is not done. */
+Keeper *keeper_free(Keeper *k);
+DEFINE_CLEANUP(Keeper *, keeper_free)
+
+bool keeper_is_idle(const Keeper *k);
+
+/* See drafts.h. */
+int keeper_read_draft(Keeper *k, const char *id);
+int keeper_write_draft(Keeper *k, const char *id, const char *text, size_t size);
+int keeper_draft_sent(Keeper *k, const char *id, const char *text, size_t size);
+int keeper_write_history(Keeper *k, const char *id, const char *text, size_t size);
+int keeper_tidy_history(Keeper *k);
+int keeper_list(Keeper *k);
+int keeper_forget(Keeper *k, const char *ids);
+/* See settings.h. */
+int keeper_remember_avatar(Keeper *k, bool on);
