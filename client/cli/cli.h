@@ -38,7 +38,7 @@ typedef struct Cli {
         unsigned n_files;
         uint32_t limit; /* 0 = not given */
         JsonMode json;
-        bool continue_last, private, archived, deleted, all, quiet, undo, refresh;
+        bool continue_last, private, archived, deleted, all, quiet, undo, refresh, help, version;
 
         sd_bus *bus; /* after cli_connect() */
         ClientDoor door;
@@ -48,7 +48,10 @@ typedef struct Verb {
         const char *name;
         unsigned min_args, max_args;                  /* after the verb */
         int (*run)(Cli *cli, int argc, char *argv[]); /* argv[0] is the verb; an ExitCode */
-        const char *arguments, *help;
+        /* Words, each one argument, the last of them perhaps for more ("..."). ID, DELETED-ID,
+         * MODEL, ENGINE, FILE, and words to choose from ("a|b"), are completed by shells. */
+        const char *arguments;
+        const char *help;
 } Verb;
 
 /* All verbs; the last has no name. The help text is made of it. */
