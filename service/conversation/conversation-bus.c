@@ -25,17 +25,31 @@ Conversation *conversation_at(Manager *m, const char *path)
         return c;
 }
 
+/* Asked for what conversations have: not for another object's interface. */
+static bool wants_conversation(sd_bus *bus)
+{
+        sd_bus_message *m = sd_bus_get_current_message(bus);
+        const char *interface = m ? sd_bus_message_get_interface(m) : NULL;
+
+        return streq_ptr(interface, INTERFACE_CONVERSATION) ||
+                streq_ptr(interface, "org.freedesktop.DBus.Properties");
+}
+
 static int conversation_object_find(sd_bus *bus, const char *path, const char *interface,
         void *userdata, void **ret_found, sd_bus_error *error)
 {
         Manager *m = ASSERT_PTR(userdata);
-        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        const Failure failure = { .code = FAILURE_NO_SUCH_CONVERSATION };
 
         if (!startswith(path, PATH_CONVERSATION "/"))
                 return 0; /* the folder of them all */
         if (!conversation_at(m, path)) {
-                (void) failure_set(&failure, FAILURE_NO_SUCH_CONVERSATION, NULL);
-                return bus_error_from_failure(error, &failure);
+                if (!wants_conversation(bus))
+                        return 0;
+                (void) bus_error_from_failure(error, &failure);
+                /* Where sd-bus drops the sentence (a member that there is nowhere), it makes a
+                 * standard name of this number, which it does not of all. */
+                return -ENOENT;
         }
         *ret_found = m;
         return 1;
