@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "common/names.h"
+#include "service/bus/error.h"
 
 /* Messages that one turn of the pump handles: what a client sent together with its hello. */
 #define PUMP_MAX 64U
@@ -64,14 +65,34 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *ret_
         return 0;
 }
 
+/* No broker has looked at what comes by this door. A method's handler answers for what it reads; a
+ * property's value is read by sd-bus, which ends the connection when it is none. */
+static int check_value(sd_bus_message *m, sd_bus_error *error)
+{
+        int r;
+
+        if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus.Properties", "Set") <= 0)
+                return 0;
+        do
+                r = sd_bus_message_skip(m, /* types= */ NULL);
+        while (r > 0);
+        if (r >= 0)
+                r = sd_bus_message_rewind(m, /* complete= */ true);
+        return r < 0 ? bus_error_invalid(error, "The value is not written as D-Bus writes it.") : 0;
+}
+
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
         Connection *c = ASSERT_PTR(userdata);
+        int r;
 
         /* sd-bus answers some calls itself: a flood of them shows here; and what was announced
          * before a call is there before its answer. */
         if (connection_flush(c) < 0 || connection_check_queue(c) < 0)
                 return 1; /* handled: it gets no answer any more */
+        r = check_value(m, ret_error);
+        if (r < 0)
+                return r;
         return doors_count_message(m, c->doors, ret_error);
 }
 

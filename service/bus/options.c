@@ -92,13 +92,11 @@ static int read_entry(sd_bus_message *m, const BusOption *options, size_t n_opti
                 error, "There is no option \"%.*s\" here.", (int) shown_length(key), key);
 }
 
-int bus_read_options(
+static int read_dictionary(
         sd_bus_message *m, const BusOption *options, size_t n_options, sd_bus_error *error)
 {
         uint64_t seen = 0;
         int r;
-
-        assert(n_options <= OPTIONS_MAX);
 
         r = sd_bus_message_enter_container(m, SD_BUS_TYPE_ARRAY, "{sv}");
         if (r < 0)
@@ -116,4 +114,21 @@ int bus_read_options(
                 return r;
 
         return sd_bus_message_exit_container(m);
+}
+
+int bus_read_options(
+        sd_bus_message *m, const BusOption *options, size_t n_options, sd_bus_error *error)
+{
+        int r;
+
+        assert(n_options <= OPTIONS_MAX);
+
+        r = read_dictionary(m, options, n_options, error);
+        /* No broker has looked at what comes by the private door. Of sd-bus's numbers for lengths
+         * that do not fit (-EBUSY, -ENXIO) nobody could tell what is wrong. */
+        if (r < 0 && r != -ENOMEM && !sd_bus_error_is_set(error))
+                return bus_error_invalid(error,
+                        "The options are not a dictionary (a{sv}) as "
+                        "D-Bus writes it.");
+        return r;
 }

@@ -114,16 +114,22 @@ void attack_begin(Attack *a, Harness *h)
 
 void attack_check(Attack *a, size_t growth, const char *what, unsigned n)
 {
+        char calls[64] = "";
         Memory after;
 
         assert_true(n > 0);
+        assert_int_equal(a->n_answered, a->n_calls);
+        if (a->n_calls > 0)
+                (void) snprintf(calls, sizeof calls,
+                        "%u calls answered, %u of them refused by name; ", a->n_answered,
+                        a->n_refused);
         attack_check_served(a->harness);
         attack_wait_descriptors(a->harness, a->descriptors);
         harness_memory(a->harness, &after);
         assert_in_range(after.private_dirty, 1, a->before.private_dirty + growth);
-        print_message("# tried | %s | %u | %u calls answered, %u of them refused by name; others "
-                      "served, descriptors given back, memory %+lld KiB\n",
-                what, n, a->n_answered, a->n_refused,
+        print_message("# tried | %s | %u | %sothers served, descriptors given back, memory %+lld "
+                      "KiB\n",
+                what, n, calls,
                 ((long long) after.private_dirty - (long long) a->before.private_dirty) / 1024);
         a->n_calls = a->n_answered = a->n_refused = 0;
 }
