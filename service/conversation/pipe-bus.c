@@ -10,6 +10,8 @@
 
 /* At once: each has a page of messages in memory, and the largest message is a large page. */
 #define EXPORTS_MAX 16U
+/* Of both kinds: each has a descriptor, and up to REPLY_SOURCE_PIECE of a stored reply. */
+#define PIPES_MAX 256U
 
 struct BusPipe {
         ConversationFace *face;
@@ -87,6 +89,17 @@ static void pipe_wake(void *userdata)
         pipe_writer_wake(p->writer);
 }
 
+/* Whoever opens pipes and reads none of them would take all descriptors that there are. */
+static int check_pipes(const ConversationFace *f, Failure *failure)
+{
+        if (f->n_pipes < PIPES_MAX)
+                return 0;
+        return failure_set(failure, FAILURE_BUSY,
+                "%u replies and exports are not read to their end yet, which is the limit. Read or "
+                "close one of them first.",
+                f->n_pipes);
+}
+
 static int bus_pipe_new(ConversationFace *f, BusPipe **ret, int *ret_fd)
 {
         static const PipeSource source = {
@@ -115,12 +128,15 @@ static int bus_pipe_new(ConversationFace *f, BusPipe **ret, int *ret_fd)
 
 /* ---- OpenStream ---- */
 
-static int answer_live(sd_bus_message *m, ConversationFace *f, Reply *reply)
+static int answer_live(sd_bus_message *m, ConversationFace *f, Reply *reply, sd_bus_error *error)
 {
         _cleanup_(bus_pipe_freep) BusPipe *p = NULL;
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
         _cleanup_close_ int fd = -EBADF;
         int r;
 
+        if (check_pipes(f, &failure) < 0)
+                return bus_error_from_failure(error, &failure);
         r = bus_pipe_new(f, &p, &fd);
         if (r < 0)
                 return r;
@@ -163,9 +179,13 @@ static void on_first_piece(const Failure *failure, const StoreText *text, void *
 
         if (bus_read_failed(read, failure))
                 return;
-        r = begin_stored(read, text, &fd);
+        /* Here, not with the call: others may have been opened meanwhile. */
+        r = check_pipes(read->face, &f);
+        if (r >= 0)
+                r = begin_stored(read, text, &fd);
         if (r < 0) {
-                (void) failure_set_errno(&f, r, "The pipe cannot be made");
+                if (!failure_is_set(&f))
+                        (void) failure_set_errno(&f, r, "The pipe cannot be made");
                 (void) bus_read_failed(read, &f);
                 return;
         }
@@ -190,7 +210,7 @@ int conversation_method_open_stream(sd_bus_message *m, void *userdata, sd_bus_er
                 return r;
         reply = conversation_find_reply(c, id);
         if (reply)
-                return answer_live(m, manager->conversation_face, reply);
+                return answer_live(m, manager->conversation_face, reply, error);
 
         r = bus_read_new(&read, manager, m, c, error);
         if (r != 0)
@@ -208,6 +228,8 @@ static int check_exports(const ConversationFace *f, sd_bus_error *error)
         _cleanup_failure_ Failure failure = FAILURE_NULL;
         unsigned n = 0;
 
+        if (check_pipes(f, &failure) < 0)
+                return bus_error_from_failure(error, &failure);
         for (const BusPipe *p = f->pipes; p; p = p->next)
                 n += !!p->export;
         if (n < EXPORTS_MAX)

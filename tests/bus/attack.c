@@ -98,11 +98,12 @@ void attack_begin(Attack *a, Harness *h)
         _cleanup_connection_ sd_bus *bus = NULL;
 
         *a = (Attack){ .harness = h, .seed = 1 };
-        harness_start_engine(h, "ollama", "", NULL);
+        /* Room for others beside those that the engine is told to hold. */
+        harness_start_engine(h, "ollama", "MaxConcurrent=64", NULL);
         harness_start(h);
         bus = harness_connect(h, VIA_PRIVATE);
         a->path = harness_create(h, bus, ATTACK_MODEL);
-        (void) harness_send(h, bus, a->path, "@tokens=3");
+        a->reply = harness_send(h, bus, a->path, "@tokens=3");
         use_once(h, bus);
         attack_check_served(h);
         harness_disconnectp(&bus);

@@ -23,7 +23,8 @@ typedef struct Attack {
         unsigned descriptors;
         unsigned seed;
         unsigned n_calls, n_answered, n_refused; /* of attack_call() */
-        char *path;                              /* a conversation to be attacked */
+        char *path;                              /* a conversation to be attacked, */
+        uint64_t reply;                          /* and a reply of it that has ended */
 } Attack;
 
 /* Starts the engine and the service, serves everybody once, and looks what that takes. */
