@@ -80,7 +80,8 @@ struct Doors {
         unsigned n_calls;
         uint64_t n_served;
 
-        sd_event_source *leave_source;
+        sd_event_source *leave_source, *drain, *exit;
+        bool drained; /* nobody is waited for any longer */
         doors_left_t left;
         void *left_userdata;
 };
@@ -135,6 +136,10 @@ void peer_gone(Peer *p);
 void peers_session_gone(Doors *d);
 void doors_reap_peers(Doors *d);
 void doors_free_peers(Doors *d);
+
+/* leave.c */
+int leave_prepare(Doors *d);
+void leave_done(Doors *d);
 
 /* call.c */
 void doors_free_calls(Doors *d);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "service/bus/doors-internal.h"
 
-#include <systemd/sd-daemon.h>
-
 #include "common/log.h"
 
 static int on_reap(sd_event_source *s, void *userdata)
@@ -100,6 +98,9 @@ int doors_new(Doors **ret, sd_event *event, const BusObject *root, void *objects
         r = sd_event_source_set_enabled(d->reap, SD_EVENT_OFF);
         if (r < 0)
                 return r;
+        r = leave_prepare(d);
+        if (r < 0)
+                return r;
 
         *ret = TAKE_PTR(d);
         return 0;
@@ -110,7 +111,7 @@ Doors *doors_free(Doors *d)
         if (!d)
                 return NULL;
 
-        sd_event_source_disable_unref(d->leave_source);
+        leave_done(d);
         doors_stop_listening(d);
         while (d->connections) {
                 (void) connection_flush(d->connections);
@@ -124,43 +125,6 @@ Doors *doors_free(Doors *d)
         sd_event_unref(d->event);
         free(d);
         return NULL;
-}
-
-static int on_leave_post(sd_event_source *s, void *userdata)
-{
-        Doors *d = ASSERT_PTR(userdata);
-
-        if (!session_is_quiet(d) || d->n_calls > 0 || d->post_first)
-                return 0;
-
-        d->leave_source = sd_event_source_disable_unref(d->leave_source);
-        d->left(d->left_userdata);
-        return 0;
-}
-
-int doors_leave(Doors *d, doors_left_t left, void *userdata)
-{
-        int r;
-
-        if (d->left)
-                return -EALREADY;
-
-        r = sd_event_add_post(d->event, &d->leave_source, on_leave_post, d);
-        if (r < 0)
-                return r;
-        (void) sd_event_source_set_description(d->leave_source, "doors-leave");
-        d->left = left;
-        d->left_userdata = userdata;
-
-        /* What connects from here on waits in systemd's socket for the next service. */
-        doors_stop_listening(d);
-        /* From here on systemd queues a start instead of taking us for running. */
-        (void) sd_notify(/* unset_environment= */ false, "STOPPING=1");
-        session_leave(d);
-
-        /* Without a session bus nothing else may happen that makes the post source run. */
-        doors_schedule_reap(d);
-        return 0;
 }
 
 unsigned doors_calls(const Doors *d)
