@@ -134,11 +134,71 @@ int store_db_purge_next(StoreDb *db, usec_t before, Failure *failure)
         return r < 0 ? r : 1;
 }
 
+/* ---- the search index ---- */
+
+/* Each merge of all parts puts the index a level higher, whether the levels below have anything or
+ * not, and FTS5 takes an index of more than 2,000 levels for damaged. Long before that it is made
+ * anew, which nothing else brings down to the ground again. */
+#define INDEX_LEVELS_MAX 1000
+
+/* FTS5's own record of its parts: a cookie, a mark where secure-delete was on, and as a number of
+ * seven bits a byte, high ones first, how many levels there are. */
+#define INDEX_PARTS_ID "10"
+
+static int count_levels(Database *d, unsigned *ret, Failure *failure)
+{
+        static const uint8_t mark[] = { 0xff, 0, 0, 1 };
+        _cleanup_statement_ sqlite3_stmt *stmt = NULL;
+        const uint8_t *record;
+        size_t size, at = 4;
+        unsigned n = 0;
+        int r;
+
+        r = database_query(
+                d, &stmt, failure, "SELECT block FROM search_data WHERE id = " INDEX_PARTS_ID, "");
+        if (r < 0)
+                return r;
+        r = database_step(d, stmt, failure);
+        if (r < 0)
+                return r;
+        if (r > 0) {
+                record = sqlite3_column_blob(stmt, 0);
+                size = (size_t) sqlite3_column_bytes(stmt, 0);
+                if (size >= at + sizeof mark && memcmp(record + at, mark, sizeof mark) == 0)
+                        at += sizeof mark;
+                while (at < size && n <= INDEX_LEVELS_MAX) {
+                        n = n << 7 | (record[at] & 0x7fU);
+                        if (!(record[at++] & 0x80U))
+                                break;
+                }
+        }
+        *ret = n;
+        return 0;
+}
+
+static int make_index_anew(Database *d, Failure *failure)
+{
+        int r;
+
+        r = database_run(d, failure, "INSERT INTO search (search) VALUES ('delete-all')", "");
+        if (r < 0)
+                return r;
+        r = database_run(d, failure,
+                "INSERT INTO search (rowid, content) SELECT id, split(content, 1) FROM messages"
+                " WHERE NOT live AND content <> ''",
+                "");
+        if (r < 0)
+                return r;
+        r = database_set_meta(d, META_UNSPLIT_END, 0, failure);
+        return r < 0 ? r : 0;
+}
+
 /* FTS5 only notes what was deleted; the words go when its parts are merged into one. A negative
  * number asks for that, positive ones go on with it; it is done when nothing more changes. */
 int store_db_purge_index(StoreDb *db, bool first, Failure *failure)
 {
         Database *d = &db->disk;
+        unsigned levels;
         uint64_t owed;
         int r, before;
 
@@ -148,6 +208,14 @@ int store_db_purge_index(StoreDb *db, bool first, Failure *failure)
         if (!owed)
                 return 0;
 
+        r = count_levels(d, &levels, failure);
+        if (r < 0)
+                return r;
+        if (first && levels > INDEX_LEVELS_MAX) {
+                r = make_index_anew(d, failure);
+                if (r < 0)
+                        return r;
+        }
         before = sqlite3_total_changes(d->sqlite);
         r = database_run(d, failure, "INSERT INTO search (search, rank) VALUES ('merge', ?1)", "u",
                 (uint64_t) (first ? -INDEX_STEP : INDEX_STEP));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "common/buffer.h"
 #include "tests/unit/store-fixture.h"
 
 #include <dirent.h>
@@ -198,6 +199,62 @@ static void test_again_and_again(void **state)
         assert_int_equal(f->n_hits, 64);
 }
 
+static int on_row(void *userdata, int n, char **values, char **names)
+{
+        return 1;
+}
+
+/* As after years of deleting, in a file that no service has open: as many levels as FTS5 just
+ * takes. Their number is the first of its record, in bytes of seven bits. */
+static void merge_for_years(const Fixture *f)
+{
+        static const char statements[] =
+                "INSERT INTO search (rowid, content) VALUES (1000000, 'word');"
+                "INSERT INTO search (search, rank) VALUES ('merge', -64);"
+                "SELECT 1 FROM search_data WHERE id = 10 AND hex(substr(block, 5, 2)) >= '8F40'";
+        sqlite3 *sqlite;
+        int r;
+
+        assert_int_equal(sqlite3_open(f->path, &sqlite), SQLITE_OK);
+        assert_int_equal(
+                sqlite3_exec(sqlite, "PRAGMA synchronous = OFF", NULL, NULL, NULL), SQLITE_OK);
+        do
+                r = sqlite3_exec(sqlite, statements, on_row, NULL, NULL);
+        while (r == SQLITE_OK);
+        assert_int_equal(r, SQLITE_ABORT); /* by on_row() */
+        assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
+}
+
+/* Each purge merges the search index, which puts it a level higher: FTS5 takes what has more than
+ * 2,000 of them for damaged. */
+static void test_for_years(void **state)
+{
+        Fixture *f = *state;
+        uint64_t kept = make_conversation(f, "");
+        _cleanup_buffer_ Buffer text = BUFFER_INIT(MIB(1));
+
+        /* More than one page of the index. */
+        assert_return_code(buffer_append_string(&text, "keptword 字字"), 0);
+        for (unsigned i = 0; i < 4000; i++)
+                assert_return_code(buffer_append_format(&text, " w%u", i * 7919), 0);
+        (void) add_message(f, kept, 0, ROLE_USER, buffer_text(&text));
+        fixture_close(f);
+        merge_for_years(f);
+        assert_int_equal(fixture_open(f), FAILURE_NONE);
+        for (unsigned i = 0; i < 40; i++)
+                assert_int_equal(do_purge(f, fill_secret(f)), FAILURE_NONE);
+        assert_false(is_on_disk(f, SECRET));
+        assert_int_equal(do_search(f, "keptword", 0, 0, 64), FAILURE_NONE);
+        assert_int_equal(f->n_hits, 1);
+        assert_int_equal(do_search(f, "字字", 0, 0, 64), FAILURE_NONE);
+        assert_int_equal(f->n_hits, 1);
+        /* As it is written: what it had is what it is asked to forget. */
+        assert_int_equal(do_purge(f, kept), FAILURE_NONE);
+        assert_int_equal(do_search(f, "keptword", 0, 0, 64), FAILURE_NONE);
+        assert_int_equal(f->n_hits, 0);
+        assert_int_equal(f->notices[STORE_NOTICE_SALVAGED], 0);
+}
+
 /* More than one step of its rows. */
 #define HUGE_MESSAGES 4000U
 
@@ -326,6 +383,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_between, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(
                         test_again_and_again, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_for_years, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_huge, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_killed, fixture_setup, fixture_teardown),
         };
