@@ -108,7 +108,8 @@ int window_append(Mirror *m, MessageItem **messages, size_t n)
         r = grow(o, n);
         if (r < 0)
                 return r;
-        memcpy(o->messages + o->n, messages, n * sizeof *messages);
+        if (n > 0)
+                memcpy(o->messages + o->n, messages, n * sizeof *messages);
         o->n += n;
         if (o->n > MIRROR_KEPT)
                 drop(m, 0, o->n - MIRROR_KEPT);
