@@ -65,7 +65,7 @@ static int purge_attachments(Database *d, uint64_t message, usec_t until, Failur
 /* 1 = time is up, 0 = none is left. */
 static int purge_messages(Database *d, uint64_t number, usec_t until, Failure *failure)
 {
-        uint64_t id;
+        uint64_t id, found;
         int r;
 
         do {
@@ -73,6 +73,14 @@ static int purge_messages(Database *d, uint64_t number, usec_t until, Failure *f
                         "SELECT id FROM messages WHERE conversation = ?1 LIMIT 1", "u", number);
                 if (r < 0 || id == 0)
                         return r;
+                /* That was the index' word. Where a bit of it fell over, the message is another
+                 * conversation's. */
+                r = database_get(d, &found, 0, failure,
+                        "SELECT conversation FROM messages WHERE id = ?1", "u", id);
+                if (r < 0)
+                        return r;
+                if (found != number)
+                        return database_fail(d, SQLITE_CORRUPT, "purge", failure);
                 r = purge_attachments(d, id, until, failure);
                 if (r != 0)
                         return r;

@@ -420,12 +420,16 @@ static int end_interrupted(Database *d, uint64_t id, Failure *failure)
                 _cleanup_statement_ sqlite3_stmt *stmt = NULL;
 
                 r = database_query(d, &stmt, failure,
-                        "SELECT metadata, content, reasoning FROM messages WHERE id = ?1", "u", id);
+                        "SELECT metadata, content, reasoning, live FROM messages WHERE id = ?1",
+                        "u", id);
                 if (r < 0)
                         return r;
                 r = database_step(d, stmt, failure);
-                if (r <= 0)
+                if (r < 0)
                         return r;
+                /* An index that says otherwise than its table would say so for ever. */
+                if (r == 0 || !statement_u64(stmt, 3))
+                        return database_fail(d, SQLITE_CORRUPT, "end a reply", failure);
                 r = statement_text(stmt, 0, &m.metadata, /* ret_size= */ NULL, failure);
                 if (r < 0)
                         return r;
