@@ -81,8 +81,9 @@ static inline int statement_enum(sqlite3_stmt *stmt, int column, int max, int ot
 }
 
 typedef enum DatabaseMode {
-        DATABASE_WRITE, /* created if it is not there */
-        DATABASE_READ,  /* leaves the log alone, also when it is closed */
+        DATABASE_WRITE,        /* created if it is not there */
+        DATABASE_READ,         /* leaves the log alone, also when it is closed */
+        DATABASE_READ_DAMAGED, /* the same, and what is wrong with a part does not hide the rest */
         DATABASE_IN_MEMORY,
 } DatabaseMode;
 

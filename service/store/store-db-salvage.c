@@ -63,7 +63,12 @@ typedef struct Copy {
         sqlite3_stmt *up, *down; /* rows over, and rows below and over a rowid */
         sqlite3_stmt *insert;
         int n_columns;
+        unsigned n_back; /* so many rows came before one that is higher */
 } Copy;
+
+/* A bit that fell over in a row's number puts it behind others, which are read on all the same; a
+ * page that leads back to one above it would be read for ever. */
+#define BACK_MAX 1000U
 
 static void copy_done(Copy *c)
 {
@@ -147,7 +152,7 @@ static int copy_up(Copy *c, int64_t *last, Failure *failure)
         while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
                 int64_t rowid = sqlite3_column_int64(stmt, 0);
 
-                if (rowid <= *last)
+                if (rowid <= *last && ++c->n_back > BACK_MAX)
                         return 0;
                 r = copy_row(c, stmt, failure);
                 if (r < 0)
@@ -236,7 +241,7 @@ static int fill(Database *to, const char *path, Failure *failure)
         if (r < 0)
                 return r;
         /* Where not even this works, nothing of it can be read. */
-        if (database_open(&from, path, DATABASE_READ, NULL) >= 0) {
+        if (database_open(&from, path, DATABASE_READ_DAMAGED, NULL) >= 0) {
                 for (size_t i = 0; r >= 0 && i < ELEMENTSOF(tables); i++)
                         r = copy_table(&from, to, &tables[i], failure);
                 database_close(&from);

@@ -336,13 +336,15 @@ static int database_set_up(Database *d, Failure *failure)
 }
 
 /* The file may be somebody else's work: what it has beside tables and indexes of ours is not run,
- * and what only SQLite itself may write is not written. */
-static void database_distrust(Database *d)
+ * and what only SQLite itself may write is not written. Whoever could write that may also read a
+ * file that has lost its end, or a part of its schema. */
+static void database_distrust(Database *d, DatabaseMode mode)
 {
-        static const struct {
+        const struct {
                 int option, value;
         } options[] = {
-                { SQLITE_DBCONFIG_DEFENSIVE, 1 },
+                { SQLITE_DBCONFIG_DEFENSIVE, mode != DATABASE_READ_DAMAGED },
+                { SQLITE_DBCONFIG_WRITABLE_SCHEMA, mode == DATABASE_READ_DAMAGED },
                 { SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
                 { SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 },
                 { SQLITE_DBCONFIG_ENABLE_VIEW, 0 },
@@ -360,8 +362,9 @@ int database_open(Database *d, const char *path, DatabaseMode mode, Failure *fai
         assert(!d->sqlite);
 
         *d = (Database){ .path = path, .searchable = mode != DATABASE_IN_MEMORY };
-        flags |= mode == DATABASE_READ ? SQLITE_OPEN_READONLY
-                                       : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+        flags |= mode == DATABASE_READ || mode == DATABASE_READ_DAMAGED
+                ? SQLITE_OPEN_READONLY
+                : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
         code = sqlite3_open_v2(mode == DATABASE_IN_MEMORY ? ":memory:" : path, &d->sqlite, flags,
                 /* zVfs= */ NULL);
         if (code != SQLITE_OK) {
@@ -374,7 +377,7 @@ int database_open(Database *d, const char *path, DatabaseMode mode, Failure *fai
         (void) sqlite3_db_config(d->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         (void) sqlite3_db_config(d->sqlite, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
         (void) sqlite3_busy_timeout(d->sqlite, LOCKED_MSEC);
-        database_distrust(d);
+        database_distrust(d, mode);
 
         r = database_set_up(d, failure);
         if (r >= 0)
