@@ -28,12 +28,33 @@ static int fail_file(int error, const char *path, const char *doing, Failure *fa
                 path, doing, strerror_r(-error, buffer, sizeof buffer));
 }
 
+/* Of the file: a new name, or none, is on the disk only then. */
+static int sync_folder(const char *path)
+{
+        _cleanup_free_ char *folder = strdup(path);
+        _cleanup_close_ int fd = -EBADF;
+        char *end;
+
+        if (!folder)
+                return -ENOMEM;
+        end = strrchr(folder, '/');
+        if (end)
+                end[end == folder ? 1 : 0] = 0;
+
+        fd = open(end ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || fsync(fd) < 0)
+                return -errno;
+        return 0;
+}
+
 /* Exactly this mode, whatever the umask is. */
 static int make_directory(const char *path)
 {
         if (mkdir(path, 0700) < 0)
                 return errno == EEXIST ? 0 : -errno;
-        return chmod(path, 0700) < 0 ? -errno : 0;
+        if (chmod(path, 0700) < 0)
+                return -errno;
+        return sync_folder(path);
 }
 
 int files_make_folder(const char *path, Failure *failure)
@@ -126,12 +147,22 @@ int files_secure(const char *path, Failure *failure)
         return 0;
 }
 
-bool files_log_is_left(const char *path)
+static bool is_left(const char *path, const char *suffix)
 {
-        _cleanup_free_ char *name = files_beside(path, "-wal");
+        _cleanup_free_ char *name = files_beside(path, suffix);
         struct stat st;
 
         return name && stat(name, &st) >= 0 && st.st_size > 0;
+}
+
+bool files_log_is_left(const char *path)
+{
+        return is_left(path, "-wal");
+}
+
+bool files_journal_is_left(const char *path)
+{
+        return is_left(path, "-journal");
 }
 
 int files_remove(const char *path, Failure *failure)
@@ -150,24 +181,6 @@ int files_remove(const char *path, Failure *failure)
 }
 
 /* ---- the place of a damaged database ---- */
-
-static int sync_folder(const char *path)
-{
-        _cleanup_free_ char *folder = strdup(path);
-        _cleanup_close_ int fd = -EBADF;
-        char *end;
-
-        if (!folder)
-                return -ENOMEM;
-        end = strrchr(folder, '/');
-        if (end)
-                end[end == folder ? 1 : 0] = 0;
-
-        fd = open(end ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0 || fsync(fd) < 0)
-                return -errno;
-        return 0;
-}
 
 /* conversations.db.damaged-20261121-042000, with a number after it when that is taken. */
 static int name_aside(const char *path, char **ret)
@@ -206,7 +219,7 @@ static int rename_beside(const char *from, const char *to, const char *suffix)
         return 0;
 }
 
-/* The log goes first: beside the new database it would be taken for that one's. */
+/* The log goes first, on the disk too: beside the new database it would be taken for that one's. */
 static int set_aside(const char *path, char **ret)
 {
         _cleanup_free_ char *aside = NULL, *shared = files_beside(path, "-shm");
@@ -220,6 +233,9 @@ static int set_aside(const char *path, char **ret)
         if (unlink(shared) < 0 && errno != ENOENT)
                 return -errno;
         r = rename_beside(path, aside, "-wal");
+        if (r < 0)
+                return r;
+        r = sync_folder(path);
         if (r < 0)
                 return r;
         r = rename_beside(path, aside, "");
@@ -240,6 +256,10 @@ int files_replace(const char *path, char **ret_aside, Failure *failure)
         if (access(salvaged, F_OK) < 0)
                 return errno == ENOENT ? 0 : fail_file(-errno, salvaged, "read", failure);
 
+        /* Before the other is gone. */
+        r = sync_folder(path);
+        if (r < 0)
+                return fail_file(r, salvaged, "kept", failure);
         if (access(path, F_OK) >= 0) {
                 r = set_aside(path, &aside);
                 if (r < 0)

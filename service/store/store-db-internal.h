@@ -151,6 +151,8 @@ int files_lock(const char *path, Failure *failure); /* a descriptor */
 int files_secure(const char *path, Failure *failure);
 /* Whether the last run left a log behind. */
 bool files_log_is_left(const char *path);
+/* Whether it was being made, or changed its mode. */
+bool files_journal_is_left(const char *path);
 /* The names beside a database. */
 char *files_beside(const char *path, const char *suffix);
 /* Puts PATH.salvaged in the place of the database, which is set aside under a new name together

@@ -142,8 +142,9 @@ int database_peek(const char *path, Failure *failure)
                 return failure_set_errno(failure, -errno, "Reading %s", path);
         if (n == 0)
                 return 0;
+        /* One that was being made when the power was cut: SQLite takes that back. */
         if ((size_t) n < sizeof header || memcmp(header.other, "SQLite format 3", 16) != 0)
-                return -EBADMSG;
+                return files_journal_is_left(path) ? 1 : -EBADMSG;
         if (be32toh(header.version) > SCHEMA_VERSION)
                 return fail_newer(path, be32toh(header.version), failure);
         if (be32toh(header.application) != APPLICATION_ID &&
