@@ -142,6 +142,26 @@ void bench_end(Harness *h)
         (void) harness_teardown(&state);
 }
 
+static int on_window(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        bool *over = userdata;
+
+        *over = true;
+        return 0;
+}
+
+void bench_window(Harness *h, usec_t usec)
+{
+        _cleanup_(sd_event_source_unrefp) sd_event_source *timer = NULL;
+        bool over = false;
+
+        assert_return_code(sd_event_add_time_relative(
+                                   h->event, &timer, CLOCK_MONOTONIC, usec, 1, on_window, &over),
+                0);
+        while (!over)
+                assert_return_code(sd_event_run(h->event, UINT64_MAX), 0);
+}
+
 /* ---- other processes ---- */
 
 pid_t bench_fork(bench_child_t run, void *userdata)

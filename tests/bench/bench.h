@@ -35,6 +35,9 @@ void bench_start(Harness *h);
 /* So many empty conversations; the service is not running before and after. */
 void bench_fill(Harness *h, unsigned n);
 void bench_end(Harness *h);
+/* The time over which something is counted that has no end of its own, as wake-ups in a minute: the
+ * harness's loop turns, and a timer in it ends this. */
+void bench_window(Harness *h, usec_t usec);
 
 /* Forks; the child runs this and never returns. The caller ends it with process_end(). The child
  * has to write a byte to ready; the function returns after it. */

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -12,6 +13,8 @@
 #include "tests/bus/process.h"
 
 #define ARGUMENTS_MAX 32
+/* For one of its pages: longer than the service keeps a connection that nobody uses. */
+#define PAGE_PATIENCE (2 * HARNESS_PATIENCE)
 
 static int read_port(int fd)
 {
@@ -65,7 +68,7 @@ static int engine_connect(const Harness *h)
         struct sockaddr_in address = { .sin_family = AF_INET,
                 .sin_port = htons((uint16_t) h->engine_port),
                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-        struct timeval patience = { .tv_sec = (time_t) (HARNESS_PATIENCE / USEC_PER_SEC) };
+        struct timeval patience = { .tv_sec = (time_t) (PAGE_PATIENCE / USEC_PER_SEC) };
         usec_t deadline = harness_now() + HARNESS_PATIENCE;
 
         for (;;) {
@@ -130,4 +133,13 @@ uint64_t harness_engine_count(Harness *h, const char *counter)
         found = strstr(page, key);
         assert_non_null(found);
         return strtoull(found + strlen(key), NULL, 10);
+}
+
+void harness_engine_wait_unused(Harness *h)
+{
+        _cleanup_free_ char *what = NULL;
+
+        /* All that were made up to now, the one that asks among them: it is closed behind this. */
+        assert_true(asprintf(&what, "closed=%" PRIu64, harness_engine_count(h, "opened")) > 0);
+        harness_engine_wait(h, what);
 }

@@ -109,6 +109,8 @@ void harness_start_engine(
 void harness_stop_engine(Harness *h);
 /* Waits until the engine counted so many: "cancelled=1", "held=2". */
 void harness_engine_wait(Harness *h, const char *what);
+/* Waits until every connection to it is closed: half a minute after the last question. */
+void harness_engine_wait_unused(Harness *h);
 /* GET or POST (with a body) of one of its pages; the answer's body, freed by the caller. */
 char *harness_engine_page(Harness *h, const char *path, const char *body);
 uint64_t harness_engine_count(Harness *h, const char *counter);

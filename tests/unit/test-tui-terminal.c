@@ -69,6 +69,13 @@ static void crash(void)
         *page = 1;
 }
 
+static unsigned overflow(volatile unsigned *above)
+{
+        volatile unsigned room[1024] = { *above + 1 };
+
+        return *above == UINT32_MAX ? 0 : overflow(room) + room[1];
+}
+
 static void on_key(Key key, void *userdata)
 {
         Program *p = userdata;
@@ -82,6 +89,9 @@ static void on_key(Key key, void *userdata)
                 break;
         case 'c':
                 crash();
+                break;
+        case 'o':
+                (void) overflow(&p->frame);
                 break;
         case 'd':
                 draw(p);
@@ -178,7 +188,8 @@ typedef struct World {
         int master, slave, reports;
         pid_t pid;
         struct termios before;
-        Buffer output, reported;
+        Buffer output, reported; /* of each what nothing was expected of yet */
+        Buffer all;              /* the output since the start */
 } World;
 
 typedef struct Surroundings {
@@ -212,7 +223,9 @@ static void world_start(World *w, const Surroundings *s)
         struct winsize size = { .ws_row = s->rows, .ws_col = s->columns };
         int ends[2];
 
-        *w = (World){ .output = BUFFER_INIT(MIB(64)), .reported = BUFFER_INIT(MIB(1)) };
+        *w = (World){ .output = BUFFER_INIT(MIB(64)),
+                .all = BUFFER_INIT(MIB(64)),
+                .reported = BUFFER_INIT(MIB(1)) };
         assert_int_equal(openpty(&w->master, &w->slave, NULL, NULL, &size), 0);
         assert_int_equal(fcntl(w->master, F_SETFL, O_NONBLOCK), 0);
         assert_int_equal(tcgetattr(w->slave, &w->before), 0);
@@ -235,21 +248,24 @@ static void world_done(World *w)
         (void) safe_close(w->slave);
         (void) safe_close(w->reports);
         buffer_done(&w->output);
+        buffer_done(&w->all);
         buffer_done(&w->reported);
 }
 
-static bool fill(int fd, Buffer *b)
+static bool fill(World *w, int fd, Buffer *b)
 {
         char data[4096];
         ssize_t n = read(fd, data, sizeof data);
 
         if (n > 0)
                 assert_int_equal(buffer_append(b, data, (size_t) n), 0);
+        if (n > 0 && fd == w->master)
+                assert_int_equal(buffer_append(&w->all, data, (size_t) n), 0);
         return n > 0;
 }
 
 /* Waits until it stands in the buffer; forgets all up to its end. Reads only this one. */
-static void expect(int fd, Buffer *b, const char *what)
+static void expect(World *w, int fd, Buffer *b, const char *what)
 {
         struct pollfd p = { .fd = fd, .events = POLLIN };
 
@@ -260,19 +276,19 @@ static void expect(int fd, Buffer *b, const char *what)
                         buffer_consume(b, (size_t) (found - b->data) + strlen(what));
                         return;
                 }
-                if (poll(&p, 1, PATIENCE_MSEC) <= 0 || !fill(fd, b))
+                if (poll(&p, 1, PATIENCE_MSEC) <= 0 || !fill(w, fd, b))
                         fail_msg("\"%s\" did not come; there is: %s", what, buffer_text(b));
         }
 }
 
 static void expect_report(World *w, const char *what)
 {
-        expect(w->reports, &w->reported, what);
+        expect(w, w->reports, &w->reported, what);
 }
 
 static void expect_output(World *w, const char *what)
 {
-        expect(w->master, &w->output, what);
+        expect(w, w->master, &w->output, what);
 }
 
 static void type(World *w, const char *text)
@@ -289,6 +305,34 @@ static int wait_for_end(World *w)
         return status;
 }
 
+/* Every mode that was switched on or off is what it is in a shell. */
+static void assert_modes_left(const World *w)
+{
+        static const unsigned on[] = { 7, 25 },
+                              off[] = { 1, 69, 1000, 1004, 1006, 1049, 2004, 2026 };
+        bool is[3000] = { [7] = true, [25] = true }, known[3000] = { false };
+
+        for (size_t i = 0; i < ELEMENTSOF(on); i++)
+                known[on[i]] = true;
+        for (size_t i = 0; i < ELEMENTSOF(off); i++)
+                known[off[i]] = true;
+        for (const char *p = buffer_text(&w->all); (p = strstr(p, "\033[?"));) {
+                char *end;
+                unsigned long mode = strtoul(p + 3, &end, 10);
+
+                p = end;
+                if (*end != 'h' && *end != 'l') /* a question */
+                        continue;
+                assert_true(mode < ELEMENTSOF(is) && known[mode]);
+                is[mode] = *end == 'h';
+        }
+        for (size_t i = 0; i < ELEMENTSOF(on); i++)
+                assert_true(is[on[i]]);
+        for (size_t i = 0; i < ELEMENTSOF(off); i++)
+                if (is[off[i]])
+                        fail_msg("mode %u was left on", off[i]);
+}
+
 static void expect_leaving(World *w)
 {
         expect_output(w, "\033[?2004l");
@@ -302,6 +346,7 @@ static void assert_restored(World *w)
         struct termios now;
 
         expect_leaving(w);
+        assert_modes_left(w);
         assert_int_equal(tcgetattr(w->slave, &now), 0);
         assert_int_equal(now.c_iflag, w->before.c_iflag);
         assert_int_equal(now.c_oflag, w->before.c_oflag);
@@ -349,37 +394,56 @@ static void test_modes(void **state)
         world_done(&w);
 }
 
+/* The mouse, margins and a frame, and then the end. */
+static int end_by(World *w, int signal, const char *key)
+{
+        int status;
+
+        world_start(w, &usual);
+        expect_report(w, "size 24 80\n");
+        assert_raw(w);
+        type(w, "\033[?69;2$y\033[?2026;2$ymd");
+        expect_output(w, "\033[?69h");
+        expect_output(w, "\033[?1000h\033[?1006h");
+        expect_output(w, "row 23");
+        if (signal != 0)
+                assert_int_equal(kill(w->pid, signal), 0);
+        else
+                type(w, key);
+        status = wait_for_end(w);
+        assert_restored(w);
+        return status;
+}
+
+/* Those that a handler sees, and those that only the waiting process sees the end of. */
 static void test_deadly_signals(void **state)
 {
-        static const int signals[] = { SIGTERM, SIGABRT, SIGQUIT, SIGKILL };
+        static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGABRT, SIGSEGV, SIGBUS, SIGFPE,
+                SIGILL, SIGSYS, SIGTRAP, SIGKILL, SIGUSR1, SIGALRM, SIGXCPU };
 
         for (size_t i = 0; i < ELEMENTSOF(signals); i++) {
                 World w;
-                int status;
+                int status = end_by(&w, signals[i], NULL);
 
-                world_start(&w, &usual);
-                expect_report(&w, "size 24 80\n");
-                assert_raw(&w);
-                assert_int_equal(kill(w.pid, signals[i]), 0);
-                status = wait_for_end(&w);
                 assert_true(WIFSIGNALED(status) && WTERMSIG(status) == signals[i]);
-                assert_restored(&w);
                 world_done(&w);
         }
 }
 
 static void test_crash(void **state)
 {
-        World w;
-        int status;
+        static const char *const keys[] = { "c", "o", "q" };
 
-        world_start(&w, &usual);
-        expect_report(&w, "size 24 80\n");
-        type(&w, "c");
-        status = wait_for_end(&w);
-        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
-        assert_restored(&w);
-        world_done(&w);
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
+                World w;
+                int status = end_by(&w, 0, keys[i]);
+
+                if (*keys[i] == 'q')
+                        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+                else
+                        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+                world_done(&w);
+        }
 }
 
 static void test_hangup(void **state)
@@ -432,7 +496,7 @@ static bool next_report_is(World *w, const char *line)
 
         while (!strchr(buffer_text(&w->reported), '\n')) {
                 assert_true(poll(&p, 1, PATIENCE_MSEC) > 0);
-                assert_true(fill(w->reports, &w->reported));
+                assert_true(fill(w, w->reports, &w->reported));
         }
         return startswith(buffer_text(&w->reported), line);
 }
@@ -457,9 +521,9 @@ static void test_slow_reader(void **state)
 
                 assert_true(poll(p, 2, PATIENCE_MSEC) > 0);
                 if (p[0].revents & POLLIN)
-                        (void) fill(w.master, &w.output);
+                        (void) fill(&w, w.master, &w.output);
                 if (p[1].revents & POLLIN)
-                        (void) fill(w.reports, &w.reported);
+                        (void) fill(&w, w.reports, &w.reported);
         }
         /* Much less waits than was drawn: one frame. */
         assert_true(w.output.size < KIB(32));
