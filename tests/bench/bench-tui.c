@@ -27,40 +27,9 @@
 /* Typed, and found again: no part of a token or of an escape sequence. */
 static const char *const letters[] = { "é", "ö", "ø", "ñ", "ü", "å", "ç", "ß" };
 
-typedef struct Client {
-        Pty pty;
-        char *environment[12];
-} Client;
-
-static void set(Client *c, size_t *n, const char *name, const char *value)
+static void client_start(Pty *p, const Harness *h, const char *option)
 {
-        assert_true(asprintf(&c->environment[(*n)++], "%s=%s", name, value) > 0);
-}
-
-static void client_start(Client *c, const Harness *h, const char *option)
-{
-        const char *program = getenv("CONDUCTOR_TUI");
-        const char *const arguments[] = { program, option, NULL };
-        size_t n = 0;
-
-        assert_non_null(program);
-        set(c, &n, "PATH", "/usr/bin:/bin");
-        set(c, &n, "HOME", h->home);
-        set(c, &n, "XDG_RUNTIME_DIR", h->runtime);
-        set(c, &n, "XDG_CONFIG_HOME", h->config);
-        set(c, &n, "XDG_STATE_HOME", h->state);
-        set(c, &n, "DBUS_SESSION_BUS_ADDRESS", h->address);
-        set(c, &n, "TERM", "xterm-256color");
-        set(c, &n, "LC_ALL", "C.UTF-8");
-        set(c, &n, "CONDUCTOR_AVATAR_DIR", strempty(getenv("CONDUCTOR_AVATAR_DIR")));
-        pty_start(&c->pty, arguments, (const char *const *) c->environment, ROWS, COLUMNS);
-}
-
-static void client_end(Client *c)
-{
-        pty_end(&c->pty);
-        for (size_t i = 0; i < ELEMENTSOF(c->environment); i++)
-                c->environment[i] = mfree(c->environment[i]);
+        pty_start_client(p, h, option, /* more= */ NULL, ROWS, COLUMNS);
 }
 
 /* ---- the start ---- */
@@ -73,15 +42,15 @@ static void measure_start(Harness *h)
         _cleanup_samples_ Samples samples = { 0 }, floor = { 0 };
 
         for (unsigned i = 0; i < STARTS; i++) {
-                Client c = { 0 };
+                Pty c = { 0 };
                 double before;
 
                 samples_add(&floor, bench_run_us(arguments, environment, -1) / 1e3);
                 before = bench_now_us();
                 client_start(&c, h, NULL);
-                pty_wait(&c.pty, "test/tiny:latest"); /* the status line has the model */
+                pty_wait(&c, "test/tiny:latest"); /* the status line has the model */
                 samples_add(&samples, (bench_now_us() - before) / 1e3);
-                client_end(&c);
+                pty_end(&c);
         }
         bench_print("tui-start", "ms", &samples, &floor);
 }
@@ -137,23 +106,23 @@ static void measure_keys(Harness *h, const char *self)
         const char *const arguments[] = { self, ECHO_ARGUMENT, NULL },
                           *const environment[] = { NULL };
         _cleanup_samples_ Samples samples = { 0 }, floor = { 0 };
-        Client c = { 0 };
+        Pty c = { 0 };
         Pty bare;
 
         pty_start(&bare, arguments, environment, ROWS, COLUMNS);
         pty_wait(&bare, "ready");
         client_start(&c, h, NULL);
-        pty_wait(&c.pty, "test/tiny:latest");
-        pty_write(&c.pty, "@rate=1000 @tokens=100000\r", 26);
-        pty_wait(&c.pty, "word");
+        pty_wait(&c, "test/tiny:latest");
+        pty_write(&c, "@rate=1000 @tokens=100000\r", 26);
+        pty_wait(&c, "word");
         for (unsigned i = 0; i < KEYS; i++) {
                 samples_add(&floor, key(&bare, i));
-                samples_add(&samples, key(&c.pty, i));
-                drain(&c.pty, bench_now_us() + KEY_USEC);
+                samples_add(&samples, key(&c, i));
+                drain(&c, bench_now_us() + KEY_USEC);
         }
         bench_print("tui-key-to-screen", "us", &samples, &floor);
-        cancel(&c.pty);
-        client_end(&c);
+        cancel(&c);
+        pty_end(&c);
         process_end(&bare.pid);
         bare.fd = safe_close(bare.fd);
 }
@@ -163,26 +132,26 @@ static void measure_keys(Harness *h, const char *self)
 static void measure_cancel(Harness *h)
 {
         _cleanup_samples_ Samples samples = { 0 }, floor = { 0 };
-        Client c = { 0 };
+        Pty c = { 0 };
 
         client_start(&c, h, NULL);
-        pty_wait(&c.pty, "test/tiny:latest");
+        pty_wait(&c, "test/tiny:latest");
         for (unsigned i = 0; i < CANCELS; i++) {
                 double before;
 
-                pty_forget(&c.pty);
-                pty_write(&c.pty, "@rate=1000 @tokens=100000\r", 26);
-                pty_wait(&c.pty, "word1");
-                pty_forget(&c.pty);
+                pty_forget(&c);
+                pty_write(&c, "@rate=1000 @tokens=100000\r", 26);
+                pty_wait(&c, "word1");
+                pty_forget(&c);
                 before = bench_now_us();
-                pty_write(&c.pty, "\x03", 1);
-                pty_wait(&c.pty, "cancel");
+                pty_write(&c, "\x03", 1);
+                pty_wait(&c, "cancel");
                 samples_add(&samples, (bench_now_us() - before) / 1e3);
-                drain(&c.pty, bench_now_us() + 1.2e6); /* a second one within a second leaves */
+                drain(&c, bench_now_us() + 1.2e6); /* a second one within a second leaves */
         }
         samples_add(&floor, 50);
         bench_print("tui-cancel-to-screen", "ms", &samples, &floor);
-        client_end(&c);
+        pty_end(&c);
 }
 
 /* ---- streams ---- */
@@ -192,61 +161,61 @@ static void measure_cancel(Harness *h)
 static void measure_frames(Harness *h, const char *name, bool modern)
 {
         _cleanup_samples_ Samples bytes = { 0 }, floor = { 0 };
-        Client c = { 0 };
+        Pty c = { 0 };
         double until;
 
         client_start(&c, h, NULL);
-        c.pty.modern = modern;
-        pty_wait(&c.pty, "test/tiny:latest");
-        pty_write(&c.pty, "\033[18~", 5); /* F7: she goes */
-        pty_write(&c.pty, "@rate=100 @tokens=100000\r", 25);
-        pty_wait(&c.pty, "word500"); /* the screen is full: it scrolls */
+        c.modern = modern;
+        pty_wait(&c, "test/tiny:latest");
+        pty_write(&c, "\033[18~", 5); /* F7: she goes */
+        pty_write(&c, "@rate=100 @tokens=100000\r", 25);
+        pty_wait(&c, "word500"); /* the screen is full: it scrolls */
         until = bench_now_us() + STREAM_USEC;
         while (bench_now_us() < until) {
-                size_t n = pty_read(&c.pty, until);
+                size_t n = pty_read(&c, until);
 
                 if (n > 0)
                         samples_add(&bytes, (double) n);
         }
         samples_add(&floor, 64); /* and the new text, of about 15 bytes */
         bench_print(name, "B", &bytes, &floor);
-        pty_write(&c.pty, "\033[18~", 5);
-        cancel(&c.pty);
-        client_end(&c);
+        pty_write(&c, "\033[18~", 5);
+        cancel(&c);
+        pty_end(&c);
 }
 
 static void measure_stream(Harness *h)
 {
         _cleanup_samples_ Samples cpu = { 0 }, reads = { 0 }, floor = { 0 };
-        Client c = { 0 };
+        Pty c = { 0 };
         double before;
 
         client_start(&c, h, NULL);
-        pty_wait(&c.pty, "test/tiny:latest");
-        pty_write(&c.pty, "@rate=100 @tokens=100000\r", 25);
-        pty_wait(&c.pty, "word");
-        drain(&c.pty, bench_now_us() + 1e6);
-        c.pty.bytes = c.pty.reads = 0;
-        before = bench_cpu_ms(c.pty.pid);
-        drain(&c.pty, bench_now_us() + STREAM_USEC);
-        samples_add(&cpu, (bench_cpu_ms(c.pty.pid) - before) / STREAM_USEC * 1e5);
+        pty_wait(&c, "test/tiny:latest");
+        pty_write(&c, "@rate=100 @tokens=100000\r", 25);
+        pty_wait(&c, "word");
+        drain(&c, bench_now_us() + 1e6);
+        c.bytes = c.reads = 0;
+        before = bench_cpu_ms(c.pid);
+        drain(&c, bench_now_us() + STREAM_USEC);
+        samples_add(&cpu, (bench_cpu_ms(c.pid) - before) / STREAM_USEC * 1e5);
         samples_add(&floor, 100); /* a core */
         bench_print("tui-stream-100-cpu", "%", &cpu, &floor);
-        samples_add(&reads, (double) c.pty.reads / STREAM_USEC * 1e6);
+        samples_add(&reads, (double) c.reads / STREAM_USEC * 1e6);
         floor.value[0] = 60;
         bench_print("tui-frames-a-second", "", &reads, &floor);
-        cancel(&c.pty);
-        client_end(&c);
+        cancel(&c);
+        pty_end(&c);
 }
 
 /* ---- a long conversation ---- */
 
-static double open_newest(Client *c, const Harness *h)
+static double open_newest(Pty *c, const Harness *h)
 {
         double before = bench_now_us();
 
         client_start(c, h, "-c");
-        pty_wait(&c->pty, "Reply"); /* its last message */
+        pty_wait(c, "Reply"); /* its last message */
         return (bench_now_us() - before) / 1e3;
 }
 
@@ -257,10 +226,10 @@ static void measure_opening(Samples *samples, unsigned messages)
         history_write(h->database, /* conversations= */ 1, messages);
         bench_start(h);
         for (unsigned i = 0; i < STARTS; i++) {
-                Client c = { 0 };
+                Pty c = { 0 };
 
                 samples_add(samples, open_newest(&c, h));
-                client_end(&c);
+                pty_end(&c);
         }
         bench_end(h);
 }
@@ -269,25 +238,25 @@ static void measure_pages(Harness *h)
 {
         _cleanup_samples_ Samples pages = { 0 }, dirty = { 0 }, floor = { 0 };
         _cleanup_free_ char *path = NULL;
-        Client c = { 0 };
+        Pty c = { 0 };
 
         (void) open_newest(&c, h);
         for (unsigned i = 0; i < PAGES; i++) {
                 double before;
 
-                drain(&c.pty, bench_now_us() + 20e3);
+                drain(&c, bench_now_us() + 20e3);
                 before = bench_now_us();
-                pty_write(&c.pty, "\x1b[5~", 4);
-                assert_true(pty_read(&c.pty, before + HARNESS_PATIENCE) > 0);
+                pty_write(&c, "\x1b[5~", 4);
+                assert_true(pty_read(&c, before + HARNESS_PATIENCE) > 0);
                 samples_add(&pages, (bench_now_us() - before) / 1e3);
         }
         samples_add(&floor, 16);
         bench_print("tui-page-100000", "ms", &pages, &floor);
-        assert_true(asprintf(&path, "/proc/%d/smaps_rollup", (int) c.pty.pid) > 0);
+        assert_true(asprintf(&path, "/proc/%d/smaps_rollup", (int) c.pid) > 0);
         samples_add(&dirty, bench_status(path, "Private_Dirty"));
         floor.value[0] = 6 * 1024;
         bench_print("tui-private-dirty", "KiB", &dirty, &floor);
-        client_end(&c);
+        pty_end(&c);
 }
 
 /* ---- nothing ---- */
@@ -296,19 +265,19 @@ static void measure_idle(Harness *h)
 {
         _cleanup_samples_ Samples samples = { 0 }, floor = { 0 };
         _cleanup_free_ char *path = NULL;
-        Client c = { 0 };
+        Pty c = { 0 };
         double before;
 
         client_start(&c, h, NULL);
-        pty_wait(&c.pty, "test/tiny:latest");
-        drain(&c.pty, bench_now_us() + 10e6); /* what she does when she comes is over */
-        assert_true(asprintf(&path, "/proc/%d/status", (int) c.pty.pid) > 0);
+        pty_wait(&c, "test/tiny:latest");
+        drain(&c, bench_now_us() + 10e6); /* what she does when she comes is over */
+        assert_true(asprintf(&path, "/proc/%d/status", (int) c.pid) > 0);
         before = bench_status(path, "voluntary_ctxt_switches");
-        drain(&c.pty, bench_now_us() + IDLE_USEC); /* the measuring window; nothing comes in it */
+        drain(&c, bench_now_us() + IDLE_USEC); /* the measuring window; nothing comes in it */
         samples_add(&samples, bench_status(path, "voluntary_ctxt_switches") - before);
         samples_add(&floor, 0);
         bench_print("tui-idle-wakeups-60s", "", &samples, &floor);
-        client_end(&c);
+        pty_end(&c);
 }
 
 int main(int argc, char *argv[])

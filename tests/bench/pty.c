@@ -8,7 +8,6 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "tests/bench/bench.h"
 #include "tests/bus/process.h"
 
 static _Noreturn void run(
@@ -48,10 +47,47 @@ void pty_start(
                 run(terminal, arguments, environment);
 }
 
+#define ENVIRONMENT_MAX 16U
+
+void pty_start_client(Pty *p, const Harness *h, const char *option, const char *const *more,
+        int rows, int columns)
+{
+        const struct {
+                const char *name, *value;
+        } variables[] = {
+                { "PATH", "/usr/bin:/bin" },
+                { "HOME", h->home },
+                { "XDG_RUNTIME_DIR", h->runtime },
+                { "XDG_CONFIG_HOME", h->config },
+                { "XDG_STATE_HOME", h->state },
+                { "DBUS_SESSION_BUS_ADDRESS", h->address },
+                { "TERM", "xterm-256color" },
+                { "LC_ALL", "C.UTF-8" },
+                { "CONDUCTOR_AVATAR_DIR", strempty(getenv("CONDUCTOR_AVATAR_DIR")) },
+        };
+        const char *arguments[] = { getenv("CONDUCTOR_TUI"), option, NULL };
+        char *environment[ENVIRONMENT_MAX] = { NULL };
+
+        size_t n = 0;
+
+        assert_non_null(arguments[0]);
+        for (; n < ELEMENTSOF(variables); n++)
+                assert_true(asprintf(&environment[n], "%s=%s", variables[n].name,
+                                    variables[n].value) > 0);
+        for (; more && *more; more++) {
+                assert_true(n < ENVIRONMENT_MAX - 1);
+                environment[n] = strdup(*more);
+                assert_non_null(environment[n++]);
+        }
+        pty_start(p, arguments, (const char *const *) environment, rows, columns);
+        for (size_t i = 0; i < ELEMENTSOF(environment); i++)
+                free(environment[i]);
+}
+
 void pty_end(Pty *p)
 {
         (void) kill(p->pid, SIGTERM);
-        while (pty_read(p, bench_now_us() + HARNESS_PATIENCE) > 0)
+        while (pty_read(p, (double) harness_now() + HARNESS_PATIENCE) > 0)
                 ;
         assert_int_equal(process_wait(p->pid, HARNESS_PATIENCE), 0);
         p->fd = safe_close(p->fd);
@@ -81,7 +117,7 @@ static void answer(Pty *p)
 size_t pty_read(Pty *p, double deadline)
 {
         struct pollfd wanted = { .fd = p->fd, .events = POLLIN };
-        double left = deadline - bench_now_us();
+        double left = deadline - (double) harness_now();
         ssize_t n;
 
         if (left <= 0 || poll(&wanted, 1, (int) (left / 1e3) + 1) <= 0)
@@ -100,7 +136,7 @@ size_t pty_read(Pty *p, double deadline)
 
 void pty_wait(Pty *p, const char *text)
 {
-        double deadline = bench_now_us() + HARNESS_PATIENCE;
+        double deadline = (double) harness_now() + HARNESS_PATIENCE;
 
         while (!memmem(p->tail, p->n_tail, text, strlen(text)))
                 assert_true(pty_read(p, deadline) > 0);

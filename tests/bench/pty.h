@@ -19,6 +19,10 @@ typedef struct Pty {
 /* environment: NULL-ended, whole. rows and columns: of the terminal. */
 void pty_start(Pty *p, const char *const *arguments, const char *const *environment, int rows,
         int columns);
+/* conductor-tui (CONDUCTOR_TUI) as a person of this harness starts it; more: of its
+ * environment, "NAME=VALUE", NULL-ended, or NULL. */
+void pty_start_client(Pty *p, const Harness *h, const char *option, const char *const *more,
+        int rows, int columns);
 void pty_end(Pty *p); /* SIGTERM, and waits */
 
 void pty_write(Pty *p, const char *bytes, size_t size);
