@@ -34,17 +34,23 @@ static void world_done(World *w)
         buffer_done(&w->out);
 }
 
+/* All worlds have one theme: what a style looks like is asked once. */
 static EmulatorLook look_of(Style style)
 {
+        static EmulatorLook looks[0x2000];
+        static bool known[ELEMENTSOF(looks)];
         char sequence[STYLE_CHANGE_MAX];
         Emulator e;
-        EmulatorLook look;
 
+        assert_true(style < ELEMENTSOF(looks));
+        if (known[style])
+                return looks[style];
         emulator_init(&e, 2, 2);
         emulator_feed(&e, sequence, style_change(STYLE_UNKNOWN, style, sequence));
-        look = e.look;
+        looks[style] = e.look;
+        known[style] = true;
         emulator_done(&e);
-        return look;
+        return looks[style];
 }
 
 #define SEEN_ON_BLANKS (1U << 4 | 1U << 7 | 1U << 9)
