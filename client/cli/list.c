@@ -91,7 +91,7 @@ static int list_row(sd_bus_message *m, void *userdata)
         if (r < 0)
                 return r;
         l->n++;
-        return append_rest(&l->text, line, isempty(title) ? "(no title yet)" : title);
+        return append_rest(&l->text, line, isempty(title) ? "(no title)" : title);
 }
 
 static int list_page(sd_bus_message *page, void *userdata)

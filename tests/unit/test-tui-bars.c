@@ -89,7 +89,7 @@ static void test_list(void **state)
         assert_row(w, 3, "• Not read            2d│");
         assert_row(w, 4, "  A title that does…  5w│");
         assert_row(w, 5, "  世界世界世界世界世  1y│");
-        assert_row(w, 6, "  (no title yet)     now│");
+        assert_row(w, 6, "  (no title)         now│");
         assert_row(w, 7, "                        │");
 
         draw_list(w, 8, 24, true);

@@ -221,6 +221,21 @@ static void test_long_rows(void **state)
                 "│ a-text-that-is-longer-t…  with word… │\n"
                 "│ short  a detail that is longer than… │\n"
                 "└──────────────────────────────── 1/3 ─┘\n");
+        /* Where there is room, what is cut is whole below, when it is chosen. */
+        for (unsigned i = 0; i < 3; i++)
+                assert_int_equal(picker_add(w->picker, "another", NULL, NULL, 0), 0);
+        picker_move(w->picker, 1);
+        assert_screen(w, 10, 40,
+                "┌─ Models of all engines that there a…─┐\n"
+                "│                                      │\n"
+                "├──────────────────────────────────────┤\n"
+                "│ a-text-that-is-longer-than-the-row-… │\n"
+                "│ a-text-that-is-longer-t…  with word… │\n"
+                "│ short  a detail that is longer than… │\n"
+                "│ a-text-that-is-longer-than-the-row-t │\n"
+                "│ hat-it-has (with words that explain  │\n"
+                "│ it)                                  │\n"
+                "└──────────────────────────────── 2/6 ─┘\n");
 }
 
 static void test_line_alone(void **state)

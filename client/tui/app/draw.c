@@ -46,9 +46,9 @@ static void draw_border(App *app, Area area)
         int column = area.column + 1, end = area.column + area.columns;
 
         draw_line(app, area, app->place == CONTEXT_INPUT ? STYLE_ACCENT : STYLE_DIM);
-        if (app->editing != 0)
+        if (app->editing != 0) /* just what fits on the smallest screen */
                 column += screen_print(app->screen, area.row, column, end - column, STYLE_WARNING,
-                                  " written anew, as a branch (Escape leaves it) ") +
+                                  " written anew, as a branch (Esc leaves)") +
                         1;
         for (size_t i = 0; i < app->attachments.n && column < end; i++) {
                 column += screen_print(

@@ -60,7 +60,7 @@ static void draw_item(Screen *s, int row, int column, int columns, const ListRow
                 title -= AGE_CELLS;
         }
         (void) words_draw(
-                s, row, column + 2, title, style, !isempty(c->title) ? c->title : "(no title yet)");
+                s, row, column + 2, title, style, !isempty(c->title) ? c->title : "(no title)");
         if (r->selected && r->focused)
                 screen_restyle(s, (Area){ row, column, 1, columns }, STYLE_SELECTED);
         else if (r->open)

@@ -8,6 +8,9 @@
 #define ROWS_MAX    20 /* of the list */
 #define ROWS_AROUND 4  /* the box, the line, and what parts it from the list */
 
+#define WHOLE_ROWS_MAX 3 /* of an item that is cut in the list */
+#define ROWS_LEFT_MIN  2 /* of the list above them */
+
 typedef struct Found {
         int score;
         uint16_t index;
@@ -389,11 +392,62 @@ static void draw_item(const Picker *p, Screen *s, Area a, size_t nth, const char
                         strlen(seen), line);
 }
 
+/* All of an item whose row is cut; columns and tabs are no more than a blank here. */
+static void say_whole(const PickerItem *item, Words *w)
+{
+        size_t n = 0;
+
+        words_add(w, "%s", item->text);
+        if (!isempty(item->detail))
+                words_add(w, "  (%s)", item->detail);
+        for (size_t i = 0; i < w->size; i++) {
+                char c = w->text[i] == '\t' ? ' ' : w->text[i];
+
+                if (c != ' ' || (n > 0 && w->text[n - 1] != ' '))
+                        w->text[n++] = c;
+        }
+        w->size = n;
+        w->text[n] = 0;
+}
+
+/* The rows below the list that the chosen one wants, if it is cut above. */
+static int whole_rows(const Picker *p, Area a)
+{
+        const PickerItem *item = p->items + p->found[p->selected].index;
+        int cells = (int) text_cells(item->text, strlen(item->text)),
+            detail = detail_cells(item->detail), rows = 0;
+        size_t start = 0, size;
+        Words w = { 0 };
+
+        if (cells + (detail > 0 ? detail + 2 : 0) <= a.columns)
+                return 0;
+        say_whole(item, &w);
+        while (rows < WHOLE_ROWS_MAX && words_wrap(w.text, a.columns, &start, &size))
+                rows++;
+        return rows <= a.rows - ROWS_LEFT_MIN ? rows : 0;
+}
+
+static void draw_whole(const Picker *p, Screen *s, Area a)
+{
+        size_t start = 0, first = 0, size;
+        Words w = { 0 };
+
+        say_whole(p->items + p->found[p->selected].index, &w);
+        for (int i = 0; i < a.rows && words_wrap(w.text, a.columns, &start, &size); i++) {
+                (void) words_draw_part(s, a.row + i, a.column, a.columns, STYLE_ACCENT,
+                        w.text + first, i + 1 < a.rows ? size : strlen(w.text + first));
+                first = start;
+        }
+}
+
 static void draw_list(Picker *p, Screen *s, Area a)
 {
         const char *line = line_of(p);
-        size_t rows = (size_t) MAX(a.rows, 1);
+        int whole = p->n_found > 0 ? whole_rows(p, a) : 0;
+        size_t rows = (size_t) MAX(a.rows - whole, 1);
 
+        if (whole > 0)
+                draw_whole(p, s, (Area){ a.row + a.rows - whole, a.column, whole, a.columns });
         if (p->selected < p->first)
                 p->first = p->selected;
         if (p->selected >= p->first + rows)

@@ -105,31 +105,42 @@ static void say_state(const Transcript *t, const MessageItem *m, size_t index, W
                         m->dropped, m->dropped == 1 ? " was" : "s were");
 }
 
-static size_t state_rows(const Transcript *t, const MessageItem *m, size_t index)
+static size_t wrapped_rows(const Transcript *t, const Words *w)
 {
         size_t n = 0, start = 0, size;
-        Words w = { 0 };
 
-        say_state(t, m, index, &w);
-        while (n < STATE_ROWS_MAX && words_wrap(w.text, t->width, &start, &size))
+        while (n < STATE_ROWS_MAX && words_wrap(w->text, t->width, &start, &size))
                 n++;
         return n;
 }
 
-static void draw_state(Transcript *t, Screen *s, const MessageItem *m, Position p, int row)
+static void draw_wrapped(Transcript *t, Screen *s, Words *w, size_t nth, int row, Style style)
 {
         size_t start = 0, size = 0, first = 0;
+
+        for (size_t i = 0; i <= nth; i++) {
+                first = start;
+                if (!words_wrap(w->text, t->width, &start, &size))
+                        return;
+        }
+        w->text[first + size] = 0;
+        (void) row_draw(t, s, row, t->area.column + MARGIN_LEFT, t->width, style, w->text + first);
+}
+
+static size_t state_rows(const Transcript *t, const MessageItem *m, size_t index)
+{
+        Words w = { 0 };
+
+        say_state(t, m, index, &w);
+        return wrapped_rows(t, &w);
+}
+
+static void draw_state(Transcript *t, Screen *s, const MessageItem *m, Position p, int row)
+{
         Words w = { 0 };
 
         say_state(t, m, p.index, &w);
-        for (size_t i = 0; i <= p.row.row; i++) {
-                first = start;
-                if (!words_wrap(w.text, t->width, &start, &size))
-                        return;
-        }
-        w.text[first + size] = 0;
-        (void) row_draw(
-                t, s, row, t->area.column + MARGIN_LEFT, t->width, end_style(m), w.text + first);
+        draw_wrapped(t, s, &w, p.row.row, row, end_style(m));
 }
 
 /* ---- attachments ---- */
@@ -353,15 +364,15 @@ static size_t metadata_rows(const Transcript *t, const MessageItem *m)
         Words w = { 0 };
 
         say_metadata(t, m, &w);
-        return w.size > 0;
+        return wrapped_rows(t, &w);
 }
 
-static void draw_metadata(Transcript *t, Screen *s, const MessageItem *m, int row)
+static void draw_metadata(Transcript *t, Screen *s, const MessageItem *m, Position p, int row)
 {
         Words w = { 0 };
 
         say_metadata(t, m, &w);
-        (void) row_draw(t, s, row, t->area.column + MARGIN_LEFT, t->width, STYLE_DIM, w.text);
+        draw_wrapped(t, s, &w, p.row.row, row, STYLE_DIM);
 }
 
 static void draw_edge(Transcript *t, Screen *s, int row, const char *which)
@@ -427,7 +438,7 @@ void fixed_draw(Transcript *t, Screen *s, const MessageItem *m, Position p, int 
                 draw_state(t, s, m, p, row);
                 break;
         case PART_METADATA:
-                draw_metadata(t, s, m, row);
+                draw_metadata(t, s, m, p, row);
                 break;
         case PART_TAIL:
                 draw_edge(t, s, row, "newer");
