@@ -5,8 +5,8 @@
  * $XDG_STATE_HOME/conductor/tui/ (0600) from one run to the next. Of private conversations nothing
  * is kept. Several clients may run: a draft's file is replaced whole, the history is appended to.
  *
- * What is on disk is read and written by child processes (keeper.h), but for the history, which is
- * read at the start, before there is a screen. */
+ * What is on disk is read and written by child processes (keeper.h), but for what is read at the
+ * start, before there is a screen. */
 
 #include "common/buffer.h"
 

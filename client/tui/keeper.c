@@ -10,7 +10,6 @@ typedef enum TaskKind {
         TASK_DRAFT_SENT,
         TASK_WRITE_HISTORY,
         TASK_TIDY_HISTORY,
-        TASK_LIST,
         TASK_FORGET,
         TASK_AVATAR_ON,
         TASK_AVATAR_OFF,
@@ -71,9 +70,6 @@ static void do_task(int fd, const void *what)
         case TASK_TIDY_HISTORY:
                 r = history_tidy(t->drafts);
                 break;
-        case TASK_LIST:
-                r = drafts_list(t->drafts, &answer);
-                break;
         case TASK_FORGET:
                 r = drafts_forget(t->drafts, t->text);
                 break;
@@ -97,7 +93,6 @@ static const char *const attempts[_TASK_MAX] = {
         [TASK_DRAFT_SENT] = "What is written cannot be kept on disk",
         [TASK_WRITE_HISTORY] = "What was sent cannot be kept on disk",
         [TASK_TIDY_HISTORY] = "What was sent cannot be kept on disk",
-        [TASK_LIST] = "What was written cannot be looked through",
         [TASK_FORGET] = "What was written in a conversation that is gone cannot be removed",
         [TASK_AVATAR_ON] = "The setting cannot be kept on disk",
         [TASK_AVATAR_OFF] = "The setting cannot be kept on disk",
@@ -129,8 +124,6 @@ static void take_answer(Keeper *k, const Task *t, const Buffer *answer)
         if (t->kind == TASK_READ_DRAFT)
                 k->ops->draft(t->id, answer->data + sizeof error, answer->size - sizeof error,
                         k->userdata);
-        else if (t->kind == TASK_LIST)
-                k->ops->listed(answer->data + sizeof error, k->userdata);
         else if (failure_is_set(&k->said)) { /* it works again: the next time is news */
                 failure_done(&k->said);
                 k->said = FAILURE_NULL;
@@ -224,11 +217,6 @@ int keeper_write_history(Keeper *k, const char *id, const char *text, size_t siz
 int keeper_tidy_history(Keeper *k)
 {
         return add(k, TASK_TIDY_HISTORY, "", NULL, 0);
-}
-
-int keeper_list(Keeper *k)
-{
-        return add(k, TASK_LIST, "", NULL, 0);
 }
 
 int keeper_forget(Keeper *k, const char *ids)

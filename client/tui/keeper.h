@@ -14,8 +14,6 @@ typedef struct KeeperOps {
         void (*failed)(const Failure *failure, void *userdata);
         /* text: may be empty; valid during the call. */
         void (*draft)(const char *id, const char *text, size_t size, void *userdata);
-        /* Ids, one after another. */
-        void (*listed)(const char *ids, void *userdata);
         void (*idle)(void *userdata); /* all of it is on disk */
 } KeeperOps;
 
@@ -35,7 +33,6 @@ int keeper_write_draft(Keeper *k, const char *id, const char *text, size_t size)
 int keeper_draft_sent(Keeper *k, const char *id, const char *text, size_t size);
 int keeper_write_history(Keeper *k, const char *id, const char *text, size_t size);
 int keeper_tidy_history(Keeper *k);
-int keeper_list(Keeper *k);
 int keeper_forget(Keeper *k, const char *ids);
 /* See settings.h. */
 int keeper_remember_avatar(Keeper *k, bool on);

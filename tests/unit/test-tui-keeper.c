@@ -17,7 +17,7 @@ typedef struct World {
         sd_event *event;
         Drafts *drafts;
         Keeper *keeper;
-        char *draft, *listed, *sentence;
+        char *draft, *sentence;
         unsigned n_drafts, n_failed, n_idle;
 } World;
 
@@ -39,11 +39,6 @@ static void on_draft(const char *id, const char *text, size_t size, void *userda
         assert_non_null(w->draft);
 }
 
-static void on_listed(const char *ids, void *userdata)
-{
-        assert_int_equal(free_and_strdup(&((World *) userdata)->listed, ids), 0);
-}
-
 static void on_idle(void *userdata)
 {
         ((World *) userdata)->n_idle++;
@@ -52,7 +47,6 @@ static void on_idle(void *userdata)
 static const KeeperOps ops = {
         .failed = on_failed,
         .draft = on_draft,
-        .listed = on_listed,
         .idle = on_idle,
 };
 
@@ -83,7 +77,6 @@ static int teardown(void **state)
         sd_event_unref(w->event);
         free(w->folder);
         free(w->draft);
-        free(w->listed);
         free(w->sentence);
         free(w);
         return system(command);
@@ -110,10 +103,8 @@ static void test_order(void **state)
         assert_int_equal(keeper_write_draft(w->keeper, ID, "one\ntwo", 7), 0);
         assert_int_equal(keeper_draft_sent(w->keeper, ID, "one", 3), 0);
         assert_int_equal(keeper_read_draft(w->keeper, ID), 0);
-        assert_int_equal(keeper_list(w->keeper), 0);
         run(w);
         assert_string_equal(w->draft, "two");
-        assert_string_equal(w->listed, ID);
 
         assert_int_equal(keeper_write_history(w->keeper, ID, "asked", 5), 0);
         assert_int_equal(keeper_tidy_history(w->keeper), 0);
@@ -132,10 +123,8 @@ static void test_forget(void **state)
         assert_int_equal(keeper_write_draft(w->keeper, ID, "x", 1), 0);
         assert_int_equal(keeper_forget(w->keeper, ID), 0);
         assert_int_equal(keeper_read_draft(w->keeper, ID), 0);
-        assert_int_equal(keeper_list(w->keeper), 0);
         run(w);
         assert_string_equal(w->draft, "");
-        assert_string_equal(w->listed, "");
 }
 
 static void test_large_draft(void **state)

@@ -67,6 +67,7 @@ struct App {
         Picker *picker; /* or NULL */
         Drafts *drafts; /* what was sent, in memory; the rest is the keeper's */
         Keeper *keeper;
+        char *kept_ids;   /* of conversations of which something is kept: some may be gone */
         Sprites *sprites; /* or NULL */
         Avatar *avatar;   /* or NULL */
 

@@ -406,6 +406,7 @@ static void app_done_all(App *app)
         for (size_t i = 0; i < KEY_NAMES; i++)
                 free(app->key_names[i]);
         failure_done(&app->unkept);
+        free(app->kept_ids);
         free(app->notice);
         free(app->model);
         free(app->file_name);
@@ -522,6 +523,36 @@ static int name_keys(App *app)
         return 0;
 }
 
+static int open_drafts(App *app)
+{
+        _cleanup_buffer_ Buffer ids = BUFFER_INIT(KIB(64));
+        int r;
+
+        r = drafts_new(app->options->client.host ? DRAFTS_REMOTE : 0, &app->drafts);
+        if (r < 0)
+                return r;
+        r = keeper_new(app->event, app->drafts, &app_keeper_ops, app, &app->keeper);
+        if (r >= 0 && history_is_untidy(app->drafts))
+                r = keeper_tidy_history(app->keeper);
+        if (r >= 0)
+                r = drafts_list(app->drafts, &ids);
+        return r < 0 ? r : buffer_steal(&ids, &app->kept_ids, NULL);
+}
+
+/* It is there with the first picture: later ones are read by the keeper. */
+static int load_first_draft(App *app, const char *id)
+{
+        _cleanup_buffer_ Buffer text = BUFFER_INIT(DRAFT_MAX);
+        int r;
+
+        r = draft_read(app->drafts, id, &text);
+        if (r == -ENOMEM)
+                return r;
+        (void) snprintf(app->draft_id, sizeof app->draft_id, "%s", id);
+        app->draft_loaded = true;
+        return editor_set_text(app->editor, buffer_text(&text), text.size);
+}
+
 static int open_rooms(App *app, Failure *failure)
 {
         static const TerminalOps terminal_ops = {
@@ -547,9 +578,7 @@ static int open_rooms(App *app, Failure *failure)
         app->list_shown = app->settings.list;
         r = editor_new(&app->editor);
         if (r >= 0)
-                r = drafts_new(app->options->client.host ? DRAFTS_REMOTE : 0, &app->drafts);
-        if (r >= 0)
-                r = keeper_new(app->event, app->drafts, &app_keeper_ops, app, &app->keeper);
+                r = open_drafts(app);
         /* Before the terminal is taken: ssh may have a question. */
         if (r >= 0)
                 r = mirror_new(app->event, &app->options->client, &app->mirror_ops, app,
@@ -585,6 +614,9 @@ static int begin(App *app)
                 if (r < 0)
                         return r;
         }
+        r = load_first_draft(app, whole ? id : "");
+        if (r < 0)
+                return r;
         if (whole)
                 r = mirror_open(app->mirror, id, 0);
         else
@@ -592,7 +624,6 @@ static int begin(App *app)
         if (r < 0)
                 return r;
         mirror_set_focus(app->mirror, terminal_has_focus(app->terminal));
-        app_switch_draft(app);
         if (app->settings.complaint)
                 app_say(app, "%s", app->settings.complaint);
         app_damage(app, DAMAGE_NOW);

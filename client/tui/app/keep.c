@@ -45,27 +45,18 @@ static void on_gone(const char *ids, void *userdata)
         (void) app_check(app, keeper_forget(app->keeper, ids));
 }
 
-static void on_listed(const char *ids, void *userdata)
-{
-        App *app = ASSERT_PTR(userdata);
-
-        /* Where the service cannot be asked, it is asked the next time. */
-        if (*ids)
-                (void) mirror_find_gone(app->mirror, ids, on_gone, app);
-}
-
-/* With each connection: what was written and sent in conversations that the service has removed for
- * good is removed here, too. */
+/* Once, with the first connection: what was written and sent in conversations that the service has
+ * removed for good is removed here, too. */
 void app_look_through_drafts(App *app)
 {
-        (void) app_check(app, keeper_list(app->keeper));
-        if (history_is_untidy(app->drafts))
-                (void) app_check(app, keeper_tidy_history(app->keeper));
+        _cleanup_free_ char *ids = TAKE_PTR(app->kept_ids);
+
+        if (!isempty(ids))
+                (void) app_check(app, mirror_find_gone(app->mirror, ids, on_gone, app));
 }
 
 const KeeperOps app_keeper_ops = {
         .failed = on_failed,
         .draft = on_draft,
-        .listed = on_listed,
         .idle = on_idle,
 };

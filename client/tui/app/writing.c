@@ -101,7 +101,7 @@ void app_switch_draft(App *app)
                 (void) app_check(app, keeper_read_draft(app->keeper, id));
 }
 
-/* It was read from disk: what was typed meanwhile goes on from it. */
+/* It was read from disk: what was typed meanwhile is below it. */
 void app_put_draft(App *app, const char *id, const char *text, size_t size)
 {
         _cleanup_buffer_ Buffer both = BUFFER_INIT(EDITOR_TEXT_MAX);
@@ -118,7 +118,8 @@ void app_put_draft(App *app, const char *id, const char *text, size_t size)
                         size -= o->size + 1;
                 }
         typed = editor_text(app->editor, &n);
-        if (buffer_append(&both, text, size) < 0 || buffer_append(&both, typed, n) < 0)
+        if (buffer_append(&both, text, size) < 0 || (n > 0 && buffer_append(&both, "\n", 1) < 0) ||
+                buffer_append(&both, typed, n) < 0)
                 return;
         (void) editor_set_text(app->editor, both.data, both.size);
         app_damage(app, DAMAGE_NOW);
