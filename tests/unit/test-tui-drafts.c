@@ -307,7 +307,7 @@ static void test_history_limits(void **state)
         assert_non_null(text);
         for (unsigned i = 0; i <= HISTORY_MAX; i++) {
                 (void) snprintf(number, sizeof number, "%u", i);
-                add(d, number);
+                assert_int_equal(history_remember(d, "", number, strlen(number)), 1);
         }
         assert_string_equal(history_get(d, "", HISTORY_MAX - 1), "1");
         assert_null(history_get(d, "", HISTORY_MAX));
@@ -348,9 +348,10 @@ static void test_history_is_written_anew(void **state)
         char number[32];
 
         for (unsigned i = 0; i < 3 * HISTORY_MAX; i++) {
-                (void) snprintf(number, sizeof number, "number %u", i);
-                add(d, number);
+                (void) snprintf(number, sizeof number, "\n\"number %u\"\n", i);
+                append_file("history", number, strlen(number));
         }
+        (void) snprintf(number, sizeof number, "number %u", 3 * HISTORY_MAX - 1);
         assert_false(history_is_untidy(d));
         drafts_free(d);
         d = make();
