@@ -174,6 +174,7 @@ script() { engine_page script --data-raw "$1" >/dev/null; }
 # ---- the end ----
 
 finish() {
+	for pane in one two; do quit; done # what they write at their end is written
 	tmux kill-server 2>/dev/null
 	stop_service
 	tap_done
