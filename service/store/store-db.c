@@ -106,6 +106,9 @@ static int database_prepare(Database *d, const char *sql, sqlite3_stmt **ret, Fa
 
         code = sqlite3_prepare_v3(
                 d->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, /* pzTail= */ NULL);
+        /* The text is ours and right: a table is lost, or what the search index says of itself. */
+        if ((code & 0xff) == SQLITE_ERROR)
+                code = SQLITE_CORRUPT;
         if (code != SQLITE_OK)
                 return database_fail(d, code, "prepare a statement", failure);
 
