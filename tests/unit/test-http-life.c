@@ -317,15 +317,22 @@ static void test_connection_is_kept(void **state)
         assert_int_equal(s.connections, 1);
 }
 
-/* Answers once as if it would keep the connection, and drops it at the next request's bytes. */
+/* Answers once as if it would keep the connection, and drops it without an answer to the next
+ * request. All of that is read: else the end is a reset, which may come in the middle of sending.
+ */
 static void script_drops_kept(Server *s, int fd)
 {
-        char c;
+        char next[KIB(4)];
+        size_t size = 0;
+        ssize_t n;
 
         if (!server_receive(s, fd))
                 return;
         server_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-        (void) !recv(fd, &c, 1, 0);
+        do {
+                n = recv(fd, next + size, sizeof next - size, 0);
+                size += n > 0 ? (size_t) n : 0;
+        } while (n > 0 && !memmem(next, size, "\r\n\r\nagain", strlen("\r\n\r\nagain")));
 }
 
 static void test_kept_connection_was_closed(void **state)
