@@ -7,38 +7,9 @@
 #include <cmocka.h>
 
 #include "client/tui/avatar/avatar.h"
-#include "tests/sanitized.h"
+#include "tests/unit/tui-allocations.h"
 
 #define START (1000 * USEC_PER_SEC)
-
-/* Allocations are counted where the C library's can be stood before: not under a sanitizer. */
-#if !SANITIZED
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_realloc(void *p, size_t size);
-
-static size_t n_allocations;
-
-void *malloc(size_t size)
-{
-        n_allocations++;
-        return __libc_malloc(size);
-}
-
-void *calloc(size_t n, size_t size)
-{
-        n_allocations++;
-        return __libc_calloc(n, size);
-}
-
-void *realloc(void *p, size_t size)
-{
-        n_allocations++;
-        return __libc_realloc(p, size);
-}
-#else
-static const size_t n_allocations = 0;
-#endif
 
 typedef struct World {
         Sprites *sprites;

@@ -6,40 +6,9 @@
 
 #include <cmocka.h>
 
-#include "client/tui/view/editor-internal.h"
 #include "common/utf8.h"
+#include "tests/unit/tui-editor-world.h"
 #include "tests/unit/tui-emulator.h"
-
-#define FAMILY "\U0001f468\u200d\U0001f469\u200d\U0001f467" /* one cluster, of 18 bytes */
-
-static Editor *make(const char *text)
-{
-        Editor *e = NULL;
-
-        assert_int_equal(editor_new(&e), 0);
-        if (*text)
-                assert_int_equal(editor_set_text(e, text, strlen(text)), 1);
-        return e;
-}
-
-static void type(Editor *e, const char *text)
-{
-        for (size_t i = 0; text[i];) {
-                unsigned cells;
-                size_t n = cluster_next(text + i, strlen(text + i), &cells);
-
-                assert_int_equal(editor_insert(e, text + i, n), 1);
-                i += n;
-        }
-}
-
-static void assert_text(Editor *e, const char *expected)
-{
-        size_t size;
-
-        assert_string_equal(editor_text(e, &size), expected);
-        assert_int_equal(size, strlen(expected));
-}
 
 /* The text with | where the cursor is. */
 static void assert_at(Editor *e, const char *expected)
