@@ -95,7 +95,7 @@ static void behave(const char *name)
         give_up(name);
 }
 
-static void die(void)
+_noreturn_ static void die(void)
 {
         sd_bus_flush_close_unref(k.bus);
         exit(EXIT_SUCCESS);
@@ -326,7 +326,7 @@ static void read_secret(sd_bus_message *m, Item *item)
 
 static int create_item(sd_bus_message *m)
 {
-        char **attributes = NULL;
+        _cleanup_(strv_freep) char **attributes = NULL;
         const char *key;
         Item *item;
 
@@ -349,7 +349,7 @@ static int create_item(sd_bus_message *m)
         if (!attributes)
                 give_up("an item without attributes");
         item = find(attributes);
-        read_secret(m, item ? item : add_item(attributes));
+        read_secret(m, item ? item : add_item(TAKE_PTR(attributes)));
         return sd_bus_reply_method_return(m, "oo", COLLECTION "/0", "/");
 }
 

@@ -375,7 +375,10 @@ static void test_bad_engine_settings(void **state)
                 "Unit=@SECRET.service", "Unit=SECRET .service", "KeyFile=SECRET", "CaFile=SECRET",
                 "KeyEnvironment=SECRET-1", "KeyEnvironment=1SECRET", "Proxy=SECRET",
                 "Proxy=ftp://SECRET", "Proxy=http://", "KeepAlive=SECRET\x1b", "Models==SECRET",
-                "Models=SECRET=", "Models=a/b=SECRET", "Key=SECRET" };
+                "Models=SECRET=", "Models=a/b=SECRET", "Key=SECRET", "KeySecret=SECRET",
+                "KeySecret==SECRET", "KeySecret=a=", "KeySecret=a=b SECRET", "KeySecret=a=\"SECRET",
+                "KeySecret=a=\"SECRET\"b", "KeySecret=a=SECRET\"b", "KeySecret=a b=SECRET",
+                "KeySecret=a=b c=SECRET d=\"" };
 
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
                 char text[200];
@@ -393,9 +396,48 @@ static void test_bad_engine_settings(void **state)
                 assert_int_equal(e->max_concurrent, 1);
                 assert_int_equal(e->connect_timeout, 10 * USEC_PER_SEC);
                 assert_string_equal(e->key_file, "");
+                assert_string_equal(e->key_secret, "");
                 assert_string_equal(e->proxy, "");
                 assert_int_equal(e->n_models, 0);
         }
+}
+
+static void expect_attributes(const char *text, size_t n, const char *const *wanted)
+{
+        _cleanup_(strv_freep) char **list = NULL;
+
+        assert_int_equal(config_parse_attributes(text, &list), 0);
+        for (size_t i = 0; i < n; i++)
+                assert_string_equal(list[i], wanted[i]);
+        assert_null(list[n]);
+}
+
+static void test_attributes(void **state)
+{
+        static const char *const two[] = { "application", "conductor", "xdg:schema", "a b" },
+                                 *const empty[] = { "a", "" }, *const equals[] = { "a", "=b" };
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(KIB(1));
+        char **none = NULL;
+
+        expect_attributes("application=conductor xdg:schema=\"a b\"", 4, two);
+        expect_attributes("  application=conductor   xdg:schema=\"a b\" ", 4, two);
+        expect_attributes("a=\"\"", 2, empty);
+        expect_attributes("a==b", 2, equals);
+
+        for (unsigned i = 0; i < CONFIG_ATTRIBUTES_MAX; i++)
+                assert_int_equal(buffer_append_string(&b, "a=b "), 0);
+        {
+                _cleanup_(strv_freep) char **list = NULL;
+
+                assert_int_equal(config_parse_attributes(buffer_text(&b), &list), 0);
+                assert_string_equal(list[2 * CONFIG_ATTRIBUTES_MAX - 1], "b");
+        }
+        assert_int_equal(buffer_append_string(&b, "a=b"), 0);
+        assert_int_equal(config_parse_attributes(buffer_text(&b), &none), -EINVAL);
+        /* Each secret would be meant. */
+        assert_int_equal(config_parse_attributes("", &none), -EINVAL);
+        assert_int_equal(config_parse_attributes("  ", &none), -EINVAL);
+        assert_null(none);
 }
 
 /* What makes no engine is said, nothing else is asked in its place: not even the built-in one. */
@@ -603,6 +645,7 @@ int main(void)
                 TEST(test_engine_defaults),
                 TEST(test_engine_settings),
                 TEST(test_bad_engine_settings),
+                TEST(test_attributes),
                 TEST(test_useless_engine_files),
                 TEST(test_engine_names),
                 TEST(test_number_of_engines),

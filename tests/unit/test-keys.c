@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -224,6 +225,43 @@ static void test_equal(void **state)
         assert_null(key_free(NULL));
 }
 
+/* No other program of the user may look into a process that has a key. */
+static void test_guarded(void **state)
+{
+        _cleanup_free_ char *path = write_file("key", 0600, "sekrit", 6);
+        Key *one = NULL, *two = NULL;
+
+        assert_int_equal(prctl(PR_GET_DUMPABLE), 1);
+        assert_int_equal(key_read(&(KeyPlaces){ .file = path }, &one, NULL), 0);
+        assert_int_equal(prctl(PR_GET_DUMPABLE), 0);
+        assert_int_equal(key_from_keyring("sekrit", 6, &two, NULL), 0);
+        one = key_free(one);
+        assert_int_equal(prctl(PR_GET_DUMPABLE), 0);
+        two = key_free(two);
+        assert_int_equal(prctl(PR_GET_DUMPABLE), 1);
+}
+
+static void test_keyring(void **state)
+{
+        static char long_key[KEY_SIZE_MAX + 1];
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        _cleanup_(key_freep) Key *k = NULL;
+        Key *none = NULL;
+
+        assert_int_equal(key_from_keyring(" sekrit\n", 8, &k, NULL), 0);
+        assert_string_equal(key_text(k), "sekrit");
+        assert_int_equal(key_source(k), KEY_SOURCE_KEYRING);
+        k = key_free(k);
+        memset(long_key, 'k', sizeof long_key);
+        assert_int_equal(key_from_keyring(long_key, KEY_SIZE_MAX, &k, NULL), 0);
+        assert_int_equal(strlen(key_text(k)), KEY_SIZE_MAX);
+        assert_true(key_from_keyring(long_key, sizeof long_key, &none, &failure) < 0);
+        assert_non_null(strstr(failure_message(&failure), "the keyring is longer than 8192"));
+        assert_true(key_from_keyring("", 0, &none, NULL) < 0);
+        assert_true(key_from_keyring("a\0b", 3, &none, NULL) < 0);
+        assert_null(none);
+}
+
 static int group_setup(void **state)
 {
         return mkdtemp(folder) ? 0 : -1;
@@ -253,6 +291,8 @@ int main(void)
                 cmocka_unit_test(test_credential),
                 cmocka_unit_test(test_environment),
                 cmocka_unit_test(test_order),
+                cmocka_unit_test(test_guarded),
+                cmocka_unit_test(test_keyring),
                 cmocka_unit_test(test_equal),
         };
 
