@@ -174,8 +174,8 @@ static void write_layers(FuzzInput *in, Said *said, Buffer *file)
         for (int n = choose(in, 1, 6); n > 0; n--) {
                 int which = choose(in, -3, (int) said->n_parts - 1);
 
-                row = choose(in, -SIZE_SAID, SIZE_SAID);
-                column = choose(in, -SIZE_SAID, SIZE_SAID);
+                row = choose(in, -2, 2);
+                column = choose(in, -2, 2);
                 if (which == -3)
                         fuzz_format(file, " mouth"); /* none */
                 else if (which == -2) {
