@@ -147,8 +147,12 @@ static void on_left(void *userdata)
 
 static int on_extend(sd_event_source *s, usec_t usec, void *userdata)
 {
-        (void) sd_notifyf(
-                /* unset_environment= */ false, "EXTEND_TIMEOUT_USEC=%" PRIu64, EXTEND_USEC);
+        const Lifecycle *l = ASSERT_PTR(userdata);
+        char text[STATUS_SIZE];
+
+        (void) snprintf(text, sizeof(text), "EXTEND_TIMEOUT_USEC=%" PRIu64, EXTEND_USEC);
+        if (l->notify_fd >= 0 && notify_send(l->notify_fd, text) < 0)
+                log_debug("systemd is behind and was not asked for time, ignoring.");
         (void) sd_event_source_set_time_relative(s, EXTEND_USEC / 3);
         return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 }

@@ -11,7 +11,8 @@
 #include "common/paths.h"
 
 /* Messages a second. Acknowledging the fastest stream takes some hundred. */
-#define BUSY_MESSAGES 4096U
+#define BUSY_MESSAGES   4096U
+#define REAPED_PER_TURN 32U
 
 /* After whoever is served in turn. */
 #define PRIORITY_LATE (SD_EVENT_PRIORITY_NORMAL + 1)
@@ -224,15 +225,20 @@ void doors_refuse(int fd)
                 (void) safe_close(client);
 }
 
+/* Each may have a full queue, whose freeing takes a while: the others have their turn between. */
 void doors_reap_connections(Doors *d)
 {
-        bool any = false, full = false;
+        bool full = false;
+        unsigned n = 0;
 
         for (Connection *c = d->connections, *next; c; c = next) {
                 next = c->next;
                 if (!c->doomed)
                         continue;
-                any = true;
+                if (n++ >= REAPED_PER_TURN) {
+                        doors_schedule_reap(d);
+                        break;
+                }
                 full |= c->n_sizes > 0;
                 peer_gone(c->peer);
                 /* What it called may have ended other connections, but frees none: only we do. */
@@ -240,7 +246,7 @@ void doors_reap_connections(Doors *d)
                 connection_free(c);
         }
 
-        if (any) {
+        if (n > 0) {
                 d->full_told = false;
                 (void) set_listening(d, /* on= */ true);
         }

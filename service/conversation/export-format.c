@@ -159,8 +159,10 @@ int export_markdown_head(Buffer *b, const ExportHead *head, const char *system)
         struct tm tm;
         int r;
 
+        /* Not strftime(), which reads the file of the local time zone. */
         if (gmtime_r(&seconds, &tm))
-                (void) strftime(created, sizeof created, "%Y-%m-%d %H:%M UTC", &tm);
+                (void) snprintf(created, sizeof created, "%04d-%02d-%02d %02d:%02d UTC",
+                        tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min);
         r = buffer_append_format(b, "# %s\n\n%s, conversation %s\n",
                 isempty(head->title) ? "Conversation" : head->title, created,
                 SD_ID128_TO_STRING(head->id));

@@ -24,6 +24,7 @@ struct Http {
         sd_event *event;
         CURLM *multi; /* NULL while nothing goes on */
         usec_t linger;
+        Worker *worker; /* or NULL */
         bool curl_started;
         bool in_curl; /* libcurl is on the stack: it must not be called */
 

@@ -39,6 +39,8 @@ static struct curl_slist *headers_wipe(struct curl_slist *list)
 
 static void transfer_free_body(HttpTransfer *t)
 {
+        if (t->body_size >= WORKER_DISPOSED_MIN && t->http)
+                worker_dispose(t->http->worker, TAKE_PTR(t->body), free);
         t->body = mfree(t->body);
         t->body_size = t->body_sent = 0;
 }

@@ -8,13 +8,15 @@
 #include <systemd/sd-event.h>
 
 #include "common/failure.h"
+#include "service/store/worker.h"
 
 typedef struct Http Http;
 typedef struct HttpTransfer HttpTransfer;
 
 /* libcurl is started with the first transfer; connections close 30 s after the last one.
- * The one exception to "nothing blocks": OpenSSL parses the authorities' bundle (about 30 ms) with
- * the first https transfer after a start or an idle time; until the next idle time it is kept. */
+ * The one exception to "nothing blocks": OpenSSL reads its configuration with the first transfer,
+ * and parses the authorities' bundle (about 30 ms) with the first https transfer after a start or
+ * an idle time; until the next idle time it is kept. */
 int http_new(Http **ret, sd_event *event);
 /* Transfers that live on are detached: nothing more is called, their owners still free them. */
 Http *http_free(Http *h);
@@ -22,6 +24,8 @@ DEFINE_CLEANUP(Http *, http_free)
 
 /* How long connections stay after the last transfer (30 s): tests do not wait so long. */
 void http_set_linger(Http *h, usec_t linger);
+/* Which gives the memory of large requests back; it must outlive h. */
+void http_set_worker(Http *h, Worker *worker);
 
 typedef struct HttpHeaders {
         long status;

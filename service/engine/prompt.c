@@ -15,6 +15,16 @@ static void prompt_message_done(PromptMessage *m)
         free(m->text);
 }
 
+size_t prompt_attached(const Prompt *p)
+{
+        size_t sum = 0;
+
+        for (size_t i = 0; i < p->n_messages; i++)
+                for (size_t k = 0; k < p->messages[i].n_attachments; k++)
+                        sum += p->messages[i].attachments[k].size;
+        return sum;
+}
+
 Prompt *prompt_free(Prompt *p)
 {
         if (!p)

@@ -28,5 +28,7 @@ typedef struct Prompt {
         bool cut_told;  /* a person knows that this conversation is sent without its oldest part */
 } Prompt;
 
+/* Bytes of all attachments. */
+size_t prompt_attached(const Prompt *p);
 Prompt *prompt_free(Prompt *p);
 DEFINE_CLEANUP(Prompt *, prompt_free)

@@ -28,22 +28,33 @@ void wire_models_free(WireModel *m, size_t n)
         free(m);
 }
 
+/* Of Greenwich, as timegm() has it, which reads the file of the local time zone. */
+static int64_t seconds_since_1970(const struct tm *tm)
+{
+        /* Years begin with March here, so that the day that is not in each of them is the last. */
+        int64_t month = (tm->tm_mon + 10) % 12, year = tm->tm_year + INT64_C(1900) - month / 10;
+        int64_t days = year * 365 + year / 4 - year / 100 + year / 400;
+
+        days += (month * 153 + 2) / 5 + tm->tm_mday - 1 - INT64_C(719468);
+        return ((days * 24 + tm->tm_hour) * 60 + tm->tm_min) * 60 + tm->tm_sec;
+}
+
 /* "2026-11-21T02:31:46.300722553Z", or with an offset; 0 when it is no time. */
 static usec_t parse_time(const char *text)
 {
         struct tm tm = { 0 };
         unsigned hours, minutes;
         const char *p;
-        time_t t;
+        int64_t t;
 
         p = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
         if (!p)
                 return 0;
         if (*p == '.')
                 p += 1 + strspn(p + 1, "0123456789");
-        t = timegm(&tm);
+        t = seconds_since_1970(&tm);
         if ((*p == '+' || *p == '-') && sscanf(p + 1, "%2u:%2u", &hours, &minutes) == 2)
-                t += (*p == '+' ? -1 : 1) * (time_t) (hours * 3600 + minutes * 60);
+                t += (*p == '+' ? -1 : 1) * (int64_t) (hours * 3600 + minutes * 60);
         return t > 0 ? (usec_t) t * USEC_PER_SEC : 0;
 }
 

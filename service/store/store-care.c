@@ -124,7 +124,7 @@ void store_care(Store *s, const StoreRequest *r)
 {
         /* Its thread is done with; it cannot be ended from its own callback. */
         if (s->checker && !s->checking)
-                s->checker = worker_free(s->checker);
+                s->checker = worker_leave(s->checker);
 
         if (!r->damaged)
                 return;

@@ -31,6 +31,7 @@ struct Worker {
         ItemList waiting;
         ItemList finished;
         bool stop;
+        bool left; /* by worker_leave(): the thread frees it */
 };
 
 static void item_list_append(ItemList *list, const ItemList *tail)
@@ -116,6 +117,15 @@ static void worker_run_batch(Worker *w, ItemList *batch)
         }
 }
 
+static void free_rest(Worker *w)
+{
+        safe_close(w->fd);
+        (void) pthread_cond_destroy(&w->wake);
+        (void) pthread_mutex_destroy(&w->mutex);
+        free(w->name);
+        free(w);
+}
+
 static void *worker_main(void *userdata)
 {
         Worker *w = ASSERT_PTR(userdata);
@@ -131,6 +141,8 @@ static void *worker_main(void *userdata)
                 if (w->batch.after)
                         w->batch.after(w->batch.userdata);
         }
+        if (w->left)
+                free_rest(w);
         return NULL;
 }
 
@@ -221,11 +233,27 @@ Worker *worker_free(Worker *w)
                 free(i);
         }
         sd_event_source_disable_unref(w->source);
-        safe_close(w->fd);
-        (void) pthread_cond_destroy(&w->wake);
-        (void) pthread_mutex_destroy(&w->mutex);
-        free(w->name);
-        return mfree(w);
+        free_rest(w);
+        return NULL;
+}
+
+Worker *worker_leave(Worker *w)
+{
+        if (!w)
+                return NULL;
+
+        assert(!w->delivering);
+        assert(w->n_pending == 0);
+        if (!w->started)
+                return worker_free(w);
+        w->source = sd_event_source_disable_unref(w->source);
+        (void) pthread_detach(w->thread);
+        worker_lock(w);
+        w->left = w->stop = true;
+        (void) pthread_cond_signal(&w->wake);
+        /* From here on it is the thread's, which needs the lock to see it. */
+        worker_unlock(w);
+        return NULL;
 }
 
 static int worker_start(Worker *w)
@@ -277,4 +305,33 @@ unsigned worker_pending(const Worker *w)
 {
         assert(w);
         return w->n_pending;
+}
+
+typedef struct Disposal {
+        void (*release)(void *data);
+        void *data;
+} Disposal;
+
+static void run_disposal(void *userdata)
+{
+        const Disposal *d = ASSERT_PTR(userdata);
+
+        d->release(d->data);
+}
+
+void worker_dispose(Worker *w, void *data, void (*release)(void *data))
+{
+        Disposal *d = w ? malloc(sizeof *d) : NULL;
+
+        if (d) {
+                *d = (Disposal){ release, data };
+                if (worker_submit(w,
+                            &(WorkerJob){ .run = run_disposal,
+                                    .done = free,
+                                    .discard = free,
+                                    .data = d }) >= 0)
+                        return;
+                free(d);
+        }
+        release(data);
 }

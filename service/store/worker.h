@@ -38,9 +38,18 @@ int worker_new(Worker **ret, sd_event *event, const char *name, const WorkerBatc
  * from a callback of a job. */
 Worker *worker_free(Worker *w);
 DEFINE_CLEANUP(Worker *, worker_free)
+/* The same where nothing is pending, without waiting for the thread, which ends by itself. */
+Worker *worker_leave(Worker *w);
 
 /* On failure nothing of the job was or will be called. */
 int worker_submit(Worker *w, const WorkerJob *job);
+
+/* From so many bytes on it is worth the way. */
+#define WORKER_DISPOSED_MIN MIB(1)
+
+/* release(data) on the thread: the kernel takes large memory back page by page. At once where w is
+ * NULL, or where there is no memory for the job. */
+void worker_dispose(Worker *w, void *data, void (*release)(void *data));
 
 /* On the thread: jobs wait for it, or its end is. */
 bool worker_is_wanted(Worker *w);

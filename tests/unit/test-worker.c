@@ -230,6 +230,64 @@ static void test_unused(void **state)
         assert_null(worker_free(NULL));
 }
 
+static void on_release(void *data)
+{
+        Log *log = data;
+
+        log->elsewhere = !pthread_equal(pthread_self(), log->loop);
+        log->n_discarded++;
+}
+
+static void test_dispose(void **state)
+{
+        Log *log = *state;
+
+        worker_dispose(log->worker, log, on_release);
+        while (worker_pending(log->worker) > 0)
+                assert_return_code(sd_event_run(log->event, UINT64_MAX), 0);
+        assert_int_equal(log->n_discarded, 1);
+        assert_true(log->elsewhere);
+
+        worker_dispose(NULL, log, on_release);
+        assert_int_equal(log->n_discarded, 2);
+        assert_false(log->elsewhere);
+
+        /* Not yet delivered when the worker goes. */
+        worker_dispose(log->worker, log, on_release);
+        log->worker = worker_free(log->worker);
+        assert_int_equal(log->n_discarded, 3);
+}
+
+static void on_thread_end(void *data)
+{
+        (void) sem_post(data);
+}
+
+static void post_end(void *data)
+{
+        static pthread_key_t key;
+
+        assert_int_equal(pthread_key_create(&key, on_thread_end), 0);
+        assert_int_equal(pthread_setspecific(key, data), 0);
+}
+
+/* Its thread ends by itself; nobody waits for it but this test. */
+static void test_leave(void **state)
+{
+        Log *log = *state;
+
+        worker_dispose(log->worker, &log->go, post_end);
+        while (worker_pending(log->worker) > 0)
+                assert_return_code(sd_event_run(log->event, UINT64_MAX), 0);
+        log->worker = worker_leave(log->worker);
+        assert_null(log->worker);
+        assert_int_equal(sem_wait(&log->go), 0);
+
+        assert_return_code(worker_new(&log->worker, log->event, "test", NULL), 0);
+        log->worker = worker_leave(log->worker); /* no thread was started */
+        assert_null(worker_leave(NULL));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -238,6 +296,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_submit_from_completion, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_freed_first, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_unused, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_dispose, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_leave, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
