@@ -217,6 +217,16 @@ static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata
         return 0;
 }
 
+static void watch_service(Harness *h, sd_event_source **ret, int *status)
+{
+        assert_return_code(
+                sd_event_add_child(h->event, ret, h->service, WEXITED, on_child, status), 0);
+        /* Under strace the end is told twice, and the first time there is nothing to wait for yet:
+         * it is to be looked at more than once, which a source that was off is asked for. */
+        assert_return_code(sd_event_source_set_enabled(*ret, SD_EVENT_OFF), 0);
+        assert_return_code(sd_event_source_set_enabled(*ret, SD_EVENT_ON), 0);
+}
+
 int harness_try_start(Harness *h)
 {
         _cleanup_(sd_event_source_disable_unrefp) sd_event_source *child = NULL;
@@ -224,8 +234,7 @@ int harness_try_start(Harness *h)
 
         assert_int_equal(h->service, 0);
         spawn_service(h);
-        assert_return_code(
-                sd_event_add_child(h->event, &child, h->service, WEXITED, on_child, &status), 0);
+        watch_service(h, &child, &status);
         harness_run_until(h, h->ready || status >= 0);
         if (status >= 0)
                 h->service = 0;
@@ -250,8 +259,7 @@ int harness_wait_exit(Harness *h)
         int status = -EISCONN;
         _cleanup_(sd_event_source_disable_unrefp) sd_event_source *child = NULL;
 
-        assert_return_code(
-                sd_event_add_child(h->event, &child, h->service, WEXITED, on_child, &status), 0);
+        watch_service(h, &child, &status);
         harness_run_until(h, status >= 0);
         h->service = 0;
         return status;
