@@ -4,8 +4,6 @@
 #include "common/log.h"
 #include "service/engine/context.h"
 
-#define KEY_HIDDEN_FROM 8 /* bytes of a key's beginning */
-
 /* ---- waiting ---- */
 
 void engine_wait_add(EngineWaits *list, EngineWait *w)
@@ -391,19 +389,8 @@ void engine_describe(const Engine *e, RouteEngine *ret)
 
 void engine_hide_key(const Engine *e, Failure *failure)
 {
-        const char *key = e->key ? key_text(e->key) : "";
-        size_t least = MIN(strlen(key), (size_t) KEY_HIDDEN_FROM);
-
-        if (!failure->message || least < KEY_HIDDEN_FROM / 2)
-                return;
-        for (char *p = failure->message; *p; p++) {
-                size_t n = 0;
-
-                while (key[n] && p[n] == key[n])
-                        n++;
-                if (n >= least)
-                        memset(p, '*', n);
-        }
+        if (failure->message && key_hide(e->key, failure->message) < 0)
+                failure->message = mfree(failure->message); /* the code has a sentence, too */
 }
 
 void engine_name_failure(const Engine *e, const Failure *failure, Failure *ret)

@@ -35,3 +35,7 @@ DEFINE_CLEANUP(Key *, key_free)
 const char *key_text(const Key *k);
 KeySource key_source(const Key *k);         /* k may be NULL */
 bool key_equal(const Key *a, const Key *b); /* NULL is equal to NULL */
+
+/* Puts asterisks over every part of the key in the text that is long enough to be one: as it is, in
+ * base64, percent-encoded. k may be NULL. -ENOMEM: then the text is not to be shown. */
+int key_hide(const Key *k, char *text);

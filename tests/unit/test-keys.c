@@ -208,6 +208,47 @@ static void test_order(void **state)
         expect_refused(&places, "cred");
 }
 
+static void expect_hidden(const char *key, const char *text, const char *hidden)
+{
+        _cleanup_free_ char *path = write_file("key", 0600, key, strlen(key)), *copy = strdup(text);
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        _cleanup_(key_freep) Key *k = NULL;
+
+        assert_int_equal(key_read(&(KeyPlaces){ .file = path }, &k, &failure), 0);
+        assert_int_equal(key_hide(k, copy), 0);
+        assert_string_equal(copy, hidden);
+        assert_int_equal(unlink(path), 0);
+}
+
+/* Whole, each part that is long enough, and none that is not. */
+static void test_hide(void **state)
+{
+        static const char key[] = "sk+0123/abcdefgh=XY";
+
+        expect_hidden(key, "no key sk+0123 here", "no key sk+0123 here");
+        expect_hidden(key, "key sk+0123/abcdefgh=XY.", "key *******************.");
+        expect_hidden(key, "sk+0123/abcdefgh=XYsk+0123/", "***************************");
+        for (size_t begin = 0; begin + 8 <= strlen(key); begin++)
+                for (size_t n = 8; begin + n <= strlen(key); n++) {
+                        _cleanup_free_ char *text = NULL, *stars = NULL;
+
+                        assert_true(asprintf(&text, "<%.*s>", (int) n, key + begin) > 0);
+                        assert_true(asprintf(&stars, "<%.*s>", (int) n, "*******************") > 0);
+                        expect_hidden(key, text, stars);
+                }
+        expect_hidden(key, "<3/abcdef>", "<********>");
+        expect_hidden(key, "<3/abcde>", "<3/abcde>");
+        /* base64 of "x", "xy" and "xyz", each with the key after it: two characters at its ends
+         * belong to its neighbours, too. */
+        expect_hidden(key, "c2srMDEyMy9hYmNkZWZnaD1YWQ==", "************************WQ==");
+        expect_hidden(key, "eHNrKzAxMjMvYWJjZGVmZ2g9WFk=", "eHNr********************WFk=");
+        expect_hidden(key, "eHlzayswMTIzL2FiY2RlZmdoPVhZ", "eHlz************************");
+        expect_hidden(key, "?k=sk%2B0123%2fabcdefgh%3DXY&", "?k=*************************&");
+        expect_hidden("abc", "abc", "abc");
+        expect_hidden("abcde", "abcd abcde", "abcd *****");
+        assert_int_equal(key_hide(NULL, (char[]){ "text" }), 0);
+}
+
 static void test_equal(void **state)
 {
         _cleanup_free_ char *a = write_file("a", 0600, "same", 4);
@@ -293,6 +334,7 @@ int main(void)
                 cmocka_unit_test(test_order),
                 cmocka_unit_test(test_guarded),
                 cmocka_unit_test(test_keyring),
+                cmocka_unit_test(test_hide),
                 cmocka_unit_test(test_equal),
         };
 
