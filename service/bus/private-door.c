@@ -161,6 +161,16 @@ static int remove_stale(const struct sockaddr_un *address)
         return unlink(address->sun_path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+/* The folder is ours and where it seems to be: clients look for the socket by this name alone. */
+static int make_folder(const char *path)
+{
+        struct stat st;
+
+        if (lstat(path, &st) >= 0 && S_ISLNK(st.st_mode))
+                return -ELOOP;
+        return mkdir_private(path);
+}
+
 int doors_listen(Doors *d, const char *path)
 {
         _cleanup_close_ int fd = -EBADF;
@@ -176,7 +186,7 @@ int doors_listen(Doors *d, const char *path)
         folder = strndup(path, (size_t) (strrchr(path, '/') - path));
         if (!folder)
                 return -ENOMEM;
-        r = mkdir_private(folder);
+        r = make_folder(folder);
         if (r < 0)
                 return r;
         r = remove_stale(&address);

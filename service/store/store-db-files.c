@@ -57,6 +57,29 @@ static int make_directory(const char *path)
         return sync_folder(path);
 }
 
+static int fail_owner(const char *path, Failure *failure)
+{
+        return failure_set(failure, FAILURE_STORE_FAILED,
+                "%s belongs to another user, who could read or change what is kept there. Move it "
+                "away and start the service again.",
+                path);
+}
+
+/* One that was there: whoever may write in it may put other files in place of ours. */
+static int guard_folder(const char *path, Failure *failure)
+{
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return fail_file(-errno, path, "opened", failure);
+        if (st.st_uid != geteuid())
+                return fail_owner(path, failure);
+        if (st.st_mode & (S_IWGRP | S_IWOTH) && !(st.st_mode & S_ISVTX) && fchmod(fd, 0700) < 0)
+                return fail_file(-errno, path, "changed", failure);
+        return 0;
+}
+
 int files_make_folder(const char *path, Failure *failure)
 {
         _cleanup_free_ char *folder = strdup(path);
@@ -80,7 +103,7 @@ int files_make_folder(const char *path, Failure *failure)
                 if (p)
                         *p = '/';
         }
-        return 0;
+        return guard_folder(folder, failure);
 }
 
 /* The process that holds the lock wrote its number into the file: for people, so only a hint. */
@@ -142,6 +165,8 @@ int files_secure(const char *path, Failure *failure)
                 return failure_set(failure, FAILURE_STORE_FAILED,
                         "%s is not a regular file. Move it away and start the service again.",
                         path);
+        if (st.st_uid != geteuid())
+                return fail_owner(path, failure);
         if ((st.st_mode & 07777) != 0600 && fchmod(fd, 0600) < 0)
                 return fail_file(-errno, path, "changed", failure);
         return 0;
