@@ -71,11 +71,10 @@ static int check_value(sd_bus_message *m, sd_bus_error *error)
 {
         int r;
 
-        if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus.Properties", "Set") <= 0)
+        if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus.Properties", "Set") <= 0 ||
+                !sd_bus_message_has_signature(m, "ssv"))
                 return 0;
-        do
-                r = sd_bus_message_skip(m, /* types= */ NULL);
-        while (r > 0);
+        r = sd_bus_message_skip(m, "ssv");
         if (r >= 0)
                 r = sd_bus_message_rewind(m, /* complete= */ true);
         return r < 0 ? bus_error_invalid(error, "The value is not written as D-Bus writes it.") : 0;

@@ -196,6 +196,6 @@ const char *attack_object(const Attack *a, const Member *m)
         if (streq(m->path, PATH_CONVERSATION))
                 return a->path;
         if (streq(m->path, PATH_SURFACE))
-                return PATH_SURFACE "/1";
+                return *a->surface ? a->surface : PATH_SURFACE "/1";
         return m->path;
 }

@@ -25,6 +25,7 @@ typedef struct Attack {
         unsigned n_calls, n_answered, n_refused; /* of attack_call() */
         char *path;                              /* a conversation to be attacked, */
         uint64_t reply;                          /* and a reply of it that has ended */
+        char surface[64];                        /* one of this connection, "" without one */
 } Attack;
 
 /* Starts the engine and the service, serves everybody once, and looks what that takes. */
