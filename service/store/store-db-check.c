@@ -6,6 +6,27 @@ static StoreCheckResult result_of(const Database *d)
         return d->damaged ? STORE_CHECK_DAMAGED : STORE_CHECK_STOPPED;
 }
 
+/* What could not be read was not seen to be damaged. EIO is: SQLite calls it a broken file system.
+ */
+#define CHECK_UNREAD "unable to get the page. error code="
+
+static StoreCheckResult judge(const char *said)
+{
+        const char *unread = strstr(said, CHECK_UNREAD);
+
+        if (streq(said, "ok"))
+                return STORE_CHECK_WHOLE;
+        if (!unread)
+                return STORE_CHECK_DAMAGED;
+        switch (strtol(unread + strlen(CHECK_UNREAD), NULL, 10)) {
+        case SQLITE_CORRUPT:
+        case SQLITE_IOERR_CORRUPTFS:
+                return STORE_CHECK_DAMAGED;
+        default:
+                return STORE_CHECK_STOPPED;
+        }
+}
+
 static StoreCheckResult check_table(Database *d, const char *name)
 {
         _cleanup_statement_ sqlite3_stmt *stmt = NULL;
@@ -17,7 +38,9 @@ static StoreCheckResult check_table(Database *d, const char *name)
         if (database_step(d, stmt, NULL) <= 0)
                 return result_of(d);
         said = (const char *) sqlite3_column_text(stmt, 0);
-        return streq_ptr(said, "ok") ? STORE_CHECK_WHOLE : STORE_CHECK_DAMAGED;
+        if (!said) /* no memory, which says nothing about the table */
+                return STORE_CHECK_STOPPED;
+        return judge(said);
 }
 
 /* 1 = *name is the next table's. */

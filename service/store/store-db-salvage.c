@@ -84,28 +84,37 @@ static int prepare(Database *d, sqlite3_stmt **ret, const char *sql, Failure *fa
         return code == SQLITE_OK ? 0 : database_fail(d, code, "save it", failure);
 }
 
-static int prepare_selects(Copy *c, const Table *t)
+/* No memory says nothing about the rows: they are not left out for it. */
+static int check_readable(Database *from, int code, Failure *failure)
+{
+        return (code & 0xff) == SQLITE_NOMEM ? database_fail(from, code, "save it", failure) : 0;
+}
+
+/* Returns 0 where the table is lost altogether. */
+static int prepare_selects(Copy *c, const Table *t, Failure *failure)
 {
         _cleanup_free_ char *up = NULL, *down = NULL;
-        int r;
+        int code;
 
         if (asprintf(&up, "SELECT rowid, %s FROM %s NOT INDEXED WHERE rowid > ?1 ORDER BY rowid",
                     t->columns, t->name) < 0) {
                 up = NULL;
-                return -ENOMEM;
+                return failure_set_errno(failure, -ENOMEM, "Saving a damaged database");
         }
         if (asprintf(&down,
                     "SELECT rowid, %s FROM %s NOT INDEXED WHERE rowid < ?1 AND rowid > ?2"
                     " ORDER BY rowid DESC",
                     t->columns, t->name) < 0) {
                 down = NULL;
-                return -ENOMEM;
+                return failure_set_errno(failure, -ENOMEM, "Saving a damaged database");
         }
-        r = prepare(c->from, &c->up, up, NULL);
-        if (r < 0)
-                return r;
+        code = sqlite3_prepare_v2(c->from->sqlite, up, -1, &c->up, /* pzTail= */ NULL);
+        if (code == SQLITE_OK)
+                code = sqlite3_prepare_v2(c->from->sqlite, down, -1, &c->down, /* pzTail= */ NULL);
+        if (code != SQLITE_OK)
+                return check_readable(c->from, code, failure);
         c->n_columns = sqlite3_column_count(c->up) - 1;
-        return prepare(c->from, &c->down, down, NULL);
+        return 1;
 }
 
 static int prepare_insert(Copy *c, const Table *t, Failure *failure)
@@ -159,50 +168,53 @@ static int copy_up(Copy *c, int64_t *last, Failure *failure)
                         return r;
                 *last = rowid;
         }
-        return code == SQLITE_DONE;
+        r = check_readable(c->from, code, failure);
+        return r < 0 ? r : code == SQLITE_DONE;
 }
 
 /* Down from the first row that can be read again, into the hole. */
 static int copy_down(Copy *c, int64_t first, int64_t last, Failure *failure)
 {
         _cleanup_statement_ sqlite3_stmt *stmt = c->down;
-        int r;
+        int code, r;
 
         (void) sqlite3_bind_int64(stmt, 1, first);
         (void) sqlite3_bind_int64(stmt, 2, last);
-        while (sqlite3_step(stmt) == SQLITE_ROW) {
+        while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
                 int64_t rowid = sqlite3_column_int64(stmt, 0);
 
                 if (rowid >= first)
-                        break;
+                        return 0;
                 r = copy_row(c, stmt, failure);
                 if (r < 0)
                         return r;
                 first = rowid;
         }
-        return 0;
+        return check_readable(c->from, code, failure);
 }
 
 /* The first row behind the hole, found with growing steps; INT64_MAX = none. */
-static int64_t find_behind(Copy *c, int64_t last)
+static int find_behind(Copy *c, int64_t last, int64_t *ret, Failure *failure)
 {
+        *ret = INT64_MAX;
         for (uint64_t step = 1; step < (uint64_t) (INT64_MAX - MAX(last, 0)); step *= 2) {
                 _cleanup_statement_ sqlite3_stmt *stmt = c->up;
                 int64_t from = last + (int64_t) step;
+                int code, r;
 
                 (void) sqlite3_bind_int64(stmt, 1, from);
-                switch (sqlite3_step(stmt)) {
-                case SQLITE_ROW:
-                        if (sqlite3_column_int64(stmt, 0) > from)
-                                return sqlite3_column_int64(stmt, 0);
-                        break;
-                case SQLITE_DONE:
-                        return INT64_MAX;
-                default:
-                        break;
+                code = sqlite3_step(stmt);
+                if (code == SQLITE_DONE)
+                        return 0;
+                if (code == SQLITE_ROW && sqlite3_column_int64(stmt, 0) > from) {
+                        *ret = sqlite3_column_int64(stmt, 0);
+                        return 0;
                 }
+                r = check_readable(c->from, code, failure);
+                if (r < 0)
+                        return r;
         }
-        return INT64_MAX;
+        return 0;
 }
 
 static int copy_table(Database *from, Database *to, const Table *t, Failure *failure)
@@ -211,15 +223,17 @@ static int copy_table(Database *from, Database *to, const Table *t, Failure *fai
         int64_t last = -1, behind;
         int r;
 
-        /* The table may be lost altogether. */
-        if (prepare_selects(&c, t) < 0)
-                return 0;
+        r = prepare_selects(&c, t, failure);
+        if (r <= 0)
+                return r;
         r = prepare_insert(&c, t, failure);
         if (r < 0)
                 return r;
 
         while ((r = copy_up(&c, &last, failure)) == 0) {
-                behind = find_behind(&c, last);
+                r = find_behind(&c, last, &behind, failure);
+                if (r < 0)
+                        return r;
                 r = copy_down(&c, behind, last, failure);
                 if (r < 0)
                         return r;
@@ -234,20 +248,24 @@ static int copy_table(Database *from, Database *to, const Table *t, Failure *fai
 
 static int fill(Database *to, const char *path, Failure *failure)
 {
+        _cleanup_failure_ Failure why = FAILURE_NULL;
         Database from = { 0 };
         int r;
 
         r = database_execute(to, "PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE", failure);
         if (r < 0)
                 return r;
-        /* Where not even this works, nothing of it can be read. */
-        if (database_open(&from, path, DATABASE_READ_DAMAGED, NULL) >= 0) {
+        r = database_open(&from, path, DATABASE_READ_DAMAGED, &why);
+        if (r < 0 && why.code == FAILURE_NO_MEMORY)
+                return failure_set(failure, why.code, "%s", failure_message(&why));
+        /* Where else not even this works, nothing of it can be read. */
+        if (r >= 0) {
                 for (size_t i = 0; r >= 0 && i < ELEMENTSOF(tables); i++)
                         r = copy_table(&from, to, &tables[i], failure);
                 database_close(&from);
+                if (r < 0)
+                        return r;
         }
-        if (r < 0)
-                return r;
         r = database_execute(to, mend, failure);
         if (r < 0)
                 return r;

@@ -64,11 +64,30 @@ static void group_fail(StoreThread *t, const Failure *failure)
         }
 }
 
+/* With no memory, a full disk or a file that cannot be read SQLite may have given up the whole
+ * transaction, in the midst of any request: then nothing of it can be acknowledged. */
+static bool group_is_lost(StoreThread *t, const Failure *why)
+{
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+
+        if (!t->first || store_db_in_transaction(t->db))
+                return false;
+        if (!why || !failure_is_set(why)) {
+                (void) failure_set(&failure, FAILURE_STORE_FAILED,
+                        "The database gave up what was to be stored. Try again.");
+                why = &failure;
+        }
+        group_fail(t, why);
+        return true;
+}
+
 static void group_commit(StoreThread *t)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;
 
-        if (t->db && store_db_in_transaction(t->db)) {
+        if (!t->db || group_is_lost(t, NULL))
+                return;
+        if (store_db_in_transaction(t->db)) {
                 if (store_db_commit(t->db, &failure) < 0) {
                         group_fail(t, &failure);
                         return;
@@ -84,16 +103,16 @@ static void run_write(StoreRequest *r, StoreThread *t)
         int error, end;
 
         error = store_db_savepoint(t->db, r->number, &r->failure);
-        if (error < 0)
+        if (error < 0) {
+                if (!private)
+                        (void) group_is_lost(t, &r->failure);
                 return;
+        }
         error = request_call(r, t);
         end = store_db_savepoint_end(t->db, r->number, error < 0, &r->failure);
         if (private)
                 return;
-        /* With a full disk or memory SQLite may have given up the others' work, too. */
-        if ((error < 0 || end < 0) && !store_db_in_transaction(t->db))
-                group_fail(t, &r->failure);
-        else if (error >= 0 && end >= 0)
+        if (!group_is_lost(t, &r->failure) && error >= 0 && end >= 0)
                 group_add(t, r);
         if (end >= 0)
                 t->unmerged++;
@@ -105,6 +124,8 @@ static void run_read(StoreRequest *r, StoreThread *t)
                 (void) request_call(r, t);
                 if (store_db_in_transaction(t->db))
                         group_add(t, r);
+                else
+                        (void) group_is_lost(t, &r->failure);
                 return;
         }
         store_db_look(t->db);
