@@ -17,6 +17,7 @@
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 #define LOG_TEXT_MAX   KIB(8) /* bytes of one message; the rest is cut */
+#define LOG_PLAIN_MAX  512U   /* the same where there is no memory */
 #define LOG_FIELDS_MAX 16U    /* own fields of one line */
 
 /* Written by log_open() before there is a second thread, only read after it; each line is one
@@ -212,10 +213,21 @@ static bool send_journal(const char *head, const char *const *fields, const char
 
 /* ---- stderr ---- */
 
+/* Where there is no memory to sanitize it, which is when a line matters most. */
+static const char *plain_text(const char *text, char *plain, size_t size)
+{
+        size_t n = 0;
+
+        for (; *text && n < size - 1; text++)
+                plain[n++] = *text >= ' ' && *text <= '~' ? *text : '?';
+        plain[n] = 0;
+        return plain;
+}
+
 /* At most PIPE_BUF bytes: such a write to a pipe is whole or not at all. */
 static bool send_stderr(const char *text)
 {
-        char line[PIPE_BUF];
+        char line[PIPE_BUF], plain[LOG_PLAIN_MAX];
         const char *ident = strempty(target.ident);
         size_t size = strlen(text), n;
         _cleanup_free_ char *clean = NULL;
@@ -224,9 +236,9 @@ static bool send_stderr(const char *text)
                 poll(&(struct pollfd){ target.stderr_fd, POLLOUT, 0 }, 1, 0) < 1)
                 return false;
         n = strlen(ident);
-        if (utf8_sanitize_line(text, size, PIPE_BUF - MIN(n, 64U) - 4, &clean) < 0)
-                return false;
-        n = (size_t) snprintf(line, sizeof line, "%.64s%s%s\n", ident, *ident ? ": " : "", clean);
+        (void) utf8_sanitize_line(text, size, PIPE_BUF - MIN(n, 64U) - 4, &clean);
+        n = (size_t) snprintf(line, sizeof line, "%.64s%s%s\n", ident, *ident ? ": " : "",
+                clean ?: plain_text(text, plain, sizeof plain));
         return (target.stderr_is_socket
                                ? send(target.stderr_fd, line, n, MSG_DONTWAIT | MSG_NOSIGNAL)
                                : write(target.stderr_fd, line, n)) == (ssize_t) n;

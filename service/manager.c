@@ -117,8 +117,10 @@ static int make_engines(Manager *m, const StoreIndex *index)
         return engines_set_last_model(m->engines, strempty(index->last_model));
 }
 
+/* Takes the index over. */
 static int make_rooms(Manager *m, StoreIndex *index)
 {
+        _cleanup_(store_index_freep) StoreIndex *owned = index;
         int r;
 
         r = make_engines(m, index);
@@ -131,7 +133,7 @@ static int make_rooms(Manager *m, StoreIndex *index)
         if (r < 0)
                 return r;
         r = conversations_new(&m->conversations, m->event, m->store, m->engines,
-                m->config->avatar ? m->avatar : NULL, index);
+                m->config->avatar ? m->avatar : NULL, TAKE_PTR(owned));
         if (r < 0)
                 return r;
         conversations_set_trash_keep(m->conversations, m->config->trash_keep);

@@ -111,9 +111,14 @@ static int call_send_error(Call *c, const sd_bus_error *error)
         int r;
 
         r = sd_bus_message_new_method_error(c->message, &reply, error);
-        if (r < 0)
-                return r;
-        return call_send(c, reply);
+        if (r >= 0)
+                r = call_send(c, reply);
+        if (r < 0 && call_is_awaited(c)) {
+                log_error_errno(r, "%s: a call cannot be answered, not even with an error: %m",
+                        peer_name(c->peer));
+                peer_disconnect(c->peer);
+        }
+        return r;
 }
 
 /* The answer could not be made: the caller is told that, instead of waiting for nothing. */

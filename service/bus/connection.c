@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <malloc.h>
 
+#include "common/event-util.h"
 #include "common/log.h"
 #include "common/names.h"
 #include "service/bus/error.h"
@@ -19,8 +20,7 @@ void doors_return_memory(void)
         (void) malloc_trim(/* pad= */ 0);
 }
 
-/* Ends it from the loop: its own callbacks may be on the stack below us. */
-static void connection_doom(Connection *c)
+void connection_doom(Connection *c)
 {
         if (c->doomed)
                 return;
@@ -43,7 +43,7 @@ static int on_pump(sd_event_source *s, void *userdata)
         if (r < 0)
                 connection_doom(c);
         else if (r > 0 && !c->doomed)
-                (void) sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+                event_source_arm(s, "a connection's calls");
         return 0;
 }
 

@@ -112,6 +112,8 @@ int connection_take_turns(Connection *c);
 
 /* connection.c */
 int connection_new(Doors *d, int *fd); /* the bus owns the descriptor once it has it */
+/* Ends it from the loop: its own callbacks may be on the stack below us. */
+void connection_doom(Connection *c);
 Connection *connection_free(Connection *c);
 DEFINE_CLEANUP(Connection *, connection_free)
 /* Sends, counts what waits, and disconnects over the limits (-ECONNRESET). After what was posted.

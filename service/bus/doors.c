@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "service/bus/doors-internal.h"
 
+#include "common/event-util.h"
 #include "common/log.h"
 
 static int on_reap(sd_event_source *s, void *userdata)
@@ -15,14 +16,9 @@ static int on_reap(sd_event_source *s, void *userdata)
 
 void doors_schedule_reap(Doors *d)
 {
-        int r;
-
         /* What is left goes with the doors themselves. */
-        if (sd_event_get_state(d->event) == SD_EVENT_FINISHED)
-                return;
-        r = sd_event_source_set_enabled(d->reap, SD_EVENT_ONESHOT);
-        if (r < 0)
-                log_warning_errno(r, "Cannot schedule a clean-up of connections, ignoring: %m");
+        if (sd_event_get_state(d->event) != SD_EVENT_FINISHED)
+                event_source_arm(d->reap, "a connection's end");
 }
 
 int doors_setup_bus(Doors *d, sd_bus *bus, const BusHandlers *h, void *userdata)

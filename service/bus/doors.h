@@ -83,6 +83,9 @@ void peer_set_passive(Peer *p, bool passive);
 int peer_new_signal(
         Peer *p, sd_bus_message **ret, const char *path, const char *interface, const char *member);
 int peer_send(Peer *p, sd_bus_message *m);
+/* For one that would wait for what cannot be sent: its private connection ends with this turn of
+ * the loop. The session bus has no way to do that. */
+void peer_disconnect(Peer *p);
 
 /* ---- to all ---- */
 

@@ -376,3 +376,9 @@ int peer_send(Peer *p, sd_bus_message *m)
                 return connection_send(p->connection, m);
         return sd_bus_send(p->doors->session.bus, m, /* ret_cookie= */ NULL);
 }
+
+void peer_disconnect(Peer *p)
+{
+        if (p->flags & PEER_PRIVATE && !(p->flags & PEER_GONE))
+                connection_doom(p->connection);
+}

@@ -4,6 +4,7 @@
  * came about, so that fifty answers of one commit do not wait for what fifty peers are told of
  * each. */
 
+#include "common/event-util.h"
 #include "common/log.h"
 #include "service/bus/doors-internal.h"
 
@@ -49,7 +50,7 @@ void connection_forget_posted(Connection *c)
         c->first_posted = c->n_posted = 0;
 }
 
-/* One that cannot be told is told no more. */
+/* One that cannot be told is not left waiting: among what it is not told may be answers. */
 static int post_send(Connection *c, size_t n)
 {
         int r = 0;
@@ -65,6 +66,8 @@ static int post_send(Connection *c, size_t n)
         }
         if (r < 0 || c->n_posted == 0)
                 connection_forget_posted(c);
+        if (r < 0)
+                connection_doom(c);
         return r;
 }
 
@@ -86,7 +89,9 @@ static int on_post(sd_event_source *s, void *userdata)
                 if (r < 0)
                         log_debug_errno(r, "%s: cannot be told, ignoring: %m", peer_name(c->peer));
         }
-        return d->post_first ? sd_event_source_set_enabled(s, SD_EVENT_ONESHOT) : 0;
+        if (d->post_first)
+                event_source_arm(s, "announcements");
+        return 0;
 }
 
 static int post_schedule(Doors *d)
@@ -101,13 +106,11 @@ static int post_schedule(Doors *d)
         return r;
 }
 
-int connection_post(Connection *c, sd_bus_message *m)
+static int post_add(Connection *c, sd_bus_message *m)
 {
         sd_bus_message **more;
         int r;
 
-        if (c->doomed)
-                return -ECONNRESET;
         if (c->first_posted + c->n_posted >= DOORS_QUEUE_MESSAGES_MAX) {
                 r = connection_flush(c);
                 if (r < 0)
@@ -124,4 +127,18 @@ int connection_post(Connection *c, sd_bus_message *m)
                 post_link(c);
         c->posted[c->first_posted + c->n_posted++] = sd_bus_message_ref(m);
         return 0;
+}
+
+int connection_post(Connection *c, sd_bus_message *m)
+{
+        int r;
+
+        if (c->doomed)
+                return -ECONNRESET;
+        r = post_add(c, m);
+        if (r != -ENOMEM)
+                return r;
+        /* What cannot wait is sent now, behind what does. */
+        r = connection_flush(c);
+        return r < 0 ? r : connection_send_ahead(c, m);
 }

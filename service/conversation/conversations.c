@@ -2,6 +2,7 @@
 
 /* The index: every conversation's few words in memory, by id, by number and by time. */
 
+#include "common/event-util.h"
 #include "common/log.h"
 #include "service/conversation/conversation-internal.h"
 
@@ -421,16 +422,12 @@ static unsigned count_under_way(const Conversations *cs)
 
 void conversations_check_stopped(Conversations *cs)
 {
-        int r;
-
         if (!cs->stopped || count_under_way(cs) > 0)
                 return;
         for (Reply *reply = cs->replies; reply; reply = reply->all_next)
                 log_error("The end of a reply could not be stored before the service stopped; what "
                           "was saved of it while it streamed is kept.");
-        r = sd_event_source_set_enabled(cs->stop, SD_EVENT_ONESHOT);
-        if (r < 0)
-                log_error_errno(r, "Failed to end the conversations, ignoring: %m");
+        event_source_arm(cs->stop, "the end of the conversations");
 }
 
 int conversations_stop(Conversations *cs, void (*done)(void *userdata), void *userdata)

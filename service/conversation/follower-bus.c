@@ -188,10 +188,14 @@ static void log_follower(
 static int on_dropped(uint64_t reply, void *userdata)
 {
         const BusFollower *b = ASSERT_PTR(userdata);
+        int r;
 
         log_follower(b, MESSAGE_FOLLOWER_DROPPED, reply, LOG_NOTICE,
-                "dropped, it did not acknowledge all of an ended reply.");
-        return send_dropped(b, reply);
+                "dropped, it did not acknowledge all of an ended reply, or could not be sent it.");
+        r = send_dropped(b, reply);
+        if (r < 0)
+                peer_disconnect(b->peer); /* the end of its connection is seen in any case */
+        return r;
 }
 
 static void on_stalled(Reply *reply, uint64_t sequence, void *userdata)
@@ -314,7 +318,8 @@ static void bus_follower_add(BusFollower *b, Reply *reply, const uint64_t *offse
         if (r >= 0)
                 return;
         log_warning_errno(r, "Cannot send a reply to a follower, dropping it: %m");
-        (void) send_dropped(b, reply_id(reply));
+        if (send_dropped(b, reply_id(reply)) < 0)
+                peer_disconnect(b->peer);
 }
 
 /* What is live, and the reply that was asked for, if its text is still in memory; else the client

@@ -117,9 +117,9 @@ static int stream_send_channel(Stream *s, Channel channel)
         return 1;
 }
 
-/* Sends what there is and what the window takes. A failure leaves the rest for the next time: when
- * there is none, patience ends. */
-static void stream_pump(Stream *s)
+/* Sends what there is and what the window takes. A failure leaves the rest for the next time, which
+ * there is as long as the reply lives. */
+static int stream_pump(Stream *s)
 {
         static const Channel order[] = { CHANNEL_REASONING, CHANNEL_CONTENT };
         const Follower *f = s->follower;
@@ -128,20 +128,19 @@ static void stream_pump(Stream *s)
         for (size_t i = 0; i < ELEMENTSOF(order); i++) {
                 r = stream_send_channel(s, order[i]);
                 if (r < 0)
-                        log_debug_errno(r, "Cannot send a delta to a follower, ignoring: %m");
+                        log_debug_errno(r, "Cannot send a delta to a follower: %m");
                 if (r <= 0)
-                        return;
+                        return r;
         }
 
         if (!(s->flags & STREAM_ENDED) || (s->flags & STREAM_END_SENT) || !stream_has_room(s))
-                return;
+                return 0;
         r = f->sink->end(s->reply, s->sent + 1, f->userdata);
-        if (r < 0) {
-                log_debug_errno(r, "Cannot send a reply's end to a follower, ignoring: %m");
-                return;
-        }
+        if (r < 0)
+                return log_debug_errno(r, "Cannot send a reply's end to a follower: %m");
         stream_count(s, 0);
         s->flags |= STREAM_END_SENT;
+        return 0;
 }
 
 /* ---- the end ---- */
@@ -195,16 +194,24 @@ static void stream_arm_or_drop(Stream *s)
         }
 }
 
+/* Nothing that is still to come would try again: the follower reads the rest itself. */
+static void stream_go_on_or_drop(Stream *s)
+{
+        if (stream_pump(s) < 0)
+                stream_drop(s);
+        else
+                stream_arm_or_drop(s);
+}
+
 static void stream_end(Stream *s)
 {
         s->flags |= STREAM_ENDED;
-        stream_pump(s);
-        stream_arm_or_drop(s);
+        stream_go_on_or_drop(s);
 }
 
 static void on_text(Reply *r, void *userdata)
 {
-        stream_pump(ASSERT_PTR(userdata));
+        (void) stream_pump(ASSERT_PTR(userdata));
 }
 
 static void on_ended(Reply *r, void *userdata)
@@ -264,7 +271,7 @@ int follower_add(Follower *f, Reply *r, const uint64_t offsets[static _CHANNEL_M
         if (reply_state(r) == REPLY_ENDED)
                 stream_end(added);
         else
-                stream_pump(added);
+                (void) stream_pump(added);
         return 0;
 }
 
@@ -283,9 +290,10 @@ void follower_ack(Follower *f, uint64_t reply, uint64_t sequence)
                 stream_free(s);
                 return;
         }
-        stream_pump(s);
         if (s->flags & STREAM_ENDED)
-                stream_arm_or_drop(s);
+                stream_go_on_or_drop(s);
+        else
+                (void) stream_pump(s);
 }
 
 void follower_end(Follower *f)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 
+#include "common/event-util.h"
 #include "common/log.h"
 
 /* What one dispatch writes at most: the loop has others to serve. */
@@ -96,5 +97,5 @@ void pipe_writer_wake(PipeWriter *w)
 
         r = sd_event_source_set_io_events(w->io, EPOLLOUT);
         if (r < 0)
-                log_warning_errno(r, "Cannot go on with a pipe: %m");
+                event_give_up(sd_event_source_get_event(w->io), r, "a pipe");
 }

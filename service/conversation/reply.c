@@ -3,6 +3,7 @@
 /* A reply's text, and who is told of it. What one dispatch of the loop brought is announced once,
  * by a post source right after it. */
 
+#include "common/event-util.h"
 #include "common/log.h"
 #include "common/utf8.h"
 #include "service/conversation/conversation-internal.h"
@@ -85,7 +86,7 @@ static void replies_arm(Conversations *cs)
 
         r = sd_event_source_set_enabled(cs->flush, cs->replies ? SD_EVENT_ON : SD_EVENT_OFF);
         if (r < 0)
-                log_error_errno(r, "Failed to switch the announcing of text, ignoring: %m");
+                event_give_up(cs->event, r, "the announcing of text");
 }
 
 void reply_link(Reply *r)

@@ -3,7 +3,7 @@
  * a queue of its own, so that one that hangs delays no other. */
 #include "service/engine/engine.h"
 
-#include "common/log.h"
+#include "common/event-util.h"
 
 static bool has_room(const Engine *e)
 {
@@ -48,8 +48,7 @@ static void schedule(Engine *e)
         else
                 r = sd_event_source_set_enabled(e->queue_source, SD_EVENT_ONESHOT);
         if (r < 0)
-                log_error_errno(
-                        r, "Failed to go on with the queue of engine '%s': %m", e->config.name);
+                event_give_up(e->engines->event, r, "an engine's queue");
 }
 
 void engine_queue_add(Engine *e, EngineReply *r)

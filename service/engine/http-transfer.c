@@ -512,8 +512,10 @@ int http_start(Http *h, const HttpRequest *request, const HttpOps *ops, void *us
                         "Proxy=.",
                         t->origin);
 
+        r = sd_event_source_set_enabled(h->kick, SD_EVENT_ONESHOT);
+        if (r < 0)
+                return failure_set_errno(failure, r, "Starting a transfer");
         transfer_move(t, &h->pending);
-        http_source_enable(h->kick);
         (void) sd_event_source_set_enabled(h->idle, SD_EVENT_OFF);
         *ret = TAKE_PTR(t);
         return 0;

@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <sys/epoll.h>
 
+#include "common/event-util.h"
 #include "common/log.h"
 
 #define HTTP_LINGER_USEC     (30 * USEC_PER_SEC)
@@ -11,11 +12,7 @@
 
 void http_source_enable(sd_event_source *source)
 {
-        int r;
-
-        r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-        if (r < 0)
-                log_error_errno(r, "Failed to enable an event source, ignoring: %m");
+        event_source_arm(source, "a transfer");
 }
 
 void http_arm_idle(Http *h)
