@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Faults of the kinds that torture looks for, by $TORTURE_PLANTED: leak, crash, hang, silent (an
+ * end without a word). It shows that they are seen. Nothing without it. */
+void planted(void);

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "tests/torture/torture.h"
+
+#define OLLAMA    "ollama/tiny:latest"
+#define OPENAI    "openai/tiny:latest"
+#define ANTHROPIC "anthropic/tiny:latest"
+#define BUILTIN   "builtin/doctor"
+
+static bool manager(Torture *t, const char *member)
+{
+        return client_call(t, NULL, PATH_ROOT, INTERFACE_MANAGER, member, "");
+}
+
+/* A call with one string. */
+static bool tell(Torture *t, const char *path, const char *member, const char *text)
+{
+        return client_call(t, NULL, path, INTERFACE_CONVERSATION, member, "s", text);
+}
+
+static void get_all(Torture *t, const char *path, const char *interface)
+{
+        (void) client_call(
+                t, NULL, path, "org.freedesktop.DBus.Properties", "GetAll", "s", interface);
+}
+
+static void get_messages(Torture *t, const char *path)
+{
+        (void) client_call(t, NULL, path, INTERFACE_CONVERSATION, "GetMessages", "tu", UINT64_C(0),
+                (uint32_t) 100);
+        (void) client_call(t, NULL, path, INTERFACE_CONVERSATION, "GetMessagesAfter", "tu",
+                UINT64_C(0), (uint32_t) 100);
+}
+
+static void get_reply(Torture *t, const char *path, uint64_t reply)
+{
+        (void) client_call(t, NULL, path, INTERFACE_CONVERSATION, "GetReply", "tstt", reply,
+                "content", UINT64_C(0), UINT64_C(100000));
+}
+
+static const char *seeded(const Torture *t, char *path, size_t size)
+{
+        (void) snprintf(path, size, PATH_CONVERSATION "/%s", t->acks[0].conversation);
+        return path;
+}
+
+/* ---- conversations ---- */
+
+static void play_start(Torture *t)
+{
+        (void) manager(t, "GetStatistics");
+}
+
+static void play_create(Torture *t)
+{
+        _cleanup_free_ char *path = client_create(t, OLLAMA);
+
+        (void) client_call(t, NULL, path, INTERFACE_CONVERSATION, "SetTitle", "s", "Another");
+        (void) tell(t, path, "SetModel", OPENAI);
+        (void) tell(t, path, "SetSystem", "Be brief.");
+        (void) client_call(t, NULL, path, INTERFACE_CONVERSATION, "GetSystem", "");
+        get_all(t, path, INTERFACE_CONVERSATION);
+        (void) client_call(t, NULL, path, INTERFACE_CONVERSATION, "Archive", "b", true);
+        (void) client_call(t, NULL, path, INTERFACE_CONVERSATION, "Hide", "b", true);
+        (void) client_call(t, NULL, PATH_ROOT, INTERFACE_MANAGER, "CreateConversation", "a{sv}", 2,
+                "private", "b", true, "system", "s", "Nothing of it is kept.");
+}
+
+static void play_lists(Torture *t)
+{
+        char path[128];
+
+        (void) client_call(t, NULL, PATH_ROOT, INTERFACE_MANAGER, "ListConversations", "a{sv}", 1,
+                "limit", "u", (uint32_t) 10);
+        (void) client_call(t, NULL, PATH_ROOT, INTERFACE_MANAGER, "OpenConversation", "s",
+                t->acks[0].conversation);
+        get_messages(t, seeded(t, path, sizeof path));
+        (void) manager(t, "GetSnapshot");
+        (void) manager(t, "ListEngines");
+        (void) client_call(t, NULL, PATH_ROOT, INTERFACE_MANAGER, "ListModels", "b", true);
+        (void) client_call(
+                t, NULL, PATH_ROOT, INTERFACE_MANAGER, "SetDefaultModel", "s", "ollama/big:latest");
+        get_all(t, PATH_ROOT, INTERFACE_MANAGER);
+        (void) client_call(t, NULL, PATH_CONVERSATION, "org.freedesktop.DBus.Introspectable",
+                "Introspect", "");
+}
+
+static void play_delete(Torture *t)
+{
+        char path[128];
+
+        (void) seeded(t, path, sizeof path);
+        if (client_call(t, NULL, PATH_ROOT, INTERFACE_MANAGER, "DeleteConversation", "s",
+                    path + strlen(PATH_CONVERSATION "/")))
+                (void) client_call(t, NULL, PATH_ROOT, INTERFACE_MANAGER, "RestoreConversation",
+                        "s", path + strlen(PATH_CONVERSATION "/"));
+        (void) client_call(t, NULL, PATH_ROOT, INTERFACE_MANAGER, "DeleteConversation", "s",
+                path + strlen(PATH_CONVERSATION "/"));
+        client_forget(t, path);
+        (void) manager(t, "PurgeDeleted");
+}
+
+static void play_search(Torture *t)
+{
+        (void) client_call(t, NULL, PATH_ROOT, INTERFACE_MANAGER, "Search", "sa{sv}", "question", 1,
+                "limit", "u", (uint32_t) 5);
+        (void) client_call(t, NULL, PATH_ROOT, INTERFACE_MANAGER, "Search", "sa{sv}", "que word", 1,
+                "order", "s", "rank");
+}
+
+/* ---- replies ---- */
+
+static void stream(Torture *t, const char *model, const char *words)
+{
+        _cleanup_free_ char *path = client_create(t, model);
+        uint64_t message, reply;
+
+        client_follow(t, path);
+        if (!client_send(t, path, words, &message, &reply))
+                return;
+        client_wait_end(t, path, reply);
+        get_reply(t, path, reply);
+        get_messages(t, path);
+}
+
+static void play_ollama(Torture *t)
+{
+        stream(t, OLLAMA, "@tokens=100 @reasoning=3");
+}
+
+static void play_openai(Torture *t)
+{
+        stream(t, OPENAI, "@tokens=9 @think @say=\"[yolla:wave] x\"");
+}
+
+static void play_anthropic(Torture *t)
+{
+        stream(t, ANTHROPIC, "@tokens=9 @reasoning=3");
+}
+
+static void play_builtin(Torture *t)
+{
+        stream(t, BUILTIN, "");
+}
+
+static void play_pipe(Torture *t)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+        _cleanup_free_ char *path = client_create(t, OLLAMA);
+        uint64_t message, reply;
+
+        if (!client_send(t, path, "@tokens=50 @size=100", &message, &reply))
+                return;
+        if (client_call(t, &answer, path, INTERFACE_CONVERSATION, "OpenStream", "t", reply))
+                (void) client_read_stream(t, answer);
+}
+
+static void play_cancel(Torture *t)
+{
+        _cleanup_free_ char *path = client_create(t, OLLAMA);
+        uint64_t message, reply;
+
+        client_follow(t, path);
+        if (!client_send(t, path, "@tokens=50 @fault=hold:3", &message, &reply))
+                return;
+        client_wait_text(t, reply, 1);
+        if (client_call(t, NULL, path, INTERFACE_CONVERSATION, "Cancel", "t", UINT64_C(0)))
+                client_wait_end(t, path, reply);
+        (void) client_call(t, NULL, path, INTERFACE_CONVERSATION, "Unfollow", "");
+}
+
+static void again(Torture *t, const char *path, const char *member, const char *types, uint64_t id)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+        uint64_t reply;
+        bool ok;
+
+        if (streq(types, "ts"))
+                ok = client_call(t, &answer, path, INTERFACE_CONVERSATION, member, types, id,
+                        "worded otherwise");
+        else
+                ok = client_call(t, &answer, path, INTERFACE_CONVERSATION, member, types, id, 0);
+        if (!ok)
+                return;
+        if (streq(types, "ts") ? sd_bus_message_read(answer, "tt", NULL, &reply) < 0
+                               : sd_bus_message_read(answer, "t", &reply) < 0)
+                found(t, "%s answered something else", member);
+        else
+                client_wait_end(t, path, reply);
+}
+
+static void play_branches(Torture *t)
+{
+        _cleanup_free_ char *path = client_create(t, OLLAMA);
+        uint64_t message, reply;
+
+        client_follow(t, path);
+        if (!client_send(t, path, "", &message, &reply))
+                return;
+        client_wait_end(t, path, reply);
+        again(t, path, "Regenerate", "ta{sv}", reply);
+        again(t, path, "Edit", "ts", message);
+        (void) client_call(t, NULL, path, INTERFACE_CONVERSATION, "ListBranches", "t", message);
+        (void) client_call(t, NULL, path, INTERFACE_CONVERSATION, "SelectBranch", "t", message);
+        if (!client_send(t, path, "@fault=eof:3", &message, &reply))
+                return;
+        client_wait_end(t, path, reply);
+        again(t, path, "Continue", "t", reply);
+}
+
+/* A second question waits for the first one's reply, which is cancelled. */
+static void play_queue(Torture *t)
+{
+        _cleanup_free_ char *path = client_create(t, OLLAMA);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+        uint64_t message, reply, second;
+
+        client_follow(t, path);
+        if (!client_send(t, path, "@tokens=20 @fault=hold:3", &message, &reply))
+                return;
+        client_wait_text(t, reply, 1);
+        if (client_call(t, &answer, path, INTERFACE_CONVERSATION, "Send", "sa{sv}", "the second", 1,
+                    "queue", "b", true) &&
+                sd_bus_message_read(answer, "tt", &message, &second) >= 0) {
+                client_acknowledged(t, path, message, "the second");
+                (void) client_call(t, NULL, path, INTERFACE_CONVERSATION, "Cancel", "t", reply);
+                client_wait_end(t, path, second);
+        }
+}
+
+static void play_failing_engine(Torture *t)
+{
+        _cleanup_free_ char *path = client_create(t, OPENAI);
+        uint64_t message, reply;
+
+        client_follow(t, path);
+        if (client_send(t, path, "@fail-first=1", &message, &reply))
+                client_wait_end(t, path, reply);
+        if (client_send(t, path, "@fault=cut-json:3", &message, &reply))
+                client_wait_end(t, path, reply);
+        if (client_send(t, path, "@fault=reset:3", &message, &reply))
+                client_wait_end(t, path, reply);
+}
+
+static void play_ask(Torture *t)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+
+        if (client_call(t, &answer, PATH_ROOT, INTERFACE_MANAGER, "Ask", "sa{sv}", "asked once", 2,
+                    "model", "s", OLLAMA, "title", "s", "Asked"))
+                (void) client_call(t, NULL, PATH_ROOT, INTERFACE_MANAGER, "Ask", "sa{sv}",
+                        "asked twice", 2, "model", "s", ANTHROPIC, "follow", "b", true);
+}
+
+/* ---- files ---- */
+
+static int make_file(const char *content)
+{
+        _cleanup_close_ int fd = memfd_create("attachment", MFD_CLOEXEC);
+
+        if (fd < 0 || write(fd, content, strlen(content)) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+static void play_attachments(Torture *t)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *answer = NULL;
+        _cleanup_free_ char *path = client_create(t, ANTHROPIC);
+        _cleanup_close_ int fd = make_file("What is in the file.\n");
+        uint64_t message, reply;
+
+        client_follow(t, path);
+        m = client_message(t, path, INTERFACE_CONVERSATION, "Send");
+        if (!m ||
+                sd_bus_message_append(m, "sa{sv}", "with a file", 1, "attachments", "a(sh)", 2,
+                        "file.txt", fd, "file.png", fd) < 0)
+                return;
+        if (!client_call_message(t, m, &answer) ||
+                sd_bus_message_read(answer, "tt", &message, &reply) < 0)
+                return;
+        client_acknowledged(t, path, message, "with a file");
+        client_wait_end(t, path, reply);
+        get_messages(t, path);
+}
+
+static void export(Torture *t, const char *path, const char *format)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+
+        if (client_call(t, &answer, path, INTERFACE_CONVERSATION, "Export", "s", format))
+                (void) client_read_stream(t, answer);
+}
+
+static void play_export(Torture *t)
+{
+        char path[128];
+
+        (void) seeded(t, path, sizeof path);
+        export(t, path, "markdown");
+        export(t, path, "json");
+        export(t, path, "jsonl");
+}
+
+static void play_import(Torture *t)
+{
+        static const char line[] =
+                "{\"type\":\"conversation\",\"version\":1,"
+                "\"id\":\"0123456789abcdef0123456789abcdef\",\"title\":\"A title\",\"model\":\"m\","
+                "\"created\":1,\"modified\":2,\"head\":7,\"archived\":false,\"hidden\":true,"
+                "\"system\":\"be kind\"}\n"
+                "{\"type\":\"message\",\"id\":3,\"parent\":0,\"role\":\"user\",\"created\":5,"
+                "\"content\":\"hi\\t\\u20ac\"}\n"
+                "{\"type\":\"attachment\",\"message\":3,\"name\":\"a.txt\","
+                "\"mime\":\"text/plain\",\"data\":\"aGVsbG8=\"}\n"
+                "{\"type\":\"message\",\"id\":7,\"parent\":3,\"role\":\"assistant\",\"created\":6,"
+                "\"content\":\"yo\",\"reasoning\":\"why\",\"reason\":\"stop\","
+                "\"metadata\":{\"model\":\"m\",\"n\":1.5,\"x\":[null,true]}}\n"
+                "{\"type\":\"end\",\"messages\":2}\n";
+        _cleanup_close_ int fd = make_file(line);
+
+        (void) client_call(t, NULL, PATH_ROOT, INTERFACE_MANAGER, "Import", "h", fd);
+}
+
+/* ---- the rest ---- */
+
+static void play_surface(Torture *t)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+        const char *surface;
+        char path[128];
+
+        (void) seeded(t, path, sizeof path);
+        if (!client_call(t, &answer, PATH_ROOT, INTERFACE_MANAGER, "RegisterSurface", "sasa{sv}",
+                    "tortured", 2, "text", "avatar", 0) ||
+                sd_bus_message_read(answer, "o", &surface) < 0)
+                return;
+        (void) client_call(t, NULL, surface, "org.freedesktop.DBus.Properties", "Set", "ssv",
+                INTERFACE_SURFACE, "Focus", "o", path);
+        get_all(t, surface, INTERFACE_SURFACE);
+        get_all(t, PATH_AVATAR, INTERFACE_AVATAR);
+        client_close(t); /* and it is gone */
+        (void) manager(t, "GetStatistics");
+}
+
+static void write_engine(Torture *t, const char *name, const char *text)
+{
+        _cleanup_free_ char *path = NULL;
+        _cleanup_fclose_ FILE *f = NULL;
+
+        if (asprintf(&path, "%s/engines.d/%s.conf", t->config, name) < 0)
+                return;
+        f = fopen(path, "we");
+        if (!f || fputs(text, f) < 0)
+                found(t, "%s cannot be written", path);
+}
+
+static void play_reload(Torture *t)
+{
+        write_engine(t, "fresh", "[Engine]\nType=builtin\n");
+        (void) manager(t, "Reload");
+        write_engine(t, "fresh", "[Engine]\nType=nonsense\nUrl=none\n");
+        (void) manager(t, "Reload");
+        if (t->service > 0)
+                (void) kill(t->service, SIGHUP);
+        (void) manager(t, "ListEngines");
+}
+
+/* It is told to end under a reply, a call that waits for one, and a follower. */
+static void play_stop(Torture *t)
+{
+        _cleanup_free_ char *path = client_create(t, OLLAMA);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        uint64_t message, reply;
+
+        client_follow(t, path);
+        if (!client_send(t, path, "@tokens=20 @fault=hold:3", &message, &reply))
+                return;
+        client_wait_text(t, reply, 1);
+        m = client_message(t, path, INTERFACE_CONVERSATION, "Send");
+        if (m && sd_bus_message_append(m, "sa{sv}", "too late", 1, "queue", "b", true) >= 0)
+                (void) sd_bus_send(t->bus, m, NULL);
+        if (t->bus)
+                (void) sd_bus_flush(t->bus);
+        service_stop(t);
+}
+
+static void play_session(Torture *t)
+{
+        _cleanup_free_ char *path = client_create(t, OLLAMA);
+        uint64_t message, reply;
+
+        client_follow(t, path);
+        if (client_send(t, path, "", &message, &reply))
+                client_wait_end(t, path, reply);
+        client_close(t);
+        (void) manager(t, "GetStatistics");
+}
+
+const Scenario scenarios[] = {
+        { "start", play_start, SEED_NONE, 0 },
+        { "start with an existing database", play_start, SEED_CLEAN, SCENARIO_LISTEN },
+        { "start after a crash", play_start, SEED_UNCLEAN, 0 },
+        { "create", play_create, SEED_CLEAN, 0 },
+        { "lists", play_lists, SEED_CLEAN, 0 },
+        { "delete", play_delete, SEED_CLEAN, 0 },
+        { "search", play_search, SEED_CLEAN, 0 },
+        { "Ollama's stream", play_ollama, SEED_CLEAN, 0 },
+        { "OpenAI's stream", play_openai, SEED_CLEAN, 0 },
+        { "Anthropic's stream", play_anthropic, SEED_CLEAN, 0 },
+        { "built-in engine", play_builtin, SEED_CLEAN, 0 },
+        { "pipe", play_pipe, SEED_CLEAN, 0 },
+        { "cancel", play_cancel, SEED_CLEAN, 0 },
+        { "branches", play_branches, SEED_CLEAN, 0 },
+        { "queue", play_queue, SEED_CLEAN, 0 },
+        { "failing engine", play_failing_engine, SEED_CLEAN, SCENARIO_FAILS },
+        { "ask", play_ask, SEED_CLEAN, 0 },
+        { "attachments", play_attachments, SEED_CLEAN, 0 },
+        { "export", play_export, SEED_CLEAN, 0 },
+        { "import", play_import, SEED_CLEAN, 0 },
+        { "surface", play_surface, SEED_CLEAN, 0 },
+        { "reload", play_reload, SEED_CLEAN, 0 },
+        { "stop", play_stop, SEED_CLEAN, SCENARIO_STOPS },
+        { "session bus", play_session, SEED_CLEAN, SCENARIO_SESSION },
+        { "planted", play_start, SEED_CLEAN, SCENARIO_PLANTED },
+};
+const size_t n_scenarios = ELEMENTSOF(scenarios);

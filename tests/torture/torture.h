@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* One run: the service in a process of its own, a client that plays a scenario with it, and what is
+ * looked at afterwards. See README.md. */
+
+#include <systemd/sd-bus.h>
+
+#include "common/buffer.h"
+#include "common/macro.h"
+#include "common/names.h"
+#include "tests/torture/points.h"
+
+/* Longer than this nobody waits for an answer, an end or an exit. A machine may have much else to
+ * do; what hangs, hangs for good. */
+#define PATIENCE (40 * USEC_PER_SEC)
+
+/* With the sanitizers' own words (see service.c). */
+#define EXIT_SANITIZER 99
+
+#define ACKS_MAX    64U
+#define REPLIES_MAX 32U
+
+typedef struct Torture Torture;
+
+typedef enum Seed {
+        SEED_NONE,
+        SEED_CLEAN,   /* two conversations */
+        SEED_UNCLEAN, /* the same, and the service was killed under a reply */
+        _SEED_MAX,
+} Seed;
+
+typedef enum ScenarioFlags {
+        SCENARIO_SESSION = 1 << 0, /* there is a session bus */
+        SCENARIO_LISTEN = 1 << 1,  /* nobody passes a socket */
+        SCENARIO_STOPS = 1 << 2,   /* it is told to end by the scenario */
+        SCENARIO_FAILS = 1 << 3,   /* its engine does */
+        SCENARIO_PLANTED = 1 << 4, /* a fault of the test's own: see planted.c */
+} ScenarioFlags;
+
+typedef struct Scenario {
+        const char *name;
+        void (*play)(Torture *t);
+        Seed seed;
+        ScenarioFlags flags;
+} Scenario;
+
+extern const Scenario scenarios[];
+extern const size_t n_scenarios;
+
+/* What was acknowledged, and so is there afterwards. */
+typedef struct Ack {
+        char conversation[33];
+        char text[64];
+        uint64_t message; /* 0: the conversation itself */
+} Ack;
+
+typedef struct Heard {
+        uint64_t reply;
+        bool ended, dropped;
+        char reason[32];
+        size_t size;
+} Heard;
+
+struct Torture {
+        Run *run; /* shared with the service's process */
+        const Scenario *scenario;
+        char *folder, *state, *config, *runtime, *socket, *database, *log;
+        char *bus_address; /* of the session bus, started by the first scenario that needs it */
+        pid_t bus_pid;
+        int bus_control;
+        int engine_port;
+
+        pid_t service;
+        int status; /* of its end, or -EBUSY */
+        usec_t cpu; /* that it took */
+        sd_bus *bus;
+        bool follows;    /* by this connection */
+        unsigned n_lost; /* connections that it closed */
+        unsigned n_refused;
+        Heard heard[REPLIES_MAX];
+        size_t n_heard;
+
+        Ack acks[ACKS_MAX], seed_acks[_SEED_MAX][ACKS_MAX];
+        size_t n_acks, n_seed_acks[_SEED_MAX];
+        unsigned n_texts;
+
+        Buffer found; /* what was wrong in this run, a line each */
+        bool told;    /* failed and then told so, in whatever way */
+};
+
+void found(Torture *t, const char *format, ...) _printf_(2, 3);
+
+/* ---- service.c ---- */
+
+int service_start(Torture *t);
+/* Waits for its end; kills it when that does not come. */
+void service_wait(Torture *t);
+void service_stop(Torture *t);
+/* Gives it a moment to. */
+void service_may_end(Torture *t);
+bool service_lives(Torture *t);
+/* The last lines that it wrote. */
+char *service_log(const Torture *t);
+
+/* ---- client.c ---- */
+
+void client_close(Torture *t);
+/* True when the answer is no error. An error must have a name and a sentence, and is only in its
+ * place where something was made to fail. ret may be NULL. */
+bool client_call(Torture *t, sd_bus_message **ret, const char *path, const char *interface,
+        const char *member, const char *types, ...);
+bool client_call_message(Torture *t, sd_bus_message *m, sd_bus_message **ret);
+/* NULL when there is no connection to be had. */
+sd_bus_message *client_message(
+        Torture *t, const char *path, const char *interface, const char *member);
+/* Whether something was made to fail in this run. */
+bool client_may_fail(const Torture *t);
+
+/* The caller frees the path; NULL when it failed. */
+char *client_create(Torture *t, const char *model);
+bool client_send(Torture *t, const char *path, const char *words, uint64_t *ret_message,
+        uint64_t *ret_reply);
+void client_follow(Torture *t, const char *path);
+/* Until a follower was told the end. */
+void client_wait_end(Torture *t, const char *path, uint64_t reply);
+/* Until so much text came, or the end. */
+void client_wait_text(Torture *t, uint64_t reply, size_t size);
+/* Reads the descriptor in an answer to its end; -1 when there is none. */
+ssize_t client_read_stream(Torture *t, sd_bus_message *answer);
+void client_acknowledged(Torture *t, const char *path, uint64_t message, const char *text);
+/* What is deleted need not be there. */
+void client_forget(Torture *t, const char *path);
+
+/* ---- verify.c ---- */
+
+/* In a process of its own: whether the database is whole, and has all that was acknowledged. */
+void verify(Torture *t);
