@@ -16,13 +16,18 @@ sd_id128_t conversation_id(const Conversation *c)
 
 const char *conversation_path(Conversation *c)
 {
+        /* Without memory: a wrong path would be an acknowledgement of something else. */
+        static char spare[sizeof PATH_CONVERSATION + SD_ID128_STRING_MAX];
         char id[SD_ID128_STRING_MAX];
 
         /* Made when first asked for: most of a long list never is. */
         if (!c->path &&
                 asprintf(&c->path, PATH_CONVERSATION "/%s", sd_id128_to_string(c->id, id)) < 0)
                 c->path = NULL;
-        return c->path ? c->path : PATH_CONVERSATION;
+        if (c->path)
+                return c->path;
+        (void) snprintf(spare, sizeof spare, PATH_CONVERSATION "/%s", id);
+        return spare;
 }
 
 uint64_t conversation_number(const Conversation *c)
