@@ -17,6 +17,14 @@ int bus_error_from_failure(sd_bus_error *error, const Failure *failure)
         return failure_code_to_errno(failure->code);
 }
 
+int bus_error_from_errno(sd_bus_error *error, int r, const char *what)
+{
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+
+        (void) failure_set_errno(&failure, r, "%s", what);
+        return bus_error_from_failure(error, &failure);
+}
+
 int bus_error_invalid(sd_bus_error *error, const char *format, ...)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;

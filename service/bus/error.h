@@ -9,5 +9,8 @@
  * `return bus_error_from_failure(error, &failure);` in a handler. */
 int bus_error_from_failure(sd_bus_error *error, const Failure *failure);
 
+/* What the errno of a system call alone would say to a caller is no sentence. */
+int bus_error_from_errno(sd_bus_error *error, int r, const char *what);
+
 /* For bad arguments: InvalidArgument with a sentence. Returns -EINVAL. */
 int bus_error_invalid(sd_bus_error *error, const char *format, ...) _printf_(2, 3);

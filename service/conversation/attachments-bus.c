@@ -81,7 +81,7 @@ static int parse_file(sd_bus_message *m, BusAttachments *a, sd_bus_error *error)
         if (file.fd < 0) {
                 r = -errno;
                 free(file.name);
-                return r;
+                return bus_error_from_errno(error, r, "The attachment cannot be taken");
         }
         a->files[a->n_files++] = file;
         return 1;

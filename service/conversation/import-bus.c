@@ -234,7 +234,7 @@ int conversation_method_import(sd_bus_message *m, void *userdata, sd_bus_error *
                 return r;
         r = bus_import_new(&i, manager->conversation_face, m, fd);
         if (r < 0)
-                return r;
+                return bus_error_from_errno(error, r, "The file cannot be taken");
         r = call_new(manager->doors, m, &i->call, error);
         if (r < 0)
                 return r;

@@ -126,15 +126,6 @@ static int bus_pipe_new(ConversationFace *f, BusPipe **ret, int *ret_fd)
         return 0;
 }
 
-/* A handler's last line when there is no pipe: what the errno alone says is no sentence. */
-static int refuse_pipe(int r, sd_bus_error *error)
-{
-        _cleanup_failure_ Failure failure = FAILURE_NULL;
-
-        (void) failure_set_errno(&failure, r, "The pipe cannot be made");
-        return bus_error_from_failure(error, &failure);
-}
-
 /* ---- OpenStream ---- */
 
 static int answer_live(sd_bus_message *m, ConversationFace *f, Reply *reply, sd_bus_error *error)
@@ -148,7 +139,7 @@ static int answer_live(sd_bus_message *m, ConversationFace *f, Reply *reply, sd_
                 return bus_error_from_failure(error, &failure);
         r = bus_pipe_new(f, &p, &fd);
         if (r < 0)
-                return refuse_pipe(r, error);
+                return bus_error_from_errno(error, r, "The pipe cannot be made");
         r = reply_source_new_live(&p->reply, reply, pipe_wake, p);
         if (r < 0)
                 return r;
@@ -275,7 +266,7 @@ int conversation_method_export(sd_bus_message *m, void *userdata, sd_bus_error *
                 return r;
         r = bus_pipe_new(manager->conversation_face, &p, &fd);
         if (r < 0)
-                return refuse_pipe(r, error);
+                return bus_error_from_errno(error, r, "The pipe cannot be made");
         const ExportHead head = {
                 .number = conversation_number(c),
                 .id = conversation_id(c),
