@@ -14,7 +14,10 @@
 #define PROMPT       "org.freedesktop.Secret.Prompt"
 #define NONE         "/"
 #define SCHEMA       "org.aiway.Conductor1.Key"
-#define ITEMS_MAX    64U
+#define OWNER_CHANGED \
+        "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus'," \
+        "member='NameOwnerChanged',arg0='" SECRETS_NAME "'"
+#define ITEMS_MAX 64U
 /* Each call; then a person who is asked. */
 #define ANSWER_USEC (3 * USEC_PER_SEC)
 #define PERSON_USEC (120 * USEC_PER_SEC)
@@ -175,6 +178,16 @@ static int on_completed(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return 0;
 }
 
+/* Whoever asked is gone, and the question with it. */
+static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        int *dismissed = ASSERT_PTR(userdata);
+
+        if (*dismissed < 0)
+                *dismissed = true;
+        return 0;
+}
+
 static usec_t now(void)
 {
         struct timespec t;
@@ -206,7 +219,7 @@ static int wait_for_person(const Keyring *k, const int *dismissed)
 static int ask_person(const Keyring *k, const char *prompt, Failure *failure)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
+        _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL, *owner = NULL;
         int dismissed = -1, r;
 
         if (streq(prompt, NONE))
@@ -215,6 +228,8 @@ static int ask_person(const Keyring *k, const char *prompt, Failure *failure)
                 return fail_locked(k, failure);
         r = sd_bus_match_signal(
                 k->bus, &slot, SECRETS_NAME, prompt, PROMPT, "Completed", on_completed, &dismissed);
+        if (r >= 0)
+                r = sd_bus_add_match(k->bus, &owner, OWNER_CHANGED, on_owner_changed, &dismissed);
         if (r >= 0)
                 r = new_call(k, prompt, PROMPT, "Prompt", &m);
         if (r >= 0)
