@@ -99,6 +99,7 @@ GETTER(property_context_size, "t", conversation_context_size)
 GETTER(property_created, "t", conversation_created)
 GETTER(property_modified, "t", conversation_modified)
 GETTER(property_archived, "b", conversation_archived)
+GETTER(property_private, "b", conversation_private)
 
 /* clang-format off */
 static const sd_bus_vtable conversation_vtable[] = {
@@ -186,6 +187,7 @@ static const sd_bus_vtable conversation_vtable[] = {
         SD_BUS_PROPERTY("Created", "t", property_created, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Modified", "t", property_modified, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Archived", "b", property_archived, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Private", "b", property_private, 0, SD_BUS_VTABLE_PROPERTY_CONST),
 
         SD_BUS_SIGNAL_WITH_ARGS("Asked", SD_BUS_ARGS("t", message, "t", reply), 0),
         SD_BUS_SIGNAL_WITH_ARGS("ReplyDelta",

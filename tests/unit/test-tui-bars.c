@@ -171,7 +171,7 @@ static void test_status(void **state)
 {
         static const ConversationItem open = { .model = (char *) "here/small" };
         World *w = *state;
-        MessageItem *live = fake_add(w->mirror, ROLE_ASSISTANT, "");
+        MessageItem *counted = fake_add(w->mirror, ROLE_ASSISTANT, ""), *live;
 
         assert_int_equal(screen_resize(w->screen, 2, 120), 0);
         assert_status(w, 120, false, "");
@@ -184,29 +184,30 @@ static void test_status(void **state)
         assert_status(w, 120, false, " here/small │ here ready");
         w->mirror->used = 3174;
         w->mirror->size = 8192;
-        live->tokens_per_second = 42.4;
+        counted->context_used = 3174;
+        counted->tokens_per_second = 42.4;
         assert_status(w, 120, false, " here/small │ here ready │ context 3.1k of 8k │ 42 tok/s");
 
+        live = fake_add(w->mirror, ROLE_ASSISTANT, "");
         live->live = true;
         live->started = NOW - 75 * USEC_PER_SEC;
         live->place = 3;
         w->mirror->live = live;
         assert_status(w, 120, false,
                 " ◌ waiting 1 min 15 s, 3 before it │ here/small │ here ready │ "
-                "context 3.1k of 8k │ 42 tok/s");
+                "context ~3.1k of 8k");
         live->phase = (char *) "loading";
         live->place = 0;
         w->mirror->engines[1].state = (char *) "unreachable";
         assert_status(w, 120, true,
-                " o loading 1 min 15 s | here/small | here unreachable | context 3.1k of 8k | "
-                "42 tok/s");
+                " o loading 1 min 15 s | here/small | here unreachable | context ~3.1k of 8k");
         live->first_text = NOW;
         /* What matters least goes first; the last is cut. */
-        assert_status(w, 77, false,
-                " ● streaming 1 min 15 s │ here/small │ here unreachable │ context 3.1k of 8k");
-        assert_status(w, 76, false, " ● streaming 1 min 15 s │ here/small │ context 3.1k of 8k");
-        assert_status(w, 58, false, " ● streaming 1 min 15 s │ here/small │ context 3.1k of 8k");
-        assert_status(w, 57, false, " ● streaming 1 min 15 s │ here/small");
+        assert_status(w, 78, false,
+                " ● streaming 1 min 15 s │ here/small │ here unreachable │ context ~3.1k of 8k");
+        assert_status(w, 77, false, " ● streaming 1 min 15 s │ here/small │ context ~3.1k of 8k");
+        assert_status(w, 59, false, " ● streaming 1 min 15 s │ here/small │ context ~3.1k of 8k");
+        assert_status(w, 58, false, " ● streaming 1 min 15 s │ here/small");
         assert_status(w, 36, false, " ● streaming 1 min 15 s");
         assert_status(w, 20, false, " ● streaming 1 min…");
         assert_status(w, 2, false, "");
@@ -353,6 +354,97 @@ static void test_wrap(void **state)
         assert_wrapped("世界", 3, "世|界|");
 }
 
+/* ---- figures ---- */
+
+static void test_live_figures(void **state)
+{
+        static const ConversationItem open = { .model = (char *) "m" };
+        char text[401] = { 0 };
+        World *w = *state;
+        MessageItem *question, *live;
+
+        assert_int_equal(screen_resize(w->screen, 2, 120), 0);
+        memset(text, 'x', 400);
+        question = fake_add(w->mirror, ROLE_USER, text);
+        live = fake_add(w->mirror, ROLE_ASSISTANT, "");
+        live->live = true;
+        w->mirror->open = &open;
+        w->mirror->live = live;
+        w->mirror->used = 7777; /* of another branch */
+        assert_status(w, 120, false, " ◌ waiting │ m │ context ~100");
+        question->attachments = &(Attachment){ .name = text, .type = (char *) "text/plain", 4000 };
+        question->n_attachments = 1;
+        assert_status(w, 120, false, " ◌ waiting │ m │ context ~1.1k");
+        question->attachments->type = (char *) "image/png";
+        assert_status(w, 120, false, " ◌ waiting │ m │ context ~100");
+        w->mirror->size = 60;
+        assert_status(w, 120, false, " ◌ waiting │ m │ context ~60 of 60");
+        w->mirror->size = 0;
+
+        /* A hundred bytes when it began to be seen, then four hundred in two seconds. */
+        live->first_text = live->flow_since = NOW - 2 * USEC_PER_SEC;
+        live->flow_first = live->flow_size = 100;
+        assert_status(w, 120, false, " ● streaming │ m │ context ~125");
+        live->flow_seconds = 2;
+        live->flow_size = 500;
+        assert_status(w, 120, false, " ● streaming │ m │ context ~225 │ ~50 tok/s");
+        live->flow_since = NOW - 3 * USEC_PER_SEC; /* the next piece may be on its way */
+        assert_status(w, 120, false, " ● streaming │ m │ context ~225 │ ~50 tok/s");
+        live->flow_since = NOW - 21 * USEC_PER_SEC; /* it stands still */
+        assert_status(w, 120, false, " ● streaming │ m │ context ~225 │ ~5.0 tok/s");
+
+        /* The engine counted, and ended; the service estimated. */
+        live->live = false;
+        w->mirror->live = NULL;
+        w->mirror->used = 300;
+        live->context_used = 300;
+        live->tokens_per_second = 61;
+        assert_status(w, 120, false, " m │ context 300 │ 61 tok/s");
+        live->estimated = true;
+        assert_status(w, 120, false, " m │ context ~300 │ 61 tok/s");
+        question->n_attachments = 0;
+        question->attachments = NULL;
+}
+
+/* What the last reply was counted to be says how many bytes a token has. */
+static void test_figures_go_by_the_last_count(void **state)
+{
+        static const ConversationItem open = { .model = (char *) "m" };
+        char text[201] = { 0 };
+        World *w = *state;
+        MessageItem *counted, *live;
+
+        assert_int_equal(screen_resize(w->screen, 2, 120), 0);
+        memset(text, 'x', 200);
+        (void) fake_add(w->mirror, ROLE_USER, text);
+        counted = fake_add(w->mirror, ROLE_ASSISTANT, text);
+        counted->context_used = 1000;
+        counted->tokens_out = 100;
+        (void) fake_add(w->mirror, ROLE_USER, text);
+        live = fake_add(w->mirror, ROLE_ASSISTANT, "");
+        live->live = true;
+        live->first_text = live->flow_since = NOW - 2 * USEC_PER_SEC;
+        live->flow_seconds = 2;
+        live->flow_size = 400;
+        w->mirror->open = &open;
+        w->mirror->live = live;
+        assert_status(w, 120, false, " ● streaming │ m │ context ~1.3k │ ~100 tok/s");
+        counted->tokens_out = 1; /* nonsense has bounds */
+        assert_status(w, 120, false, " ● streaming │ m │ context ~1k │ ~12 tok/s");
+        counted->tokens_out = UINT64_MAX;
+        assert_status(w, 120, false, " ● streaming │ m │ context ~1.6k │ ~200 tok/s");
+        counted->estimated = true;
+        assert_status(w, 120, false, " ● streaming │ m │ context ~1.2k │ ~50 tok/s");
+        /* The last count is on a page that is not here. */
+        counted->context_used = 0;
+        w->mirror->used = 5000;
+        w->mirror->first = 1;
+        w->mirror->n--;
+        assert_status(w, 120, false, " ● streaming │ m │ context ~5k │ ~50 tok/s");
+        w->mirror->first = 0;
+        w->mirror->n++;
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -363,6 +455,8 @@ int main(void)
                 CASE(test_status),
                 CASE(test_status_of_the_link),
                 CASE(test_notice),
+                CASE(test_live_figures),
+                CASE(test_figures_go_by_the_last_count),
                 cmocka_unit_test(test_words),
                 cmocka_unit_test(test_words_are_cut_between_characters),
                 cmocka_unit_test(test_wrap),

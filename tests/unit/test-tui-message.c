@@ -86,11 +86,45 @@ static void test_add_overlapping(void **state)
                 }
 }
 
+/* Of a stream its bytes at the whole seconds since its first piece, of both channels. */
+static void test_measure(void **state)
+{
+        _cleanup_(message_freep) Message *msg = with_text(HAVE);
+        const usec_t start = 7 * USEC_PER_SEC + 1;
+        MessageItem *i = &msg->item;
+        const uint64_t first = strlen(HAVE);
+
+        message_begin(msg, start);
+        message_measure(msg, start);
+        assert_int_equal(i->flow_first, first);
+        assert_int_equal(i->flow_size, first);
+        assert_return_code(message_add_text(msg, CHANNEL_REASONING, 0, "hm"), 0);
+        message_measure(msg, start + USEC_PER_SEC - 1);
+        assert_int_equal(i->flow_size, first);
+        message_measure(msg, start + USEC_PER_SEC);
+        assert_int_equal(i->flow_size, first + 2);
+        assert_int_equal(i->flow_seconds, 1);
+        assert_return_code(message_add_text(msg, CHANNEL_REASONING, 2, "m"), 0);
+        message_measure(msg, start + USEC_PER_SEC + 1);
+        assert_int_equal(i->flow_size, first + 2);
+        message_measure(msg, start + 60 * USEC_PER_SEC);
+        assert_int_equal(i->flow_size, first + 3);
+        assert_int_equal(i->flow_seconds, 60);
+        assert_int_equal(i->flow_first, first);
+
+        /* It goes on, and is measured anew. */
+        message_begin(msg, start + 90 * USEC_PER_SEC);
+        message_measure(msg, start + 91 * USEC_PER_SEC);
+        assert_int_equal(i->flow_first, first + 3);
+        assert_int_equal(i->flow_seconds, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_add),
                 cmocka_unit_test(test_add_overlapping),
+                cmocka_unit_test(test_measure),
         };
 
         return cmocka_run_group_tests_name("tui-message", tests, NULL, NULL);

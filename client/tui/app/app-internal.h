@@ -92,6 +92,7 @@ struct App {
         char draft_id[DRAFT_ID]; /* whose the editor's text is; "" = of a new conversation */
         bool draft_loaded, draft_dirty;
         bool private; /* nothing of it is kept */
+        bool unsure;  /* nor of this, until the service has said whether it is private */
         bool making;  /* the first question of a new conversation is on its way */
         sd_event_source *draft_save;
         Outgoing *outgoing;

@@ -550,6 +550,7 @@ static int load_first_draft(App *app, const char *id)
                 return r;
         (void) snprintf(app->draft_id, sizeof app->draft_id, "%s", id);
         app->draft_loaded = true;
+        app->unsure = *id && text.size == 0; /* what was kept may be */
         return editor_set_text(app->editor, buffer_text(&text), text.size);
 }
 

@@ -33,7 +33,7 @@ static int save_draft(App *app)
 
         (void) sd_event_source_set_enabled(app->draft_save, SD_EVENT_OFF);
         /* What is written anew is a message that there is; what is private is not kept. */
-        if (!app->draft_dirty || app->editing != 0 || app->private)
+        if (!app->draft_dirty || app->editing != 0 || app->private || app->unsure)
                 return 0;
         app->draft_dirty = false;
         r = collect_draft(app, &draft);
@@ -62,6 +62,21 @@ void app_edited(App *app)
         (void) sd_event_source_set_enabled(app->draft_save, SD_EVENT_ONESHOT);
 }
 
+/* What was written meanwhile is kept from now on, or not at all. */
+static void note_privacy(App *app, const ConversationItem *c)
+{
+        bool unsure = app->unsure;
+
+        if (!c || !c->known)
+                return;
+        app->private = c->private;
+        app->unsure = false;
+        if (unsure && app->draft_dirty) {
+                app->draft_dirty = false;
+                app_edited(app);
+        }
+}
+
 /* What was sent to make it belongs to it now. */
 static void name_outgoing(App *app, const char *id)
 {
@@ -78,8 +93,10 @@ void app_switch_draft(App *app)
         const ConversationItem *c = mirror_open_conversation(app->mirror);
         const char *id = c ? c->id : "";
 
-        if (app->draft_loaded && streq(id, app->draft_id))
+        if (app->draft_loaded && streq(id, app->draft_id)) {
+                note_privacy(app, c);
                 return;
+        }
         /* The first question made it: what is written meanwhile is the next one. */
         if (app->making && c && isempty(app->draft_id)) {
                 app->making = false;
@@ -96,6 +113,7 @@ void app_switch_draft(App *app)
         app->draft_dirty = false;
         if (c)
                 app->private = c->private;
+        app->unsure = c && !c->known;
         (void) editor_set_text(app->editor, "", 0);
         if (!app->private)
                 (void) app_check(app, keeper_read_draft(app->keeper, id));
@@ -117,6 +135,7 @@ void app_put_draft(App *app, const char *id, const char *text, size_t size)
                         text += o->size + 1;
                         size -= o->size + 1;
                 }
+        app->unsure = false; /* it was kept */
         typed = editor_text(app->editor, &n);
         if (buffer_append(&both, text, size) < 0 || (n > 0 && buffer_append(&both, "\n", 1) < 0) ||
                 buffer_append(&both, typed, n) < 0)
@@ -308,14 +327,14 @@ static int send_text(App *app, const char *text, size_t size)
                 return -ENOMEM;
         memcpy(o->draft, app->draft_id, sizeof o->draft);
         memcpy(o->id, app->draft_id, sizeof o->id);
-        o->private = app->private;
+        o->private = app->private || app->unsure;
         r = mirror_send(app->mirror, &request, on_sent, o);
         if (r < 0)
                 return r;
         o->attachments = app->attachments;
         app->attachments.n = 0;
         app->making = !c;
-        r = app->private ? 0 : history_remember(app->drafts, o->id, text, size);
+        r = o->private ? 0 : history_remember(app->drafts, o->id, text, size);
         o->remembered = r > 0;
         while (*place)
                 place = &(*place)->next;

@@ -78,7 +78,7 @@ int mirror_list_more(Mirror *m)
 typedef struct Properties {
         const char *title, *model, *state;
         uint64_t head, messages, used, size, created, modified;
-        int archived; /* negative: not said */
+        int archived, private; /* negative: not said */
 } Properties;
 
 static int update(ConversationItem *c, const Properties *p)
@@ -99,6 +99,10 @@ static int update(ConversationItem *c, const Properties *p)
                 c->modified = p->modified;
         if (p->archived >= 0)
                 c->archived = p->archived;
+        if (p->private >= 0) {
+                c->private = p->private;
+                c->known = true;
+        }
         return r;
 }
 
@@ -125,6 +129,7 @@ int conversation_read_properties(Mirror *m, const char *id, sd_bus_message *mess
                 .used = UINT64_MAX,
                 .size = UINT64_MAX,
                 .archived = -1,
+                .private = -1,
         };
         const Field fields[] = {
                 { "Title", 's', &p.title },
@@ -137,6 +142,7 @@ int conversation_read_properties(Mirror *m, const char *id, sd_bus_message *mess
                 { "Created", 't', &p.created },
                 { "Modified", 't', &p.modified },
                 { "Archived", 'b', &p.archived },
+                { "Private", 'b', &p.private },
         };
         ConversationItem *c = list_find(m, id);
         int r;

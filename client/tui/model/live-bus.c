@@ -176,6 +176,7 @@ static int on_delta(Mirror *m, sd_bus_message *signal)
                 r = message_add_text(msg, c, offset, text);
                 if (r == -ESPIPE)
                         r = live_catch_up(m, msg);
+                message_measure(msg, mirror_now(m));
         }
         if (r >= 0 && (o->unacknowledged >= ACK_DELTAS || o->unacknowledged_bytes >= ACK_BYTES))
                 r = acknowledge(m);

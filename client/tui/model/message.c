@@ -144,6 +144,7 @@ int message_set_meta(Message *msg, Meta *meta)
                 { &msg->item.tokens_in, meta->tokens_in },
                 { &msg->item.tokens_out, meta->tokens_out },
                 { &msg->item.dropped, meta->dropped },
+                { &msg->item.context_used, meta->context_used },
         };
         int r;
 
@@ -157,6 +158,8 @@ int message_set_meta(Message *msg, Meta *meta)
                         *numbers[i].place = numbers[i].value;
         if (meta->tokens_per_second > 0)
                 msg->item.tokens_per_second = meta->tokens_per_second;
+        if (meta->context_used > 0)
+                msg->item.estimated = meta->estimated;
         msg->item.place = (unsigned) MIN(meta->place, (uint64_t) UINT32_MAX);
         if (meta->n_attachments > 0) {
                 free_attachments(msg->item.attachments, msg->item.n_attachments);
@@ -186,9 +189,30 @@ void message_begin(Message *msg, usec_t now)
         i->cancelling = false;
         i->error = mfree(i->error);
         i->started = now;
+        i->flow_since = 0;
         if (i->created == 0)
                 i->created = message_time();
         i->first_text = message_size(msg, CHANNEL_CONTENT) > 0 ? now : 0;
+}
+
+/* Once a second, so that what is made of it does not flicker with each token. */
+void message_measure(Message *msg, usec_t now)
+{
+        uint64_t size = message_size(msg, CHANNEL_CONTENT) + message_size(msg, CHANNEL_REASONING);
+        MessageItem *i = &msg->item;
+        uint64_t seconds;
+
+        if (i->flow_since == 0) {
+                i->flow_since = now;
+                i->flow_first = i->flow_size = size;
+                i->flow_seconds = 0;
+                return;
+        }
+        seconds = (now - i->flow_since) / USEC_PER_SEC;
+        if (seconds > i->flow_seconds) {
+                i->flow_seconds = seconds;
+                i->flow_size = size;
+        }
 }
 
 int message_end(Message *msg, EndReason reason, Meta *meta)

@@ -35,7 +35,7 @@ typedef struct Meta {
         uint64_t created, place, elapsed, first_token, tokens_in, tokens_out, context_used,
                 context_size, dropped, content_size, reasoning_size, branches;
         double tokens_per_second;
-        int live;
+        int live, estimated;
         Attachment *attachments;
         size_t n_attachments;
 } Meta;
@@ -57,8 +57,9 @@ int message_set_text(const Mirror *m, Message *msg, Channel c, const char *text,
 int message_add_text(Message *msg, Channel c, uint64_t offset, const char *text);
 int message_set_meta(Message *msg, Meta *meta); /* takes the attachments */
 int message_end(Message *msg, EndReason reason, Meta *meta);
-void message_begin(Message *msg, usec_t now); /* it lives (again) */
-usec_t message_time(void);                    /* for one whose time the service has not yet said */
+void message_begin(Message *msg, usec_t now);   /* it lives (again) */
+void message_measure(Message *msg, usec_t now); /* some of it came */
+usec_t message_time(void); /* for one whose time the service has not yet said */
 
 /* ---- pending calls ---- */
 

@@ -30,7 +30,8 @@ typedef struct ConversationItem {
         usec_t created, modified;
         ConversationState state;
         uint64_t messages, unread;
-        bool archived, private, failed; /* failed: its last reply, seen by this client */
+        bool archived, failed; /* failed: its last reply, seen by this client */
+        bool private, known;   /* known: the service has said whether it is private */
 } ConversationItem;
 
 typedef struct Attachment {
@@ -65,6 +66,12 @@ typedef struct MessageItem {
         usec_t started, first_text;          /* CLOCK_MONOTONIC, of this client's; 0 = unknown */
         uint64_t elapsed, tokens_in, tokens_out, dropped;
         double tokens_per_second;
+        uint64_t context_used; /* tokens, with it; 0 = unknown */
+        bool estimated;        /* … by the service: the engine did not count */
+        /* While it streams: when its first text came here and its bytes then; its bytes at the last
+         * whole second since. */
+        usec_t flow_since;
+        uint64_t flow_first, flow_size, flow_seconds;
         bool cancelling; /* asked for; drawn as cancelled at once; of what is not yet sent, too */
 } MessageItem;
 

@@ -173,6 +173,7 @@ int read_meta(sd_bus_message *m, Meta *ret)
                 { "branches", 't', &ret->branches },
                 { "tokens_per_second", 'd', &ret->tokens_per_second },
                 { "live", 'b', &ret->live },
+                { "estimated", 'b', &ret->estimated },
                 { "attachments", '*', ret, read_attachments },
         };
 
@@ -215,6 +216,7 @@ static int read_conversation(sd_bus_message *m, void *item, void *userdata)
                         .unread = unread,
                         .archived = archived,
                         .private = private,
+                        .known = true,
                 },
                 ret);
         if (r >= 0)

@@ -83,6 +83,7 @@ static int adopt(Mirror *m, const PendingSend *p)
                 return r;
         m->open.cancel_wanted = cancel_wanted;
         m->open.item.private = p->private;
+        m->open.item.known = true;
         r = free_and_strdup(&m->open.item.model, strempty(p->model));
         if (r < 0)
                 return r;

@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "client/tui/view/figures.h"
 #include "client/tui/view/words.h"
 
 /* ---- the list ---- */
@@ -141,7 +142,11 @@ typedef enum Item {
         _ITEM_MAX,
 } Item;
 
-static const Item least_first[] = { ITEM_SPEED, ITEM_ENGINE, ITEM_CONTEXT, ITEM_MODEL };
+/* An engine that is not well is no small matter. */
+static const Item least_first[2][4] = {
+        { ITEM_ENGINE, ITEM_SPEED, ITEM_CONTEXT, ITEM_MODEL },
+        { ITEM_SPEED, ITEM_ENGINE, ITEM_CONTEXT, ITEM_MODEL },
+};
 
 typedef struct StatusItem {
         Words words;
@@ -221,18 +226,6 @@ static void say_engine(const EngineItem *e, StatusItem *item)
         words_add(&item->words, "%s %s", e->name, unknown ? "not tried yet" : e->state);
 }
 
-/* The speed of the live reply, else of the last one. */
-static double speed_of(Mirror *m)
-{
-        size_t n;
-        const MessageItem *live = mirror_live(m);
-        MessageItem *const *messages = mirror_messages(m, &n);
-
-        if (live)
-                return live->tokens_per_second;
-        return n > 0 ? messages[n - 1]->tokens_per_second : 0;
-}
-
 /* "engine/model": the conversation's, else the default, else the one that answered last. */
 static void say_model(Mirror *m, Words *words)
 {
@@ -253,27 +246,36 @@ static void say_model(Mirror *m, Words *words)
                 }
 }
 
+/* "~": not yet counted. */
+static void say_figures(const Figures *f, StatusItem *context, StatusItem *speed)
+{
+        double n = f->per_second;
+
+        if (f->used > 0 || f->size > 0) {
+                words_add(
+                        &context->words, "context %s", f->used > 0 && f->used_estimated ? "~" : "");
+                words_add_context(&context->words, f->used, f->size);
+                /* Nearly full: soon old messages are left out. */
+                if (f->size > 0 && f->used > f->size - f->size / 8)
+                        context->style = STYLE_BAR_WARNING;
+        }
+        if (n > 0)
+                words_add(&speed->words, "%s%.*f tok/s", f->per_second_estimated ? "~" : "",
+                        n < 10 ? 1 : 0, n);
+}
+
 static void say_all(Mirror *m, usec_t now, bool ascii, StatusItem items[static _ITEM_MAX])
 {
         const EngineItem *engine;
-        uint64_t used, size;
-        double speed = speed_of(m);
+        Figures figures;
 
         say_activity(m, now, ascii, items + ITEM_ACTIVITY);
         say_model(m, &items[ITEM_MODEL].words);
         engine = engine_of(m, items[ITEM_MODEL].words.text);
         if (engine)
                 say_engine(engine, items + ITEM_ENGINE);
-        mirror_context(m, &used, &size);
-        if (used > 0 || size > 0) {
-                words_add(&items[ITEM_CONTEXT].words, "context ");
-                words_add_context(&items[ITEM_CONTEXT].words, used, size);
-                /* Nearly full: soon old messages are left out. */
-                if (size > 0 && used > size - size / 8)
-                        items[ITEM_CONTEXT].style = STYLE_BAR_WARNING;
-        }
-        if (speed > 0)
-                words_add(&items[ITEM_SPEED].words, "%.*f tok/s", speed < 10 ? 1 : 0, speed);
+        figures_of(m, now, &figures);
+        say_figures(&figures, items + ITEM_CONTEXT, items + ITEM_SPEED);
 }
 
 static int total_cells(const StatusItem *items)
@@ -289,6 +291,7 @@ static int total_cells(const StatusItem *items)
 void status_draw(Mirror *m, Screen *screen, Area area, usec_t now, bool ascii)
 {
         StatusItem items[_ITEM_MAX];
+        const Item *least;
         int column = area.column + 1, end = area.column + area.columns - 1;
         bool first = true;
 
@@ -304,10 +307,11 @@ void status_draw(Mirror *m, Screen *screen, Area area, usec_t now, bool ascii)
         say_all(m, now, ascii, items);
         for (int i = 0; i < _ITEM_MAX; i++)
                 items[i].cells = (int) text_cells(items[i].words.text, items[i].words.size);
-        for (size_t i = 0; i < ELEMENTSOF(least_first) && total_cells(items) > end - column; i++)
+        least = least_first[items[ITEM_ENGINE].style == STYLE_BAR_BAD];
+        for (size_t i = 0; i < ELEMENTSOF(*least_first) && total_cells(items) > end - column; i++)
                 /* The last that is left is cut instead. */
-                if (total_cells(items) > items[least_first[i]].cells)
-                        items[least_first[i]].words.size = 0;
+                if (total_cells(items) > items[least[i]].cells)
+                        items[least[i]].words.size = 0;
 
         for (int i = 0; i < _ITEM_MAX; i++) {
                 if (items[i].words.size == 0)
