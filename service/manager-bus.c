@@ -53,6 +53,24 @@ static void answer_plain(const Failure *failure, void *userdata)
 
 /* ---- methods ---- */
 
+/* As it stands in the object's path. */
+static int parse_id(sd_bus_message *m, void *value, sd_bus_error *error)
+{
+        char again[SD_ID128_STRING_MAX];
+        sd_id128_t *id = value;
+        const char *s;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &s);
+        if (r < 0)
+                return r;
+        if (sd_id128_from_string(s, id) < 0 || sd_id128_is_null(*id) ||
+                !streq(sd_id128_to_string(*id, again), s))
+                return bus_error_invalid(
+                        error, "id must be 32 hexadecimal digits, in small letters, not all 0.");
+        return 0;
+}
+
 static int method_create_conversation(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
         Manager *manager = ASSERT_PTR(userdata);
@@ -66,6 +84,7 @@ static int method_create_conversation(sd_bus_message *m, void *userdata, sd_bus_
                 { "model", "s", &o.model },
                 { "system", "s", &o.system },
                 { "private", "b", &o.private },
+                { "id", "s", &o.id, NULL, parse_id },
         };
         r = bus_read_options(m, options, ELEMENTSOF(options), error);
         if (r < 0)

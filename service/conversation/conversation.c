@@ -235,10 +235,10 @@ static int new_conversation(
         Conversation **ret, Conversations *cs, const ConversationOptions *options, Failure *failure)
 {
         _cleanup_(conversation_unrefp) Conversation *c = NULL;
-        sd_id128_t id;
+        sd_id128_t id = options->id;
         int r;
 
-        r = sd_id128_randomize(&id);
+        r = sd_id128_is_null(id) ? sd_id128_randomize(&id) : 0;
         if (r < 0)
                 return failure_set_errno(failure, r, "No random id for a conversation");
         r = conversation_new(&c, id, store_next_number(cs->store, options->private));
@@ -252,16 +252,48 @@ static int new_conversation(
         return 0;
 }
 
+static Conversation *find_created(Conversations *cs, sd_id128_t id)
+{
+        Conversation *c = sd_id128_is_null(id) ? NULL : conversations_find(cs, id);
+
+        for (Pending *p = cs->pending; p && !c; p = p->next)
+                if (p->apply == created && sd_id128_equal(p->conversation->id, id))
+                        c = p->conversation;
+        return c;
+}
+
+/* A write that changes nothing: done when what is under way is on disk, and not when it fails. */
+static int create_again(
+        Conversation *c, Conversations *cs, conversation_done_t done, void *u, Failure *failure)
+{
+        _cleanup_(pending_freep) Pending *p = NULL;
+        int r;
+
+        if (c->parent) {
+                r = conversation_check_usable(c, failure);
+                if (r < 0)
+                        return r;
+        }
+        r = pending_new(&p, cs, c, done, u, failure);
+        if (r < 0)
+                return r;
+        return pending_write(&p, failure);
+}
+
 int conversations_create(Conversations *cs, const ConversationOptions *options,
         conversation_done_t done, void *userdata, Failure *failure)
 {
         _cleanup_(conversation_unrefp) Conversation *c = NULL;
         _cleanup_(pending_freep) Pending *p = NULL;
         StoreConversation stored;
+        Conversation *known;
         int r;
 
         if (conversations_stopping(cs))
                 return failure_set(failure, FAILURE_BUSY, "The service is stopping.");
+        known = find_created(cs, options->id);
+        if (known)
+                return create_again(known, cs, done, userdata, failure);
         r = check_title(strempty(options->title), failure);
         if (r < 0)
                 return r;

@@ -121,6 +121,9 @@ typedef void (*conversation_done_t)(const Failure *failure, Conversation *c, voi
 typedef struct ConversationOptions {
         const char *title, *model, *system; /* NULL or "" = none */
         bool private;
+        /* The caller's own, or SD_ID128_NULL. Where there is such a conversation already, or it is
+         * being made, that is the one: who asks again gets no second one. */
+        sd_id128_t id;
 } ConversationOptions;
 
 int conversations_create(Conversations *c, const ConversationOptions *options,

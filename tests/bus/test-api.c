@@ -93,7 +93,8 @@ static const struct {
         const char *interface, *member, *before; /* arguments' types before the options */
         const char *const keys[12];
 } with_options[] = {
-        { INTERFACE_MANAGER, "CreateConversation", "", { "title", "model", "system", "private" } },
+        { INTERFACE_MANAGER, "CreateConversation", "",
+                { "title", "model", "system", "private", "id" } },
         { INTERFACE_MANAGER, "ListConversations", "",
                 { "limit", "before", "archived", "deleted" } },
         { INTERFACE_MANAGER, "Search", "s", { "limit", "order", "before", "archived", "hidden" } },

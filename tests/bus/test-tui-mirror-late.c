@@ -139,6 +139,52 @@ static void test_answer_lost(void **state)
         assert_int_equal(harness_stop(h), 0);
 }
 
+static size_t count_listed(const Client *c)
+{
+        size_t n;
+
+        (void) mirror_list(c->mirror, &n);
+        return n;
+}
+
+/* Nor is there an empty conversation of the one that was made before the question could be sent. */
+static void test_conversation_lost(void **state)
+{
+        Harness *h = *state;
+        _cleanup_connection_ sd_bus *bus = NULL;
+        _cleanup_(proxy_freep) Proxy *proxy = NULL;
+        _cleanup_(client_freep) Client *c = NULL, *other = NULL;
+
+        harness_start_engine(h, "ollama", "", NULL);
+        harness_start(h);
+        bus = harness_connect(h, VIA_PRIVATE);
+        proxy = proxy_new(h);
+        c = client_through(h, proxy);
+        other = client_up(h, VIA_SESSION);
+        assert_return_code(mirror_open_new(c->mirror, MODEL, false), 0);
+        proxy_hold_service(proxy);
+        assert_return_code(mirror_send(c->mirror, &(SendRequest){ .text = "@tokens=5", .size = 9 },
+                                   client_on_done, c),
+                0);
+        harness_run_until(h, count_listed(other) == 1);
+        proxy_cut(proxy);
+        harness_run_until(h, !client_is_up(c));
+        assert_int_equal(c->n_done, 0);
+
+        client_wait_done(c, 0);
+        harness_run_until(h, ended(c, 2));
+        assert_int_equal(mirror_count_calls(c->mirror, "CreateConversation"), 2);
+        assert_int_equal(mirror_count_calls(c->mirror, "Send"), 1);
+        assert_int_equal(count_listed(c), 1);
+        check_texts(c, bus);
+        /* The next one is another. */
+        assert_return_code(mirror_open_new(c->mirror, MODEL, false), 0);
+        send_text(c, "@tokens=3");
+        harness_run_until(h, ended(c, 2));
+        harness_run_until(h, count_listed(other) == 2);
+        assert_int_equal(harness_stop(h), 0);
+}
+
 /* ---- a reply that has ended ---- */
 
 /* It lives in the page that is shown, and has ended when Follow comes to the service, which says so
@@ -284,6 +330,8 @@ int main(int argc, char **argv)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_select, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_answer_lost, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_conversation_lost, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_dropped, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_stopped, harness_setup, harness_teardown),
         };

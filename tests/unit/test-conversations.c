@@ -112,6 +112,41 @@ static void test_create(void **state)
         assert_null(fake_store.last_model); /* private */
 }
 
+/* Asked again, also while it is being made, it is the same one. */
+static void test_create_again(void **state)
+{
+        ConversationOptions o = { .title = "Mine" };
+        Told first = { 0 };
+        Conversation *c;
+
+        assert_return_code(sd_id128_randomize(&o.id), 0);
+        /* Nothing of what failed is left. */
+        fake_store.full = true;
+        assert_int_equal(conversations_create(world.cs, &o, world_done, &first, NULL), 0);
+        done_with(FAILURE_STORE_FULL, conversations_create(world.cs, &o, DONE));
+        assert_int_equal(first.code, FAILURE_STORE_FULL);
+        told_clear(&first);
+        fake_store.full = false;
+        assert_null(conversations_find(world.cs, o.id));
+
+        assert_int_equal(conversations_create(world.cs, &o, world_done, &first, NULL), 0);
+        o.title = "Again";
+        done_with(FAILURE_NONE, conversations_create(world.cs, &o, DONE));
+        assert_true(first.called);
+        assert_int_equal(first.code, FAILURE_NONE);
+        c = conversations_find(world.cs, o.id);
+        assert_non_null(c);
+        assert_string_equal(conversation_title(c), "Mine");
+        assert_log("added\n");
+        done_with(FAILURE_NONE, conversations_create(world.cs, &o, DONE));
+        assert_int_equal(conversations_count(world.cs), 1);
+        assert_log("");
+
+        done_with(FAILURE_NONE, conversation_delete(c, DONE));
+        assert_true(conversations_create(world.cs, &o, DONE) < 0);
+        assert_int_equal(conversations_count(world.cs), 1);
+}
+
 static void test_create_fails(void **state)
 {
         char title[CONVERSATION_TITLE_MAX + 2];
@@ -517,6 +552,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_salvaged),
                 TEST(test_create),
+                TEST(test_create_again),
                 TEST(test_create_fails),
                 TEST(test_order),
                 TEST(test_many),

@@ -127,8 +127,9 @@ void mirror_fail_calls(Mirror *m, const Failure *failure);
 typedef struct PendingSend {
         struct PendingSend *next;
         char token[33];
-        char id[CONVERSATION_ID + 1]; /* "" until there is a conversation */
-        unsigned generation;          /* of what was open */
+        char id[CONVERSATION_ID + 1];     /* "" until there is a conversation */
+        char create[CONVERSATION_ID + 1]; /* the id that it is then asked to have */
+        unsigned generation;              /* of what was open */
         char *text;
         uint64_t parent;
         bool is_edit; /* parent is said */
@@ -164,6 +165,7 @@ typedef struct OpenConversation {
         /* Of a new one. */
         char *model;
         bool private;
+        char create[CONVERSATION_ID + 1]; /* "" until it is needed */
         unsigned generation;
         /* Of the reply whose deltas come. */
         uint64_t reply, sequence;
@@ -198,6 +200,7 @@ struct Mirror {
         PendingSend *sends;
         uint64_t n_unsent;   /* so far, for their ids */
         MessageItem **shown; /* the window and what is not yet sent, where there is any */
+        size_t shown_allocated;
         MirrorCall *calls;
         struct {
                 char *ids; /* those that may be; NULL: nobody asks */

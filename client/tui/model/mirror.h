@@ -137,8 +137,8 @@ const EngineItem *mirror_engines(const Mirror *m, size_t *ret_n);
 /* The open conversation; NULL while none is (a new one, not yet made, has none). */
 const ConversationItem *mirror_open_conversation(const Mirror *m);
 void mirror_context(const Mirror *m, uint64_t *ret_used, uint64_t *ret_size);
-/* Oldest first, at the end what is not yet sent. Pointers are valid until MIRROR_MESSAGES is next
- * told, the array until the next call. */
+/* Oldest first, at the end what is not yet sent. All of it is valid until MIRROR_MESSAGES is next
+ * told. */
 MessageItem *const *mirror_messages(Mirror *m, size_t *ret_n);
 bool mirror_has_older(const Mirror *m);
 bool mirror_has_newer(const Mirror *m);

@@ -153,11 +153,9 @@ static int create(Mirror *m, PendingSend *p)
         r = mirror_new_call(m, PATH_ROOT, INTERFACE_MANAGER, "CreateConversation", &call);
         if (r < 0)
                 return r;
-        if (isempty(p->model))
-                r = sd_bus_message_append(call, "a{sv}", 1, "private", "b", (int) p->private);
-        else
-                r = sd_bus_message_append(
-                        call, "a{sv}", 2, "private", "b", (int) p->private, "model", "s", p->model);
+        /* By an id of ours: asked again after a connection that broke, it is the same one. */
+        r = sd_bus_message_append(call, "a{sv}", 3, "id", "s", p->create, "private", "b",
+                (int) p->private, "model", "s", strempty(p->model));
         if (r < 0)
                 return r;
         return mirror_call(m, call, &(MirrorCall){ .answer = on_created, .id = p->generation });
@@ -313,9 +311,12 @@ MessageItem *const *mirror_messages(Mirror *m, size_t *ret_n)
         *ret_n = o->n;
         if (n == o->n)
                 return o->messages;
-        all = reallocarray(m->shown, n, sizeof *all);
+        /* Who draws has the last call's still in hand: where nothing changed, it stays where it is.
+         */
+        all = n > m->shown_allocated ? reallocarray(m->shown, n, sizeof *all) : m->shown;
         if (!all)
                 return o->messages;
+        m->shown_allocated = MAX(n, m->shown_allocated);
         m->shown = all;
         if (o->n > 0)
                 memcpy(all, o->messages, o->n * sizeof *all);
@@ -364,12 +365,19 @@ static int take_attachments(PendingSend *p, const SendRequest *request)
         return 0;
 }
 
-static int set_place(const Mirror *m, PendingSend *p, const SendRequest *request)
+static int set_place(Mirror *m, PendingSend *p, const SendRequest *request)
 {
         const Message *edited;
+        int r;
 
-        (void) snprintf(p->id, sizeof p->id, "%s", m->open.item.id);
+        memcpy(p->id, m->open.item.id, sizeof p->id);
         p->generation = m->open.generation;
+        if (!*p->id && !*m->open.create) {
+                r = make_token(m->open.create, sizeof m->open.create);
+                if (r < 0)
+                        return r;
+        }
+        memcpy(p->create, m->open.create, sizeof p->create);
         if (request->edit == 0)
                 return 0;
         edited = window_find(m, request->edit);
