@@ -4,6 +4,7 @@
  * forms that headers and addresses have. */
 
 #include <ctype.h>
+#include <limits.h>
 
 #include "common/base64.h"
 #include "service/engine/keys.h"
@@ -28,21 +29,57 @@ static size_t match_part(const char *text, const char *form)
         return best;
 }
 
+/* Which beginnings of parts a form has, as a set of hashes: a long key's forms are not compared
+ * with each place of a text, which would take tens of milliseconds. */
+typedef struct Beginnings {
+        size_t size; /* of a part's beginning, in bytes */
+        uint8_t set[UINT16_MAX / CHAR_BIT + 1];
+} Beginnings;
+
+static uint16_t hash_beginning(const char *text, size_t size)
+{
+        uint32_t hash = 2166136261; /* FNV-1a */
+
+        for (size_t i = 0; i < size; i++)
+                hash = (hash ^ (uint32_t) tolower((unsigned char) text[i])) * 16777619;
+        return (uint16_t) (hash ^ hash >> 16);
+}
+
+static void find_beginnings(Beginnings *b, const char *form, size_t size)
+{
+        *b = (Beginnings){ .size = size };
+        for (size_t n = strlen(form); n >= size; n--, form++) {
+                uint16_t hash = hash_beginning(form, size);
+
+                b->set[hash / CHAR_BIT] |= (uint8_t) (1U << hash % CHAR_BIT);
+        }
+}
+
+static bool may_begin(const Beginnings *b, const char *text)
+{
+        uint16_t hash = hash_beginning(text, b->size);
+
+        return b->set[hash / CHAR_BIT] & 1U << hash % CHAR_BIT;
+}
+
 /* Looked for in what was there at first: what one form hides could be in the middle of another. */
 static void hide_form(const char *was, const char *form, char *text)
 {
-        size_t least = MIN(strlen(form), (size_t) HIDDEN_FROM);
+        size_t least = MIN(strlen(form), (size_t) HIDDEN_FROM), size = strlen(was);
+        Beginnings beginnings;
 
         /* What is so short is in many words. */
         if (least < HIDDEN_FROM / 2)
                 return;
-        for (size_t at = 0; was[at];) {
-                size_t n = match_part(was + at, form);
+        find_beginnings(&beginnings, form, least);
+        for (size_t at = 0; at + least <= size;) {
+                size_t n = may_begin(&beginnings, was + at) ? match_part(was + at, form) : 0;
 
                 if (n >= least)
                         memset(text + at, '*', n);
                 at += n >= least ? n : 1;
         }
+        explicit_bzero(&beginnings, sizeof beginnings);
 }
 
 static void form_done(Buffer *b)
