@@ -14,7 +14,7 @@
 
 #define FLOOR_NAME    "org.aiway.ConductorBench"
 #define CONVERSATIONS 1000U
-#define ROUNDS        30U
+#define ROUNDS        bench_rounds(30, 5)
 
 #define BUS_CONFIG \
         "<busconfig><type>session</type><listen>unix:path=%s</listen><auth>EXTERNAL</auth>\n" \

@@ -13,7 +13,7 @@
 #define ECHO_NAME "org.aiway.ConductorBench"
 #define ECHO_PATH "/org/aiway/ConductorBench"
 #define WARM_UP   200U
-#define CALLS     5000U
+#define CALLS     bench_rounds(5000, 500)
 
 typedef struct Echo {
         const char *address; /* of the bus, or NULL: */

@@ -8,15 +8,15 @@
 #include "tests/bench/bench.h"
 #include "tests/bus/process.h"
 
-#define WARM_UP 5U
-#define ROUNDS  100U
+#define WARM_UP bench_rounds(5, 1)
+#define ROUNDS  bench_rounds(100, 10)
 
 /* 35,000 characters in 8,700 chunks, as fast as it goes and as a fast engine would. */
 #define LONG_LINE         "This is one line of a long story, and here it ends; then there is the next one. "
 #define LONG_BYTES        34800U
 #define LONG(quote, rest) "@say=" quote LONG_LINE quote " @size=4 @repeat=435" rest
 #define PACED             " @rate=10000"
-#define PACED_ROUNDS      10U
+#define PACED_ROUNDS      bench_rounds(10, 1)
 
 static void measure(const char *name, const char *const *ours, const char *const *bare,
         const char *const *environment)

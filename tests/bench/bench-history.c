@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A million messages in a thousand conversations: what a list, a search and a start then take. The
- * floors: a call that needs nothing, the same query in SQLite alone, and a program that only opens
- * the bus and the database. */
+/* What a list, opening a conversation, a search and a start take with a thousand, a hundred
+ * thousand and a million messages. The floors: a call that needs nothing, the same query in SQLite
+ * alone, and a program that only opens the bus and the database. */
 
 #include <signal.h>
 #include <sqlite3.h>
@@ -10,9 +10,21 @@
 #include "tests/bench/bench.h"
 #include "tests/bench/history.h"
 
-#define WARM_UP 20U
-#define ROUNDS  200U
-#define STARTS  10U
+#define WARM_UP bench_rounds(20, 3)
+#define ROUNDS  bench_rounds(200, 20)
+/* From so many messages on some have the rare word (history.h). */
+#define NEEDLES 10000U
+#define PAGE    50U /* messages */
+#define STARTS  bench_rounds(10, 3)
+
+static void print(
+        const char *what, unsigned messages, const char *unit, Samples *ours, Samples *floor)
+{
+        char name[64];
+
+        (void) snprintf(name, sizeof name, "history-%s/%u", what, messages);
+        bench_print(name, unit, ours, floor);
+}
 
 /* ---- calls ---- */
 
@@ -23,6 +35,16 @@ static double list(Harness *h, sd_bus *bus)
                 h, bus, PATH_ROOT, INTERFACE_MANAGER, "ListConversations", "a{sv}", 0);
 
         assert_true(sd_bus_message_at_end(answer, /* complete= */ false) == 0);
+        return bench_now_us() - before;
+}
+
+/* The newest page of the conversation that was written last. */
+static double open_newest(Harness *h, sd_bus *bus, const char *path)
+{
+        double before = bench_now_us();
+
+        sd_bus_message_unref(harness_call(
+                h, bus, path, INTERFACE_CONVERSATION, "GetMessages", "tu", UINT64_C(0), PAGE));
         return bench_now_us() - before;
 }
 
@@ -64,7 +86,7 @@ static double search_bare(sqlite3_stmt *statement, const char *word, unsigned hi
         return bench_now_us() - before;
 }
 
-static void measure_list(Harness *h)
+static void measure_list(Harness *h, unsigned messages)
 {
         _cleanup_connection_ sd_bus *bus = harness_connect(h, VIA_SESSION);
         _cleanup_samples_ Samples samples = { 0 }, floor = { 0 };
@@ -77,11 +99,33 @@ static void measure_list(Harness *h)
                 samples_add(&floor, bare);
                 samples_add(&samples, ours);
         }
-        bench_print("history-list", "us", &samples, &floor);
+        print("list", messages, "us", &samples, &floor);
+}
+
+static void measure_open(Harness *h, unsigned messages)
+{
+        _cleanup_connection_ sd_bus *bus = harness_connect(h, VIA_SESSION);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *all = harness_call(
+                h, bus, PATH_ROOT, INTERFACE_MANAGER, "ListConversations", "a{sv}", 0);
+        _cleanup_samples_ Samples samples = { 0 }, floor = { 0 };
+        const char *path;
+
+        assert_true(sd_bus_message_enter_container(all, 'a', NULL) > 0);
+        assert_true(sd_bus_message_enter_container(all, 'r', NULL) > 0);
+        assert_return_code(sd_bus_message_read_basic(all, 'o', &path), 0);
+        for (unsigned i = 0; i < WARM_UP + ROUNDS; i++) {
+                double bare = empty_call(h, bus), ours = open_newest(h, bus, path);
+
+                if (i < WARM_UP)
+                        continue;
+                samples_add(&floor, bare);
+                samples_add(&samples, ours);
+        }
+        print("open", messages, "us", &samples, &floor);
 }
 
 /* The first one too: there is no warm-up that a person would wait for. */
-static void measure_search(Harness *h, const char *name, const char *word)
+static void measure_search(Harness *h, unsigned messages, const char *name, const char *word)
 {
         static const char sql[] =
                 "SELECT m.id, m.content FROM search JOIN messages m ON m.id = search.rowid"
@@ -102,7 +146,7 @@ static void measure_search(Harness *h, const char *name, const char *word)
         }
         (void) sqlite3_finalize(statement);
         (void) sqlite3_close(database);
-        bench_print(name, "us", &samples, &floor);
+        print(name, messages, "us", &samples, &floor);
 }
 
 /* ---- starting ---- */
@@ -117,7 +161,7 @@ static double start_once(Harness *h, const char *program)
         return (bench_now_us() - before) / 1e3;
 }
 
-static void measure_start(Harness *h)
+static void measure_start(Harness *h, unsigned messages)
 {
         _cleanup_samples_ Samples samples = { 0 }, floor = { 0 };
         _cleanup_free_ char *service = strdup(strempty(getenv("CONDUCTORD")));
@@ -132,20 +176,34 @@ static void measure_start(Harness *h)
                 assert_int_equal(harness_stop(h), 0);
         }
         assert_return_code(setenv("CONDUCTORD", service, /* overwrite= */ 1), errno);
-        bench_print("history-start-ready", "ms", &samples, &floor);
+        print("start-ready", messages, "ms", &samples, &floor);
+}
+
+static void measure(unsigned conversations, unsigned messages)
+{
+        unsigned all = conversations * messages;
+        Harness *h = bench_begin();
+
+        history_write(h->database, conversations, messages);
+        measure_start(h, all);
+        bench_start(h);
+        measure_list(h, all);
+        measure_open(h, all);
+        measure_search(h, all, "search-frequent", "w0");
+        if (all >= NEEDLES)
+                measure_search(h, all, "search-rare", "needle");
+        measure_search(h, all, "search-two-words", "w1 w2");
+        bench_end(h);
 }
 
 int main(void)
 {
-        Harness *h = bench_begin();
-
-        history_write(h->database, /* conversations= */ 1000, /* messages= */ 1000);
-        measure_start(h);
-        bench_start(h);
-        measure_list(h);
-        measure_search(h, "history-search-frequent", "w0");
-        measure_search(h, "history-search-rare", "needle");
-        measure_search(h, "history-search-two-words", "w1 w2");
-        bench_end(h);
+        measure(1, 1000);
+        if (bench_quick()) {
+                measure(10, 1000);
+                return EXIT_SUCCESS;
+        }
+        measure(100, 1000);
+        measure(1000, 1000);
         return EXIT_SUCCESS;
 }

@@ -8,11 +8,11 @@
 #include "tests/bench/bench.h"
 #include "tests/bus/reader.h"
 
-#define WARM_UP      20U
-#define SENDS        300U
+#define WARM_UP      bench_rounds(20, 5)
+#define SENDS        bench_rounds(300, 30)
 #define SENDERS      50U
-#define MANY_WARM_UP 3U
-#define MANY_ROUNDS  30U
+#define MANY_WARM_UP bench_rounds(3, 1)
+#define MANY_ROUNDS  bench_rounds(30, 3)
 /* About what one transaction adds to the write-ahead log. */
 #define FLOOR_BYTES 4096U
 

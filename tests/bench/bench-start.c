@@ -8,7 +8,7 @@
 #include "tests/bench/bench.h"
 
 #define CONVERSATIONS 1000U
-#define ROUNDS        30U
+#define ROUNDS        bench_rounds(30, 5)
 
 typedef struct Start {
         Samples ms, dirty, pss;

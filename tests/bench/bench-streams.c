@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Many replies at once, and many followers of one, beside a program that only sends the same
- * signals: what the service spends on a token, and how late it is at its reader. A token's text is
- * the time when it was made. The Readers check that nothing is lost. */
+/* Many replies at once, and many followers of one: what the service spends on a token, beside a
+ * program that only sends the same signals, and how late it is at its reader, beside that and
+ * beside as many `curl -N` straight to the engine. A token's text is the time when it was made. The
+ * Readers check that nothing is lost. */
 
+#include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "common/buffer.h"
 #include "tests/bench/sender.h"
 #include "tests/bus/process.h"
 #include "tests/bus/reader.h"
 
-#define ROUNDS        3U
+#define ROUNDS        bench_rounds(3, 1)
 #define FOLLOWERS_MAX 100U
 
 typedef struct Shape {
@@ -148,6 +152,105 @@ static void run_bare(Harness *h, Via via, const Shape *shape, Result *result)
                 sd_bus_flush_close_unref(buses[i]);
 }
 
+/* ---- curl ---- */
+
+typedef struct Curl {
+        pid_t pid;
+        int fd;
+        sd_event_source *source;
+        Buffer line; /* a beginning of one */
+        unsigned *n_ended;
+        Samples *delays;
+} Curl;
+
+static void take_line(Curl *c, const char *line, double now)
+{
+        static const char key[] = "\"content\":\"";
+        const char *text = strstr(line, key);
+        char *end;
+        double made;
+
+        if (!text)
+                return;
+        text += strlen(key);
+        made = strtod(text, &end);
+        if (end > text)
+                samples_add(c->delays, now - made);
+}
+
+static int on_lines(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+        Curl *c = ASSERT_PTR(userdata);
+        double now = bench_now_us();
+        char *place, *stop;
+        ssize_t n;
+
+        assert_return_code(buffer_reserve(&c->line, KIB(64), &place), 0);
+        n = read(fd, place, KIB(64));
+        assert_return_code(n, errno);
+        if (n == 0) {
+                (*c->n_ended)++;
+                return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        }
+        buffer_advance(&c->line, (size_t) n);
+        while ((stop = memchr(c->line.data, '\n', c->line.size))) {
+                *stop = 0;
+                take_line(c, c->line.data, now);
+                buffer_consume(&c->line, (size_t) (stop + 1 - c->line.data));
+        }
+        return 0;
+}
+
+static void curl_start(Curl *c, Harness *h, const char *question)
+{
+        _cleanup_free_ char *url = NULL, *body = NULL;
+        int out[2];
+
+        assert_true(asprintf(&url, "http://127.0.0.1:%d/api/chat", h->engine_port) > 0);
+        assert_true(asprintf(&body,
+                            "{\"model\":\"tiny:latest\",\"messages\":[{\"role\":\"user\","
+                            "\"content\":\"%s\"}]}",
+                            question) > 0);
+        assert_return_code(pipe2(out, O_CLOEXEC), errno);
+        assert_return_code(process_spawn(&(Spawn){ .arguments = (const char *const[]){ "curl",
+                                                           "-sN", "-d", body, url, NULL },
+                                                 .environment = (const char *const[]){ NULL },
+                                                 .output = out[1],
+                                                 .errors = -EBADF,
+                                                 .pass = -EBADF },
+                                   &c->pid),
+                0);
+        safe_close(out[1]);
+        c->fd = out[0];
+        c->line = BUFFER_INIT(MIB(1));
+        assert_return_code(sd_event_add_io(h->event, &c->source, c->fd, EPOLLIN, on_lines, c), 0);
+}
+
+/* One process for each stream, as people would do it. */
+static void run_curl(Harness *h, const Shape *shape, Samples *delays)
+{
+        _cleanup_free_ Curl *curls = calloc(shape->n_streams, sizeof *curls);
+        _cleanup_free_ char *question = NULL;
+        unsigned n_ended = 0;
+        size_t before = delays->n;
+
+        assert_non_null(curls);
+        assert_true(asprintf(&question, "@text=clock @tokens=%u @rate=%u", shape->n_tokens,
+                            shape->rate) > 0);
+        for (unsigned i = 0; i < shape->n_streams; i++) {
+                curls[i] = (Curl){ .n_ended = &n_ended, .delays = delays };
+                curl_start(&curls[i], h, question);
+        }
+        harness_run_until(h, n_ended == shape->n_streams);
+        assert_int_equal(delays->n - before, shape->n_streams * shape->n_tokens);
+        for (unsigned i = 0; i < shape->n_streams; i++) {
+                assert_int_equal(process_wait(curls[i].pid, HARNESS_PATIENCE), 0);
+                sd_event_source_unref(curls[i].source);
+                safe_close(curls[i].fd);
+                buffer_done(&curls[i].line);
+        }
+}
+
 /* ---- ours ---- */
 
 typedef struct Followed {
@@ -204,36 +307,54 @@ static void run_service(Harness *h, Via via, const Shape *shape, Result *result)
                 sd_bus_flush_close_unref(buses[k]);
 }
 
-static void measure(Harness *h, Via via, const Shape *shape, const char *what)
+/* The point of each line that belongs to this many streams, or followers. */
+static void print_point(
+        const char *what, Via via, const char *figure, unsigned n, Samples *ours, Samples *floor)
 {
-        _cleanup_(result_done) Result ours = { 0 }, bare = { 0 };
-        const char *door = via == VIA_SESSION ? "session" : "private";
         char name[64];
 
+        (void) snprintf(name, sizeof name, "%s-%s-%s/%u", what,
+                via == VIA_SESSION ? "session" : "private", figure, n);
+        bench_print(name,
+                streq(figure, "cpu")                       ? "%"
+                        : streq(figure, "tokens-a-signal") ? ""
+                                                           : "us",
+                ours, floor);
+}
+
+static void measure(Harness *h, Via via, Shape shape)
+{
+        _cleanup_(result_done) Result ours = { 0 }, bare = { 0 };
+        _cleanup_samples_ Samples curl = { 0 };
+        bool followers = shape.n_followers > 1;
+        const char *what = followers ? "followers" : "streams";
+        unsigned n = followers ? shape.n_followers : shape.n_streams;
+
+        shape.n_tokens = bench_rounds(shape.n_tokens, shape.n_tokens / 8);
         for (unsigned i = 0; i < ROUNDS; i++) {
-                run_bare(h, via, shape, &bare);
-                run_service(h, via, shape, &ours);
+                run_bare(h, via, &shape, &bare);
+                if (!followers)
+                        run_curl(h, &shape, &curl);
+                run_service(h, via, &shape, &ours);
         }
-        (void) snprintf(name, sizeof name, "%s-%s-cpu-a-token", what, door);
-        bench_print(name, "us", &ours.cpu, &bare.cpu);
-        (void) snprintf(name, sizeof name, "%s-%s-cpu", what, door);
-        bench_print(name, "%", &ours.percent, &bare.percent);
-        (void) snprintf(name, sizeof name, "%s-%s-tokens-a-signal", what, door);
-        bench_print(name, "", &ours.merged, &bare.merged);
-        (void) snprintf(name, sizeof name, "%s-%s-delay", what, door);
-        bench_print(name, "us", &ours.delays, &bare.delays);
+        print_point(what, via, "cpu-a-token", n, &ours.cpu, &bare.cpu);
+        print_point(what, via, "cpu", n, &ours.percent, &bare.percent);
+        print_point(what, via, "tokens-a-signal", n, &ours.merged, &bare.merged);
+        print_point(what, via, "delay", n, &ours.delays, &bare.delays);
+        if (!followers)
+                print_point(what, via, "delay-beside-curl", n, &ours.delays, &curl);
 }
 
 int main(void)
 {
-        static const struct {
-                const char *name;
-                Shape shape;
-        } shapes[] = {
-                { "streams-50", { 50, 1, 200, 800 } },
-                { "followers-1", { 1, 1, 100, 120 } },
-                { "followers-10", { 1, 10, 100, 120 } },
-                { "followers-100", { 1, 100, 100, 120 } },
+        /* At most 10,000 tokens a second in all. */
+        static const Shape shapes[] = {
+                { 1, 1, 200, 800 },
+                { 10, 1, 200, 800 },
+                { 50, 1, 200, 800 },
+                { 200, 1, 50, 200 },
+                { 1, 10, 100, 120 },
+                { 1, 100, 100, 120 },
         };
         Harness *h = bench_begin();
 
@@ -242,7 +363,7 @@ int main(void)
         bench_start(h);
         for (size_t i = 0; i < ELEMENTSOF(shapes); i++)
                 for (Via via = VIA_SESSION; via <= VIA_PRIVATE; via++)
-                        measure(h, via, &shapes[i].shape, shapes[i].name);
+                        measure(h, via, shapes[i]);
         bench_end(h);
         return EXIT_SUCCESS;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* The curses client in a terminal: from a key to its screen bytes while text streams, the start, a
- * page of a long conversation, what a stream costs, a minute in which nothing happens. The floor of
- * a key is a program that only gives back what it reads; that of the start one that links
- * libsystemd and prints a line; the others' are their budgets. */
+ * page of a long conversation, what a stream costs. The floor of a key is a program that only gives
+ * back what it reads; that of the start one that links libsystemd and prints a line. */
 
 #include <termios.h>
 
@@ -15,14 +14,13 @@
 #define ROWS    40
 #define COLUMNS 120
 
-#define STARTS      20U
-#define KEYS        400U
-#define CANCELS     10U
+#define STARTS      bench_rounds(20, 3)
+#define KEYS        bench_rounds(400, 50)
+#define CANCELS     bench_rounds(10, 2)
 #define KEY_USEC    5000.0 /* between two keys */
-#define PAGES       100U
-#define MESSAGES    100000U
-#define STREAM_USEC 10e6
-#define IDLE_USEC   60e6
+#define PAGES       bench_rounds(100, 10)
+#define MESSAGES    bench_rounds(100000, 10000)
+#define STREAM_USEC (bench_quick() ? 1e6 : 10e6)
 
 /* Typed, and found again: no part of a token or of an escape sequence. */
 static const char *const letters[] = { "é", "ö", "ø", "ñ", "ü", "å", "ç", "ß" };
@@ -131,7 +129,7 @@ static void measure_keys(Harness *h, const char *self)
 
 static void measure_cancel(Harness *h)
 {
-        _cleanup_samples_ Samples samples = { 0 }, floor = { 0 };
+        _cleanup_samples_ Samples samples = { 0 };
         Pty c = { 0 };
 
         client_start(&c, h, NULL);
@@ -149,8 +147,7 @@ static void measure_cancel(Harness *h)
                 samples_add(&samples, (bench_now_us() - before) / 1e3);
                 drain(&c, bench_now_us() + 1.2e6); /* a second one within a second leaves */
         }
-        samples_add(&floor, 50);
-        bench_print("tui-cancel-to-screen", "ms", &samples, &floor);
+        bench_print("tui-cancel-to-screen", "ms", &samples, NULL);
         pty_end(&c);
 }
 
@@ -160,7 +157,7 @@ static void measure_cancel(Harness *h)
  * seen, only the text moves. */
 static void measure_frames(Harness *h, const char *name, bool modern)
 {
-        _cleanup_samples_ Samples bytes = { 0 }, floor = { 0 };
+        _cleanup_samples_ Samples bytes = { 0 };
         Pty c = { 0 };
         double until;
 
@@ -177,8 +174,7 @@ static void measure_frames(Harness *h, const char *name, bool modern)
                 if (n > 0)
                         samples_add(&bytes, (double) n);
         }
-        samples_add(&floor, 64); /* and the new text, of about 15 bytes */
-        bench_print(name, "B", &bytes, &floor);
+        bench_print(name, "B", &bytes, NULL);
         pty_write(&c, "\033[18~", 5);
         cancel(&c);
         pty_end(&c);
@@ -186,7 +182,6 @@ static void measure_frames(Harness *h, const char *name, bool modern)
 
 static void measure_stream(Harness *h)
 {
-        _cleanup_samples_ Samples cpu = { 0 }, reads = { 0 }, floor = { 0 };
         Pty c = { 0 };
         double before;
 
@@ -198,12 +193,9 @@ static void measure_stream(Harness *h)
         c.bytes = c.reads = 0;
         before = bench_cpu_ms(c.pid);
         drain(&c, bench_now_us() + STREAM_USEC);
-        samples_add(&cpu, (bench_cpu_ms(c.pid) - before) / STREAM_USEC * 1e5);
-        samples_add(&floor, 100); /* a core */
-        bench_print("tui-stream-100-cpu", "%", &cpu, &floor);
-        samples_add(&reads, (double) c.reads / STREAM_USEC * 1e6);
-        floor.value[0] = 60;
-        bench_print("tui-frames-a-second", "", &reads, &floor);
+        bench_print_one(
+                "tui-stream-100-cpu", "%", (bench_cpu_ms(c.pid) - before) / STREAM_USEC * 1e5);
+        bench_print_one("tui-frames-a-second", "", (double) c.reads / STREAM_USEC * 1e6);
         cancel(&c);
         pty_end(&c);
 }
@@ -236,8 +228,9 @@ static void measure_opening(Samples *samples, unsigned messages)
 
 static void measure_pages(Harness *h)
 {
-        _cleanup_samples_ Samples pages = { 0 }, dirty = { 0 }, floor = { 0 };
+        _cleanup_samples_ Samples pages = { 0 };
         _cleanup_free_ char *path = NULL;
+        char name[32];
         Pty c = { 0 };
 
         (void) open_newest(&c, h);
@@ -250,39 +243,17 @@ static void measure_pages(Harness *h)
                 assert_true(pty_read(&c, before + HARNESS_PATIENCE) > 0);
                 samples_add(&pages, (bench_now_us() - before) / 1e3);
         }
-        samples_add(&floor, 16);
-        bench_print("tui-page-100000", "ms", &pages, &floor);
+        (void) snprintf(name, sizeof name, "tui-page/%u", MESSAGES);
+        bench_print(name, "ms", &pages, NULL);
         assert_true(asprintf(&path, "/proc/%d/smaps_rollup", (int) c.pid) > 0);
-        samples_add(&dirty, bench_status(path, "Private_Dirty"));
-        floor.value[0] = 6 * 1024;
-        bench_print("tui-private-dirty", "KiB", &dirty, &floor);
-        pty_end(&c);
-}
-
-/* ---- nothing ---- */
-
-static void measure_idle(Harness *h)
-{
-        _cleanup_samples_ Samples samples = { 0 }, floor = { 0 };
-        _cleanup_free_ char *path = NULL;
-        Pty c = { 0 };
-        double before;
-
-        client_start(&c, h, NULL);
-        pty_wait(&c, "test/tiny:latest");
-        drain(&c, bench_now_us() + 10e6); /* what she does when she comes is over */
-        assert_true(asprintf(&path, "/proc/%d/status", (int) c.pid) > 0);
-        before = bench_status(path, "voluntary_ctxt_switches");
-        drain(&c, bench_now_us() + IDLE_USEC); /* the measuring window; nothing comes in it */
-        samples_add(&samples, bench_status(path, "voluntary_ctxt_switches") - before);
-        samples_add(&floor, 0);
-        bench_print("tui-idle-wakeups-60s", "", &samples, &floor);
+        bench_print_one("tui-private-dirty", "KiB", bench_status(path, "Private_Dirty"));
         pty_end(&c);
 }
 
 int main(int argc, char *argv[])
 {
         _cleanup_samples_ Samples opened = { 0 }, floor = { 0 };
+        char name[32];
         Harness *h;
 
         if (argc > 1 && streq(argv[1], ECHO_ARGUMENT)) {
@@ -291,7 +262,8 @@ int main(int argc, char *argv[])
         }
         measure_opening(&floor, 10);
         measure_opening(&opened, MESSAGES);
-        bench_print("tui-open-100000", "ms", &opened, &floor);
+        (void) snprintf(name, sizeof name, "tui-open/%u", MESSAGES);
+        bench_print(name, "ms", &opened, &floor);
         h = bench_begin();
         history_write(h->database, /* conversations= */ 1, MESSAGES);
         harness_start_engine(h, "ollama", "MaxConcurrent=0\n", NULL);
@@ -301,9 +273,10 @@ int main(int argc, char *argv[])
         measure_keys(h, argv[0]);
         measure_cancel(h);
         measure_stream(h);
-        measure_frames(h, "tui-bytes-a-frame", /* modern= */ false);
-        measure_frames(h, "tui-bytes-a-frame-margins", /* modern= */ true);
-        measure_idle(h);
+        if (!bench_quick()) {
+                measure_frames(h, "tui-bytes-a-frame", /* modern= */ false);
+                measure_frames(h, "tui-bytes-a-frame-margins", /* modern= */ true);
+        }
         bench_end(h);
         return EXIT_SUCCESS;
 }

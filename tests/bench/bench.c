@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "tests/bench/budget.h"
 #include "tests/bus/process.h"
 
 #define PATH_LOG_CONTROL "/org/freedesktop/LogControl1"
@@ -40,6 +41,18 @@ static int compare(const void *a, const void *b)
         return (x > y) - (x < y);
 }
 
+double samples_median(const Samples *s)
+{
+        _cleanup_samples_ Samples sorted = { 0 };
+
+        for (size_t i = 0; i < s->n; i++)
+                samples_add(&sorted, s->value[i]);
+        if (sorted.n == 0)
+                return 0;
+        qsort(sorted.value, sorted.n, sizeof *sorted.value, compare);
+        return sorted.value[(sorted.n + 1) / 2 - 1];
+}
+
 /* Of sorted ones, by nearest rank. */
 static double samples_quantile(const Samples *s, unsigned percent)
 {
@@ -48,21 +61,87 @@ static double samples_quantile(const Samples *s, unsigned percent)
         return s->value[MAX(rank, (size_t) 1) - 1];
 }
 
+/* The samples at 0, 5, … 100 %, for who draws them. */
+#define STEP_PERCENT 5U
+
+static void print_quantiles(FILE *f, const char *key, const Samples *s)
+{
+        fprintf(f, ",\"%s\":[%.3f", key, s->value[0]);
+        for (unsigned percent = STEP_PERCENT; percent <= 100; percent += STEP_PERCENT)
+                fprintf(f, ",%.3f", samples_quantile(s, percent));
+        fputc(']', f);
+}
+
+static void print_floor(FILE *f, double median, const Samples *floor)
+{
+        double base = samples_quantile(floor, 50);
+
+        fprintf(f, ",\"floor\":%.3f,\"floor_p99\":%.3f,\"ratio\":", base,
+                samples_quantile(floor, 99));
+        if (base > 0)
+                fprintf(f, "%.3f", median / base);
+        else
+                fputs("null", f);
+        print_quantiles(f, "floor_quantiles", floor);
+}
+
+static void print_line(
+        FILE *f, const char *name, const char *unit, const Samples *s, const Samples *floor)
+{
+        double median = samples_quantile(s, 50), p99 = samples_quantile(s, 99);
+
+        fprintf(f,
+                "{\"name\":\"%s\",\"unit\":\"%s\",\"n\":%zu,\"min\":%.3f,\"median\":%.3f,"
+                "\"p99\":%.3f,\"max\":%.3f",
+                name, unit, s->n, s->value[0], median, p99, s->value[s->n - 1]);
+        print_quantiles(f, "quantiles", s);
+        if (floor)
+                print_floor(f, median, floor);
+        budget_print(f, name,
+                &(BudgetMeasured){ .median = median,
+                        .p99 = p99,
+                        .floor = floor ? samples_quantile(floor, 50) : -1 });
+        fputs("}\n", f);
+        assert_int_equal(fflush(f), 0);
+}
+
 void bench_print(const char *name, const char *unit, Samples *s, Samples *floor)
 {
-        double median, base;
+        const char *path = getenv("BENCH_RESULTS");
 
         assert_true(s->n > 0);
-        assert_true(floor->n > 0);
         qsort(s->value, s->n, sizeof *s->value, compare);
-        qsort(floor->value, floor->n, sizeof *floor->value, compare);
-        median = samples_quantile(s, 50);
-        base = samples_quantile(floor, 50);
-        printf("{\"name\":\"%s\",\"unit\":\"%s\",\"n\":%zu,\"min\":%.3f,\"median\":%.3f,"
-               "\"p99\":%.3f,\"max\":%.3f,\"floor\":%.3f,\"floor_p99\":%.3f,\"ratio\":%.3f}\n",
-                name, unit, s->n, s->value[0], median, samples_quantile(s, 99), s->value[s->n - 1],
-                base, samples_quantile(floor, 99), base > 0 ? median / base : 0);
-        (void) fflush(stdout);
+        if (floor) {
+                assert_true(floor->n > 0);
+                qsort(floor->value, floor->n, sizeof *floor->value, compare);
+        }
+        print_line(stdout, name, unit, s, floor);
+        if (path) {
+                _cleanup_fclose_ FILE *f = fopen(path, "ae");
+
+                assert_non_null(f);
+                print_line(f, name, unit, s, floor);
+        }
+}
+
+void bench_print_one(const char *name, const char *unit, double value)
+{
+        _cleanup_samples_ Samples one = { 0 };
+
+        samples_add(&one, value);
+        bench_print(name, unit, &one, NULL);
+}
+
+bool bench_quick(void)
+{
+        const char *mode = getenv("BENCH_MODE");
+
+        return mode && streq(mode, "quick");
+}
+
+unsigned bench_rounds(unsigned full, unsigned quick)
+{
+        return bench_quick() ? quick : full;
 }
 
 /* ---- clocks ---- */

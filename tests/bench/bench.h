@@ -15,12 +15,21 @@ typedef struct Samples {
 #define SAMPLES_MAX 1000000U
 
 void samples_add(Samples *s, double value);
+/* 0 for none. */
+double samples_median(const Samples *s);
 void samples_done(Samples *s);
 #define _cleanup_samples_ _cleanup_(samples_done)
 
-/* One JSON line; floor is the median of the floor's samples, ratio is median / floor. The quantiles
- * are the sample at that rank. Sorts. */
+/* One JSON line, on stdout and at the end of the file that $BENCH_RESULTS names: the samples, the
+ * floor's, ratio = median / floor, and the budget of that name (budget.h) with whether it is met.
+ * The quantiles are the sample at that rank. floor may be NULL where there is none. A name that
+ * ends in "/N" is one point of a line that grows with N. Sorts. */
 void bench_print(const char *name, const char *unit, Samples *s, Samples *floor);
+void bench_print_one(const char *name, const char *unit, double value);
+
+/* BENCH_MODE=quick: a look at everything in half a minute, in place of ten. */
+bool bench_quick(void);
+unsigned bench_rounds(unsigned full, unsigned quick);
 
 double bench_now_us(void);
 /* CPU time of another process so far. */

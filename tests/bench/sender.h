@@ -5,7 +5,7 @@
 
 #include "tests/bench/bench.h"
 
-#define SENDER_PATHS_MAX 64U
+#define SENDER_PATHS_MAX 200U
 
 typedef struct Sender {
         const char *address;            /* of the bus; NULL: */

@@ -308,9 +308,10 @@ static void stream_over(Answer *a)
 
         case FAULT_SILENCE:
         case FAULT_HOLD:
+        case FAULT_STEP:
                 a->state = ANSWER_SILENT;
                 connection_flush(a->connection);
-                if (fault == FAULT_HOLD)
+                if (fault == FAULT_HOLD || fault == FAULT_STEP)
                         server_count(a->connection->server, COUNTER_HELD);
                 return;
 
@@ -358,8 +359,11 @@ static void pump_stream(Answer *a)
                         connection_close(a->connection, /* reset= */ true);
                         return;
                 }
-                if (r == 0)
+                if (r == 0) {
+                        /* There is nothing left to be let go one by one. */
+                        a->released = a->released || a->script.fault == FAULT_STEP;
                         break;
+                }
         }
         stream_over(a);
 }
@@ -444,9 +448,13 @@ void answer_pump(Answer *a)
 
 void answer_release(Answer *a)
 {
-        if (a->state != ANSWER_SILENT || a->script.fault != FAULT_HOLD)
+        if (a->state != ANSWER_SILENT ||
+                (a->script.fault != FAULT_HOLD && a->script.fault != FAULT_STEP))
                 return;
-        a->released = true;
+        if (a->script.fault == FAULT_STEP)
+                a->script.fault_after = a->reply.tokens_out + 1;
+        else
+                a->released = true;
         a->begin = now_usec() -
                 (a->script.rate ? a->reply.tokens_out * USEC_PER_SEC / a->script.rate : 0);
         a->state = ANSWER_STREAMING;

@@ -22,5 +22,5 @@ Answer *answer_free(Answer *a);
 void answer_pump(Answer *a);
 /* It stopped because its reader is slow. */
 bool answer_wants_room(const Answer *a);
-/* Lets answers at @fault=hold go on to their end. */
+/* Lets answers at @fault=hold go on to their end, and those at @fault=step by one token. */
 void answer_release(Answer *a);

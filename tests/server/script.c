@@ -31,6 +31,7 @@ static const Word faults[] = {
         { "eof", FAULT_EOF },
         { "silence", FAULT_SILENCE },
         { "hold", FAULT_HOLD },
+        { "step", FAULT_STEP },
         { "reset", FAULT_RESET },
         { "close", FAULT_CLOSE },
         { "huge", FAULT_HUGE },

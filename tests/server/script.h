@@ -26,6 +26,7 @@ typedef enum Fault {
         FAULT_EOF,        /* a clean end without an end mark */
         FAULT_SILENCE,    /* nothing more, the connection stays */
         FAULT_HOLD,       /* nothing more until POST /release */
+        FAULT_STEP,       /* the same, and each POST /release lets one token more go */
         FAULT_RESET,      /* RST */
         FAULT_CLOSE,      /* FIN in the middle of the body */
         FAULT_HUGE,       /* one line of `huge` bytes */

@@ -17,7 +17,7 @@ typedef enum Counter {
         COUNTER_CLOSED,
         COUNTER_REQUESTS,
         COUNTER_CHATS,     /* of these, questions */
-        COUNTER_HELD,      /* answers that came to @fault=hold */
+        COUNTER_HELD,      /* answers that came to @fault=hold, steps of @fault=step */
         COUNTER_ENDED,     /* answers sent to their end */
         COUNTER_CANCELLED, /* answers whose reader went away */
         COUNTER_RELOADS,   /* questions with another num_ctx than the loaded one's */
