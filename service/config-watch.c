@@ -102,6 +102,9 @@ static void reload_done(void *data)
         _cleanup_failure_ Failure failure = FAILURE_NULL;
         int r = reload->error;
 
+        if (r >= 0 && reload->config->unread)
+                r = failure_set(&failure, FAILURE_CONFIGURATION, "%s The old one stays.",
+                        reload->config->unread);
         if (r >= 0)
                 r = install_config(reload->manager, &reload->config);
         if (r < 0) {

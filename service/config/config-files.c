@@ -73,6 +73,34 @@ static int put(ConfigFiles *l, ConfigFile *f, size_t maximum)
         return 0;
 }
 
+/* 1 when there was no room for it. */
+static int add_file(const char *folder, const char *subfolder, const char *name, size_t maximum,
+        ConfigWarnings *warnings, ConfigFiles *l)
+{
+        ConfigFile f = { 0 };
+        struct stat st;
+        int r;
+
+        r = make_path(&f, folder, subfolder, name);
+        if (r >= 0 && stat(f.path, &st) < 0)
+                r = config_note_unread(warnings, f.path, errno); /* reading it warns */
+        else if (r >= 0)
+                f.masked = is_masked(&st);
+        if (r < 0) {
+                file_done(&f);
+                return r;
+        }
+        return put(l, &f, maximum);
+}
+
+static int warn_unread(ConfigWarnings *warnings, const char *path, int error)
+{
+        int r;
+
+        r = config_note_unread(warnings, path, error);
+        return r < 0 ? r : config_warn(warnings, path, 0, "Cannot be read: %s.", strerror(error));
+}
+
 static void closedirp(DIR **d)
 {
         if (*d)
@@ -84,7 +112,6 @@ static int list_folder(const char *folder, const char *subfolder, size_t maximum
 {
         _cleanup_(closedirp) DIR *d = NULL;
         _cleanup_free_ char *path = NULL;
-        struct dirent *entry;
         bool full = false;
         int r;
 
@@ -96,22 +123,21 @@ static int list_folder(const char *folder, const char *subfolder, size_t maximum
         if (!d) {
                 if (errno == ENOENT || errno == ENOTDIR)
                         return 0;
-                return config_warn(warnings, path, 0, "Cannot be read: %s.", strerror(errno));
+                return warn_unread(warnings, path, errno);
         }
 
-        while ((entry = readdir(d))) {
-                ConfigFile f = { 0 };
-                struct stat st;
+        for (;;) {
+                struct dirent *entry;
 
+                errno = 0;
+                entry = readdir(d);
+                if (!entry && errno > 0)
+                        return warn_unread(warnings, path, errno);
+                if (!entry)
+                        break;
                 if (!is_wanted(entry->d_name))
                         continue;
-                r = make_path(&f, folder, subfolder, entry->d_name);
-                if (r < 0) {
-                        file_done(&f);
-                        return r;
-                }
-                f.masked = stat(f.path, &st) >= 0 && is_masked(&st);
-                r = put(l, &f, maximum);
+                r = add_file(folder, subfolder, entry->d_name, maximum, warnings, l);
                 if (r < 0)
                         return r;
                 full = full || r > 0;

@@ -12,11 +12,16 @@
 typedef struct ConfigWarnings {
         char **list; /* NULL-ended */
         size_t n;
+        char *unread; /* the first that config_note_unread() was told, a sentence, or NULL */
 } ConfigWarnings;
 
 /* Line 0 = the file as a whole. Only -ENOMEM. */
 int config_warn(ConfigWarnings *w, const char *file, unsigned line, const char *format, ...)
         _printf_(4, 5);
+
+/* What is there could not be read. Where that is for the machine and not for the file itself to
+ * mend, what is loaded is only a part of the configuration. Only -ENOMEM. */
+int config_note_unread(ConfigWarnings *w, const char *path, int error);
 
 /* ---- which files there are (config-files.c) ---- */
 

@@ -12,6 +12,16 @@
 #define LETTERS    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define NAME_SHOWN 24U /* an unknown section's or key's name is shown up to so many bytes */
 
+static int ignore_unread(const char *path, int error, ConfigWarnings *warnings)
+{
+        int r;
+
+        r = config_note_unread(warnings, path, error);
+        if (r < 0)
+                return r;
+        return config_warn(warnings, path, 0, "Cannot be read, ignoring it: %s.", strerror(error));
+}
+
 /* A FIFO or a device in a file's place must neither stop us nor be read. */
 static int read_whole(const char *path, Buffer *out, ConfigWarnings *warnings)
 {
@@ -23,8 +33,7 @@ static int read_whole(const char *path, Buffer *out, ConfigWarnings *warnings)
 
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd < 0 || fstat(fd, &st) < 0)
-                return config_warn(
-                        warnings, path, 0, "Cannot be read, ignoring it: %s.", strerror(errno));
+                return ignore_unread(path, errno, warnings);
         if (!S_ISREG(st.st_mode))
                 return config_warn(warnings, path, 0, "Is no regular file, ignoring it.");
 
@@ -40,8 +49,7 @@ static int read_whole(const char *path, Buffer *out, ConfigWarnings *warnings)
                         if (errno == EINTR)
                                 continue;
                         buffer_clear(out);
-                        return config_warn(warnings, path, 0, "Cannot be read, ignoring it: %s.",
-                                strerror(errno));
+                        return ignore_unread(path, errno, warnings);
                 }
                 if (n == 0)
                         return 0;

@@ -18,6 +18,36 @@ static int add(ConfigWarnings *w, char *text)
         return 0;
 }
 
+/* What it is and whose it is will be the same the next time. */
+static bool is_of_the_file(int error)
+{
+        switch (error) {
+        case EACCES:
+        case EISDIR:
+        case ELOOP:
+        case ENAMETOOLONG:
+        case ENODEV:
+        case ENOENT:
+        case ENOTDIR:
+        case ENXIO:
+        case EPERM:
+                return true;
+        default:
+                return false;
+        }
+}
+
+int config_note_unread(ConfigWarnings *w, const char *path, int error)
+{
+        if (w->unread || is_of_the_file(error))
+                return 0;
+        if (asprintf(&w->unread, "%s cannot be read: %s.", path, strerror(error)) < 0) {
+                w->unread = NULL;
+                return -ENOMEM;
+        }
+        return 0;
+}
+
 int config_warn(ConfigWarnings *w, const char *file, unsigned line, const char *format, ...)
 {
         _cleanup_free_ char *sentence = NULL;

@@ -108,6 +108,7 @@ Config *config_free(Config *c)
         engine_list_done(&l);
         free(c->default_model);
         strv_free(c->warnings);
+        free(c->unread);
         free(c->directory);
         return mfree(c);
 }
@@ -148,6 +149,7 @@ int config_load_from(char *const *folders, Config **ret)
                 strv_free(c->warnings);
                 c->warnings = warnings.list;
         }
+        c->unread = warnings.unread;
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(c);

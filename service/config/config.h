@@ -71,6 +71,7 @@ typedef struct Config {
         size_t n_engines;
         char **warnings; /* "file:line: …", NULL-ended; values are not repeated in them, one may
                             be a key that somebody wrote into the wrong place */
+        char *unread;    /* why it is only a part: the machine failed to read the rest; or NULL */
         char *directory; /* $XDG_CONFIG_HOME/conductor */
 } Config;
 

@@ -98,6 +98,7 @@ SYSTEM(int, getsockopt, ENOBUFS, (int fd, int level, int option, void *value, so
 SYSTEM(int, eventfd, EMFILE, (unsigned int start, int flags), (start, flags))
 SYSTEM(ssize_t, getrandom, ENOSYS, (void *data, size_t size, unsigned flags), (data, size, flags))
 WRAP(KIND_SYSTEM, DIR *, opendir, FAIL(EMFILE, NULL), (const char *path), (path))
+WRAP(KIND_SYSTEM, struct dirent *, readdir64, FAIL(EIO, NULL), (DIR * d), (d))
 WRAP(KIND_SYSTEM, void *, mmap64, FAIL(ENOMEM, MAP_FAILED),
         (void *at, size_t size, int protection, int flags, int fd, off_t offset),
         (at, size, protection, flags, fd, offset))

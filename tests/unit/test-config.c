@@ -5,13 +5,35 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dirent.h>
+#include <dlfcn.h>
 #include <ftw.h>
+#include <limits.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <syslog.h>
 
 #include "common/buffer.h"
 #include "common/paths.h"
 #include "service/config/config-internal.h"
+
+/* So many entries of a folder are read, then it fails. */
+static unsigned entries = UINT_MAX;
+
+/* In the place of libc's. */
+struct dirent *readdir(DIR *d)
+{
+        static struct dirent *(*real)(DIR * d);
+
+        if (!real)
+                *(void **) &real = dlsym(RTLD_NEXT, "readdir64");
+        if (entries == 0) {
+                errno = EIO;
+                return NULL;
+        }
+        entries -= entries < UINT_MAX;
+        return real(d);
+}
 
 /* Three folders in place of /usr/lib, /etc and the user's own. */
 static char top[] = "/tmp/test-config-XXXXXX";
@@ -607,6 +629,61 @@ static void test_masks_hide_found_ones(void **state)
         assert_int_equal(c->n_engines, 0);
 }
 
+/* ---- what the machine does not let us read ---- */
+
+static void test_part_of_a_folder(void **state)
+{
+        write_text(2, "engines.d/one.conf", "[Engine]\nType=builtin\n");
+        write_text(2, "engines.d/two.conf", "[Engine]\nType=builtin\n");
+        /* A folder has "." and ".." too, and then says that it ends. */
+        for (unsigned n = 0; n < 7; n++) {
+                _cleanup_(config_freep) Config *c = NULL;
+
+                entries = n;
+                c = load();
+                if (n > 4) {
+                        assert_null(c->unread);
+                        assert_int_equal(n_warnings(c), 0);
+                        assert_int_equal(c->n_engines, 3);
+                        continue;
+                }
+                assert_non_null(
+                        strstr(c->unread, "/engines.d cannot be read: Input/output error."));
+                expect_warning(c, 0, "/engines.d", "Cannot be read: Input/output error.");
+        }
+        entries = UINT_MAX;
+}
+
+static void test_no_descriptors(void **state)
+{
+        struct rlimit had, none;
+
+        write_text(2, "conductor.conf", "");
+        write_text(2, "conductor.conf.d/x.conf", "[Service]\nTrashKeepDays=0\n");
+        write_text(2, "engines.d/builtin.conf", "[Engine]\nType=builtin\n");
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &had), 0);
+        none = (struct rlimit){ .rlim_max = had.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        _cleanup_(config_freep) Config *c = load();
+
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
+        assert_non_null(
+                strstr(c->unread, "/conductor.conf.d cannot be read: Too many open files."));
+        expect_warning(c, 0, "/conductor.conf.d", "Cannot be read: Too many open files.");
+}
+
+/* Of that the file itself is the reason: it is as it will be the next time. */
+static void test_unreadable_by_its_own_fault(void **state)
+{
+        _cleanup_free_ char *loop = path_of(2, "engines.d/loop.conf");
+
+        assert_int_equal(symlink("loop.conf", loop), 0);
+        _cleanup_(config_freep) Config *c = load();
+
+        assert_null(c->unread);
+        expect_warning(c, 0, "/loop.conf", "Cannot be read, ignoring it");
+}
+
 /* ---- watching ---- */
 
 static void test_watched_folders(void **state)
@@ -654,6 +731,9 @@ int main(void)
                 TEST(test_found_with_bad_variables),
                 TEST(test_any_file_ends_finding),
                 TEST(test_masks_hide_found_ones),
+                TEST(test_part_of_a_folder),
+                TEST(test_no_descriptors),
+                TEST(test_unreadable_by_its_own_fault),
                 TEST(test_watched_folders),
         };
 
