@@ -30,18 +30,6 @@ static void routing_cancel(EngineReply *r)
         r->n_probe_waits = 0;
 }
 
-static void release_prompt(void *data)
-{
-        prompt_free(data);
-}
-
-static void reply_forget_prompt(EngineReply *r)
-{
-        if (r->prompt && r->engines && prompt_attached(r->prompt) >= WORKER_DISPOSED_MIN)
-                worker_dispose(r->engines->worker, TAKE_PTR(r->prompt), release_prompt);
-        r->prompt = prompt_free(r->prompt);
-}
-
 /* Ends all activity; what was said stays readable. */
 static void reply_stop(EngineReply *r)
 {
@@ -54,7 +42,7 @@ static void reply_stop(EngineReply *r)
         r->timer = sd_event_source_disable_unref(r->timer);
         if (r->engine)
                 engine_queue_remove(r->engine, r);
-        reply_forget_prompt(r);
+        r->prompt = engines_free_prompt(r->engines, r->prompt);
 }
 
 void engine_reply_drop(EngineReply *r)

@@ -4,12 +4,12 @@
 
 #include "common/log.h"
 
-#define REQUEST_BODY_MAX MIB(384) /* in memory whole, beside the attachments */
-#define ERROR_BODY_MAX   KIB(64)
-#define COMPLETE_USEC    (200 * USEC_PER_MSEC)
+#define ERROR_BODY_MAX KIB(64)
+#define COMPLETE_USEC  (200 * USEC_PER_MSEC)
 
 void engine_request_stop(EngineReply *r)
 {
+        engine_body_stop(r);
         r->transfer = http_transfer_free(r->transfer);
         r->builtin = builtin_answer_free(r->builtin);
         /* From inside a text callback the decoder is on the stack: it goes with the reply then. */
@@ -191,24 +191,7 @@ static void on_phase(const char *phase, void *userdata)
 
 /* ---- the request ---- */
 
-static int request_build(EngineReply *r, Buffer *body, Failure *failure)
-{
-        const EngineConfig *c = &r->engine->config;
-
-        return wire_build_chat(c->type,
-                &(WireRequest){
-                        .model = r->model,
-                        .prompt = r->prompt,
-                        .skip = r->skip,
-                        .context_size = c->context_size,
-                        .max_tokens = c->max_tokens,
-                        .keep_alive = c->keep_alive,
-                        .no_stream_options = r->engine->no_stream_options,
-                },
-                body, failure);
-}
-
-static int request_send(EngineReply *r, Failure *failure)
+static int request_send(EngineReply *r, Buffer *body, Failure *failure)
 {
         static const HttpOps ops = {
                 .headers = on_headers,
@@ -217,24 +200,21 @@ static int request_send(EngineReply *r, Failure *failure)
                 .phase = on_phase,
         };
         _cleanup_(engine_headers_wipep) char **headers = NULL;
-        _cleanup_buffer_ Buffer body = BUFFER_INIT(REQUEST_BODY_MAX);
         const EngineConfig *c = &r->engine->config;
         _cleanup_free_ char *url = NULL;
         size_t size = 0;
         char *data;
         int k;
 
-        k = request_build(r, &body, failure);
-        if (k < 0)
-                return failure_set_errno(failure, k, "Writing a request");
         k = wire_chat_url(c->type, c->url, &url);
         if (k >= 0)
                 k = engine_headers(r->engine, &headers);
         if (k >= 0)
-                k = buffer_steal(&body, &data, &size);
+                k = buffer_steal(body, &data, &size);
         if (k < 0)
                 return failure_set_errno(failure, k, "Writing a request");
 
+        r->key_serial = r->engine->key_serial;
         return http_start(r->engines->http,
                 &(HttpRequest){
                         .url = url,
@@ -248,6 +228,29 @@ static int request_send(EngineReply *r, Failure *failure)
                         .stall_timeout = c->stall_timeout,
                 },
                 &ops, r, &r->transfer, failure);
+}
+
+void engine_request_written(EngineReply *r, int error, Buffer *body, Failure *failure)
+{
+        _cleanup_(engine_reply_unrefp) _unused_ EngineReply *pin = engine_reply_ref(r);
+
+        if (error >= 0)
+                error = request_send(r, body, failure);
+        if (error >= 0)
+                return;
+        (void) failure_set_errno(failure, error, "Writing a request");
+        engine_reply_fail(r, failure);
+}
+
+static void request_write(EngineReply *r)
+{
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        _cleanup_buffer_ Buffer body = { 0 };
+        int k;
+
+        k = engine_body_write(r, &body, &failure);
+        if (k <= 0)
+                engine_request_written(r, k, &body, &failure);
 }
 
 /* ---- the built-in engine ---- */
@@ -273,7 +276,6 @@ void engine_request_start(EngineReply *r)
                 .text = on_builtin_text,
                 .ended = on_builtin_ended,
         };
-        _cleanup_failure_ Failure failure = FAILURE_NULL;
         int k;
 
         r->phase = ASK_ASKING;
@@ -281,17 +283,15 @@ void engine_request_start(EngineReply *r)
         r->status = 0;
         r->retry_after = USEC_INFINITY;
         r->connected = false;
-        r->key_serial = r->engine->key_serial;
         r->error_body = BUFFER_INIT(ERROR_BODY_MAX);
 
-        if (r->engine->config.type == ENGINE_BUILTIN) {
-                k = builtin_answer_new(&r->builtin, r->engines->event, r->prompt, &builtin_ops, r);
-                if (k < 0)
-                        (void) failure_set_errno(&failure, k, "Starting the built-in engine");
-        } else
-                k = request_send(r, &failure);
+        if (r->engine->config.type != ENGINE_BUILTIN) {
+                request_write(r);
+                return;
+        }
+        k = builtin_answer_new(&r->builtin, r->engines->event, r->prompt, &builtin_ops, r);
         if (k < 0)
-                engine_reply_fail(r, &failure);
+                engine_reply_fail_errno(r, k, "Starting the built-in engine");
 }
 
 void engine_request_complete(EngineReply *r)

@@ -30,6 +30,7 @@ typedef struct Engine Engine;
 typedef struct EngineProbe EngineProbe;
 typedef struct EngineFetch EngineFetch;
 typedef struct KeyReading KeyReading;
+typedef struct RequestBody RequestBody;
 
 typedef enum KeyMode {
         KEY_QUIET,
@@ -107,6 +108,7 @@ struct Engines {
         sd_event *event;
         Http *http;
         Worker *worker;
+        Worker *writer; /* of large requests (engine-body.c); NULL until there was one */
         EnginesObserver observer;
         EngineUnits units;
         EngineSecrets secrets;
@@ -239,6 +241,7 @@ struct EngineReply {
         Failure last_failure; /* of the attempt before */
 
         /* the attempt */
+        RequestBody *writing;
         HttpTransfer *transfer;
         WireDecoder *decoder;
         BuiltinAnswer *builtin;
@@ -292,6 +295,16 @@ void engine_request_start(EngineReply *r);
 void engine_request_stop(EngineReply *r);
 /* The answer was complete a while ago, and the server has not ended it. */
 void engine_request_complete(EngineReply *r);
+
+/* Writes its request's body (engine-body.c): 0 = into ret, whose maximum is set; 1 = it is large,
+ * and engine_request_written() is called with it. */
+int engine_body_write(EngineReply *r, Buffer *ret, Failure *failure);
+/* Nobody is told. */
+void engine_body_stop(EngineReply *r);
+/* What it is, or error and failure. */
+void engine_request_written(EngineReply *r, int error, Buffer *body, Failure *failure);
+/* One owner of it less; the kernel's part of a large one's end is the worker's. NULL. */
+Prompt *engines_free_prompt(Engines *e, Prompt *p);
 
 /* Where a question goes, by what is known now; what was asked since then is known, too. */
 int engines_route(Engines *e, const char *model, bool verify, usec_t since, RouteEngine **ret_views,

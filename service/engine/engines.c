@@ -107,6 +107,8 @@ Engines *engines_free(Engines *e)
                 engine_unref(engine);
         }
         free_list(e->engines, e->n_engines);
+        /* What was being written is nobody's any more: it ends soon. */
+        worker_free(e->writer);
         http_free(e->http);
         sd_event_unref(e->event);
         free(e->configured_default);

@@ -26,9 +26,12 @@ typedef struct Prompt {
         size_t n_messages;
         bool continues; /* the last message is an assistant's: go on with its text */
         bool cut_told;  /* a person knows that this conversation is sent without its oldest part */
+        unsigned n_shared; /* owners beside the first; the loop's */
 } Prompt;
 
-/* Bytes of all attachments. */
-size_t prompt_attached(const Prompt *p);
+/* Bytes of all texts and attachments. */
+size_t prompt_size(const Prompt *p);
+/* One more owner, who frees it too. */
+Prompt *prompt_share(Prompt *p);
 Prompt *prompt_free(Prompt *p);
 DEFINE_CLEANUP(Prompt *, prompt_free)

@@ -49,6 +49,7 @@ struct WireOut {
         Buffer *body;
         int error;
         Failure *failure;
+        const atomic_bool *stop;
 };
 
 void wire_out(WireOut *o, const char *json);

@@ -5,6 +5,9 @@
 #include "common/utf8.h"
 #include "service/engine/wire-private.h"
 
+/* A multiple of three, whose base64 needs no filling. */
+#define PIECE_MAX KIB(768)
+
 /* ---- writing ---- */
 
 static void out_check(WireOut *o, int r)
@@ -31,10 +34,22 @@ void wire_out_number(WireOut *o, uint64_t number)
                 out_check(o, buffer_append_format(o->body, "%" PRIu64, number));
 }
 
+/* Before each piece of what is large. */
+static bool out_goes_on(WireOut *o)
+{
+        if (o->stop && atomic_load(o->stop))
+                out_check(o, -ECANCELED);
+        return o->error >= 0;
+}
+
 void wire_out_base64(WireOut *o, const PromptAttachment *a)
 {
-        if (o->error >= 0)
-                out_check(o, base64_append(o->body, a->data, a->size));
+        const char *data = a->data;
+
+        for (size_t left = a->size, n; left > 0 && out_goes_on(o); data += n, left -= n) {
+                n = MIN(left, PIECE_MAX);
+                out_check(o, base64_append(o->body, data, n));
+        }
 }
 
 /* ---- attachments ---- */
@@ -84,8 +99,10 @@ static void out_fence(WireOut *o, size_t length)
 /* A piece of a string whose quotes stand elsewhere. */
 static void out_piece(WireOut *o, const char *text, size_t size)
 {
-        if (o->error >= 0)
-                out_check(o, json_append_escaped(o->body, text, size));
+        for (size_t n; size > 0 && out_goes_on(o); text += n, size -= n) {
+                n = utf8_cut(text, size, PIECE_MAX);
+                out_check(o, json_append_escaped(o->body, text, n));
+        }
 }
 
 static void out_file(WireOut *o, const PromptAttachment *a)
@@ -160,7 +177,7 @@ int wire_build_chat(EngineType type, const WireRequest *request, Buffer *body, F
 {
         const WireFormat *format = wire_format_of(type);
         size_t start = body->size;
-        WireOut out = { .body = body, .failure = failure };
+        WireOut out = { .body = body, .failure = failure, .stop = request->stop };
 
         assert(format);
         if (is_too_large(request, body->maximum))

@@ -4,6 +4,8 @@
 /* The wire formats of the engines: bytes in, events out; prompts in, request bodies out. No I/O, no
  * loop: everything here is tested with plain buffers cut at every border. */
 
+#include <stdatomic.h>
+
 #include "common/buffer.h"
 #include "common/failure.h"
 #include "service/config/config.h"
@@ -21,7 +23,8 @@ typedef struct WireRequest {
         uint64_t context_size; /* ollama: num_ctx, when configured; 0 = not sent */
         uint64_t max_tokens;   /* 0 = not sent (anthropic: its default) */
         const char *keep_alive;
-        bool no_stream_options; /* openai: the server refused them before */
+        bool no_stream_options;  /* openai: the server refused them before */
+        const atomic_bool *stop; /* or NULL; once it is true, the building ends soon: -ECANCELED */
 } WireRequest;
 
 /* Appends the JSON body of a chat request. Images (attachment type image/…) go as the format has

@@ -3,6 +3,22 @@
 
 #include "tests/unit/engine-world.h"
 
+static void attach(Prompt *p, size_t size)
+{
+        PromptAttachment *a = calloc(1, sizeof *a);
+
+        assert_non_null(a);
+        *a = (PromptAttachment){
+                .name = strdup("picture.png"),
+                .type = strdup("image/png"),
+                .data = calloc(1, size),
+                .size = size,
+        };
+        assert_true(a->name && a->type && a->data);
+        p->messages[0].attachments = a;
+        p->messages[0].n_attachments = 1;
+}
+
 /* ---- the queue ---- */
 
 static void test_queue(void **state)
@@ -229,6 +245,123 @@ static void test_reconfigure(void **state)
         assert_int_equal(engines_live(f->engines), 0);
 }
 
+/* ---- large requests ---- */
+
+#define WRITTEN_AT_ONCE KIB(256)
+
+/* Text up to the border is written on the loop, which needs no thread; over it, or with an
+ * attachment, by the thread. */
+static void test_large(void **state)
+{
+        static const struct {
+                size_t first, second;
+                bool attached, written;
+        } table[] = {
+                { 10, 10, false, false },
+                { WRITTEN_AT_ONCE, 0, false, false },
+                { WRITTEN_AT_ONCE / 2, WRITTEN_AT_ONCE / 2, false, false },
+                { 10, 10, true, true },
+                { WRITTEN_AT_ONCE, 1, false, true },
+                { WRITTEN_AT_ONCE * 4, 0, false, true },
+        };
+        Fixture *f = *state;
+
+        f->configs[0].context_size = 10000000;
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                _cleanup_question_ Question q = { 0 };
+                const size_t sizes[] = { table[i].first, 0, table[i].second };
+                Prompt *p = make_prompt("x", sizes, ELEMENTSOF(sizes));
+
+                if (table[i].attached)
+                        attach(p, 10);
+                fixture_start(f);
+                assert_int_equal(ask_prompt(f, &q, "one/good", p, NULL), 0);
+                wait_end(f, &q);
+                expect_good(&q, "one", 1);
+                assert_true(!!f->engines->writer == table[i].written);
+                f->engines = engines_free(f->engines);
+        }
+}
+
+static void ask_large(Fixture *f, Question *q)
+{
+        const size_t size = 1;
+        Prompt *p = make_prompt("x", &size, 1);
+
+        attach(p, MIB(32));
+        assert_int_equal(ask_prompt(f, q, "one/good", p, NULL), 0);
+        while (!q->reply->writing)
+                turn(f);
+}
+
+/* While it is written: nobody is told, nothing is sent, the place at the engine is free, and what
+ * comes after it is answered. */
+static void test_cancel_large(void **state)
+{
+        _cleanup_question_ Question q = { 0 }, after = { 0 };
+        Fixture *f = *state;
+
+        f->configs[0].max_concurrent = 1;
+        fixture_start(f);
+        ask_large(f, &q);
+        q.reply = engine_reply_free(q.reply);
+        assert_int_equal(engines_live(f->engines), 0);
+        ask(f, &after, "one/good", "hi");
+        wait_end(f, &after);
+        expect_good(&after, "one", 1);
+        while (worker_pending(f->engines->writer) > 0)
+                turn(f);
+        assert_false(q.ended);
+        assert_int_equal(server_get(f->servers, &f->servers[0].chats), 1);
+}
+
+/* The engines go while it is written. */
+static void test_free_engines_large(void **state)
+{
+        _cleanup_question_ Question q = { 0 };
+        Fixture *f = *state;
+
+        fixture_start(f);
+        ask_large(f, &q);
+        f->engines = engines_free(f->engines);
+        assert_false(q.ended);
+}
+
+/* Its engine leaves the configuration while it is written, and gets it all the same. */
+static void test_reconfigure_large(void **state)
+{
+        _cleanup_question_ Question q = { 0 };
+        Config none = { .default_model = (char *) "" };
+        const size_t size = WRITTEN_AT_ONCE + 1;
+        Fixture *f = *state;
+
+        f->configs[0].context_size = 10000000;
+        fixture_start(f);
+        assert_int_equal(ask_prompt(f, &q, "one/good", make_prompt("x", &size, 1), NULL), 0);
+        while (!q.reply->writing)
+                turn(f);
+        assert_int_equal(engines_reconfigure(f->engines, &none), 0);
+        wait_end(f, &q);
+        expect_good(&q, "one", 1);
+}
+
+/* What no engine takes is found on the thread, and said as ever. */
+static void test_large_refused(void **state)
+{
+        _cleanup_question_ Question q = { 0 };
+        const size_t size = 1;
+        Prompt *p = make_prompt("x", &size, 1);
+        Fixture *f = *state;
+
+        attach(p, MIB(2));
+        memset(p->messages[0].attachments[0].data, 0xff, 1);
+        p->messages[0].attachments[0].type[0] = 'x';
+        fixture_start(f);
+        assert_int_equal(ask_prompt(f, &q, "one/good", p, NULL), 0);
+        wait_end(f, &q);
+        expect_failed(&q, FAILURE_NOT_SUPPORTED, "'picture.png'", "Convert it");
+}
+
 /* ---- models ---- */
 
 typedef struct Listing {
@@ -360,6 +493,11 @@ int main(void)
                 TEST(test_free_in_callbacks),
                 TEST(test_free_engines),
                 TEST(test_reconfigure),
+                TEST(test_large),
+                TEST(test_cancel_large),
+                TEST(test_free_engines_large),
+                TEST(test_reconfigure_large),
+                TEST(test_large_refused),
                 TEST(test_models),
                 TEST(test_models_of_dripping_engine),
                 TEST(test_default_rule),

@@ -5,7 +5,11 @@
 
 #include <cmocka.h>
 
+#include "common/base64.h"
+#include "common/json-util.h"
 #include "service/engine/wire.h"
+
+#define PIECE_MAX KIB(768)
 
 #define TEXT(r, t) \
         { \
@@ -236,6 +240,54 @@ static void test_too_large(void **state)
         }
 }
 
+/* What is large is written in pieces: nobody sees where they meet. */
+static void test_pieces(void **state)
+{
+        _cleanup_buffer_ Buffer expect = BUFFER_INIT(MIB(64));
+        _cleanup_free_ char *data = malloc(PIECE_MAX * 2 + 8);
+
+        assert_non_null(data);
+        for (size_t size = PIECE_MAX - 4; size <= PIECE_MAX * 2 + 4;
+                size += size == PIECE_MAX + 4 ? PIECE_MAX - 8 : 1) {
+                PromptAttachment a = { (char *) "p", (char *) "image/png", data, size };
+                PromptMessage m = { ROLE_USER, data, size, &a, 1 };
+                Prompt p = { .messages = &m, .n_messages = 1 };
+                _cleanup_free_ char *body = NULL;
+
+                /* Characters of three bytes, after so many of one that the whole fits. */
+                for (size_t i = 0; i < size; i++)
+                        data[i] = i < size % 3 ? 'a' : "\xe2\x82\xac"[(i - size % 3) % 3];
+                buffer_clear(&expect);
+                assert_int_equal(buffer_append_string(&expect,
+                                         "{\"model\":\"m\",\"stream\":true,\"truncate\":false,"
+                                         "\"messages\":[{\"role\":\"user\",\"content\":"),
+                        0);
+                assert_int_equal(json_append_string(&expect, data, size), 0);
+                assert_int_equal(buffer_append_string(&expect, ",\"images\":[\""), 0);
+                assert_int_equal(base64_append(&expect, data, size), 0);
+                assert_int_equal(buffer_append_string(&expect, "\"]}]}"), 0);
+                body = build(ENGINE_OLLAMA, &(WireRequest){ .model = "m", .prompt = &p });
+                assert_true(streq(body, expect.data));
+        }
+}
+
+static void test_stop(void **state)
+{
+        static const atomic_bool stop = true;
+
+        for (EngineType type = ENGINE_OLLAMA; type <= ENGINE_ANTHROPIC; type++) {
+                _cleanup_failure_ Failure failure = FAILURE_NULL;
+                _cleanup_buffer_ Buffer body = BUFFER_INIT(MIB(64));
+
+                assert_int_equal(
+                        wire_build_chat(type,
+                                &(WireRequest){ .model = "m", .prompt = &prompt, .stop = &stop },
+                                &body, &failure),
+                        -ECANCELED);
+                assert_int_equal(body.size, 0);
+        }
+}
+
 static void test_urls(void **state)
 {
         static const struct {
@@ -284,6 +336,8 @@ int main(void)
                 cmocka_unit_test(test_continues),
                 cmocka_unit_test(test_bad_attachments),
                 cmocka_unit_test(test_too_large),
+                cmocka_unit_test(test_pieces),
+                cmocka_unit_test(test_stop),
                 cmocka_unit_test(test_urls),
         };
 

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Questions with the largest attachments there may be: the service answers others while it reads,
+ * stores and sends them. How long its turns take is judged by tests/enforcement/loop. */
+
+#include <sys/mman.h>
+
+#include "tests/bus/harness.h"
+#include "tests/bus/reader.h"
+
+#define SIZE_MAX_EACH MIB(32)
+
+#define FEW  5U  /* as base64 they are what the scripted engine still reads */
+#define MOST 16U /* as many as a message may have: no engine is sent so much */
+
+/* One that looks like it as far as anybody looks. */
+static int new_picture(size_t size)
+{
+        int fd = memfd_create("picture", MFD_CLOEXEC);
+
+        assert_return_code(fd, errno);
+        assert_int_equal(write(fd, "\x89PNG\r\n\x1a\n", 8), 8);
+        assert_return_code(ftruncate(fd, size), errno);
+        return fd;
+}
+
+static uint64_t send_pictures(Harness *h, sd_bus *bus, const char *conversation, unsigned n)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = harness_message(
+                bus, conversation, INTERFACE_CONVERSATION, "Send");
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+        size_t size = harness_can_measure() ? SIZE_MAX_EACH : MIB(1);
+        _cleanup_close_ int fd = new_picture(size);
+        uint64_t question, reply;
+
+        assert_return_code(sd_bus_message_append(m, "s", "@tokens=2"), 0);
+        assert_return_code(sd_bus_message_open_container(m, 'a', "{sv}"), 0);
+        assert_return_code(sd_bus_message_open_container(m, 'e', "sv"), 0);
+        assert_return_code(sd_bus_message_append(m, "s", "attachments"), 0);
+        assert_return_code(sd_bus_message_open_container(m, 'v', "a(sh)"), 0);
+        assert_return_code(sd_bus_message_open_container(m, 'a', "(sh)"), 0);
+        for (unsigned i = 0; i < n; i++)
+                assert_return_code(sd_bus_message_append(m, "(sh)", "picture.png", fd), 0);
+        for (unsigned i = 0; i < 4; i++)
+                assert_return_code(sd_bus_message_close_container(m), 0);
+        answer = harness_call_message(h, bus, m);
+        assert_return_code(sd_bus_message_read(answer, "tt", &question, &reply), 0);
+        return reply;
+}
+
+static void check(Harness *h, sd_bus *bus, unsigned n, const char *reason)
+{
+        _cleanup_free_ char *conversation = harness_create(h, bus, "test/tiny:latest");
+        Reader *reader = reader_new(h, bus, conversation);
+        uint64_t reply = send_pictures(h, bus, conversation, n);
+
+        /* Whoever asks something else meanwhile is answered. */
+        sd_bus_message_unref(harness_call(h, bus, PATH_ROOT, INTERFACE_MANAGER, "GetSnapshot", ""));
+        assert_string_equal(reader_wait(reader, reply), reason);
+        reader_free(reader);
+}
+
+static void test_large(void **state)
+{
+        _cleanup_connection_ sd_bus *bus = NULL;
+        Harness *h = *state;
+        bool real = harness_can_measure();
+
+        harness_start_engine(h, "ollama", "", NULL);
+        harness_start(h);
+        bus = harness_connect(h, VIA_PRIVATE);
+        check(h, bus, FEW, "stop");
+        check(h, bus, MOST, real ? "failed" : "stop");
+        assert_int_equal(harness_engine_count(h, "chats"), real ? 1 : 2);
+        assert_int_equal(harness_stop(h), 0);
+}
+
+int main(void)
+{
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_large, harness_setup, harness_teardown),
+        };
+
+        harness_require_bus();
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
