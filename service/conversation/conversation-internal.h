@@ -103,6 +103,12 @@ struct ReplyWatch {
         void *userdata;
 };
 
+/* A reply's text, in each channel. Nobody changes it once the store has it, too. */
+typedef struct ReplyText {
+        Buffer channel[_CHANNEL_MAX];
+        unsigned n_ref; /* the loop's */
+} ReplyText;
+
 /* Held by the conversation until its end is durable, by its watches, and by callbacks on the way.
  */
 struct Reply {
@@ -119,7 +125,8 @@ struct Reply {
 
         uint64_t id, message;
         usec_t created; /* CLOCK_REALTIME */
-        Buffer text[_CHANNEL_MAX];
+        ReplyText *shared;
+        Buffer *text;              /* its channels */
         Buffer held[_CHANNEL_MAX]; /* came before the row was durable */
         size_t saved[_CHANNEL_MAX];
         size_t announced; /* of both channels together */
@@ -264,6 +271,8 @@ bool reply_is_live(const Reply *r);
 bool reply_is_waiting(const Reply *r);
 
 int reply_append(Reply *r, Channel channel, const char *text, size_t size);
+/* One owner of it less; worker: who frees what is large, or NULL. */
+void reply_text_unref(ReplyText *t, Worker *worker);
 /* Tells the watches and the observer of new text. */
 void reply_flush(Reply *r);
 void reply_tell_ended(Reply *r);

@@ -7,10 +7,13 @@
 
 #include "common/log.h"
 #include "common/message-ids.h"
+#include "common/utf8.h"
 #include "service/conversation/conversation-internal.h"
 
 #define SAVE_USEC     USEC_PER_SEC
 #define SAVE_ACCURACY (100 * USEC_PER_MSEC)
+#define SAVE_TURN_MAX MIB(1) /* is copied in one turn of the loop */
+#define CHARACTER_MAX 4U     /* bytes of one in UTF-8 */
 
 void reply_log(const Reply *r, int level, const char *message_id, const char *what)
 {
@@ -39,35 +42,48 @@ static bool has_unsaved(const Reply *r)
         return false;
 }
 
-static void save(Reply *r)
+/* At most *left bytes. */
+static void save(Reply *r, size_t *left)
 {
         for (Channel channel = 0; channel < _CHANNEL_MAX; channel++) {
                 const Buffer *text = &r->text[channel];
-                size_t from = r->saved[channel];
+                size_t from = r->saved[channel], size;
                 int error;
 
                 if (from == text->size)
                         continue;
+                size = utf8_cut(text->data + from, text->size - from, *left);
+                if (size == 0)
+                        return;
                 error = store_append_reply(r->parent->store, r->conversation->number, r->id,
-                        channel, from, text->data + from, text->size - from);
+                        channel, from, text->data + from, size);
                 if (error < 0) {
                         log_warning_errno(error,
                                 "Failed to save what came of a reply, trying again with the next "
                                 "text: %m");
                         return;
                 }
-                r->saved[channel] = text->size;
+                r->saved[channel] += size;
+                *left -= size;
         }
 }
 
 static int on_save(sd_event_source *source, uint64_t usec, void *userdata)
 {
         Conversations *cs = ASSERT_PTR(userdata);
+        size_t left = SAVE_TURN_MAX;
+        int r;
 
-        for (Reply *r = cs->replies; r; r = r->all_next)
-                if (has_unsaved(r))
-                        save(r);
-        return 0;
+        for (Reply *reply = cs->replies; reply; reply = reply->all_next)
+                if (has_unsaved(reply))
+                        save(reply, &left);
+        /* A character that does not fit ends it, too. */
+        if (left >= CHARACTER_MAX)
+                return 0;
+        r = sd_event_source_set_time_relative(source, 0);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 static int save_later(Conversations *cs)
@@ -235,8 +251,14 @@ static void write_conversation(const Reply *r)
                         "ignoring: %m");
 }
 
+static void release_text(void *owner, Worker *worker)
+{
+        reply_text_unref(owner, worker);
+}
+
 static void write_end(Reply *r)
 {
+        StoreLoan loan = { release_text, r->shared };
         _cleanup_free_ char *metadata = NULL;
         _cleanup_failure_ Failure failure = FAILURE_NULL;
         StoreMessage m = {
@@ -258,8 +280,9 @@ static void write_end(Reply *r)
                         "Failed to write down how a reply came about, "
                         "ignoring: %m");
         m.metadata = metadata ? metadata : (char *) "";
+        r->shared->n_ref++;
         error = store_end_reply(
-                r->parent->store, r->conversation->number, &m, on_end_written, r, &r->slot);
+                r->parent->store, r->conversation->number, &m, &loan, on_end_written, r, &r->slot);
         if (error < 0) {
                 (void) failure_set_errno(&failure, error, "The reply could not be stored");
                 stuck(r, &failure);

@@ -12,13 +12,37 @@
 
 /* ---- life ---- */
 
+static void reply_text_free(void *data)
+{
+        ReplyText *t = ASSERT_PTR(data);
+
+        for (Channel channel = 0; channel < _CHANNEL_MAX; channel++)
+                buffer_done(&t->channel[channel]);
+        free(t);
+}
+
+void reply_text_unref(ReplyText *t, Worker *worker)
+{
+        size_t size = 0;
+
+        if (!t || --t->n_ref > 0)
+                return;
+        for (Channel channel = 0; channel < _CHANNEL_MAX; channel++)
+                size += t->channel[channel].size;
+        worker_dispose(size >= WORKER_DISPOSED_MIN ? worker : NULL, t, reply_text_free);
+}
+
 int reply_new(Reply **ret, Conversation *c, uint64_t id, uint64_t message)
 {
-        Reply *r;
+        ReplyText *text = calloc(1, sizeof *text);
+        Reply *r = calloc(1, sizeof *r);
 
-        r = calloc(1, sizeof *r);
-        if (!r)
+        if (!text || !r) {
+                free(text);
+                free(r);
                 return -ENOMEM;
+        }
+        text->n_ref = 1;
         *r = (Reply){
                 .n_ref = 1,
                 .conversation = conversation_ref(c),
@@ -27,6 +51,8 @@ int reply_new(Reply **ret, Conversation *c, uint64_t id, uint64_t message)
                 .message = message,
                 .created = usec_now(CLOCK_REALTIME),
                 .started = usec_now(CLOCK_MONOTONIC),
+                .shared = text,
+                .text = text->channel,
                 .avatar = c->parent->avatar,
                 .filter.off = !c->parent->avatar,
         };
@@ -54,6 +80,8 @@ void conversation_unlist_reply(Reply *r)
 
 Reply *reply_unref(Reply *r)
 {
+        Conversations *cs;
+
         if (!r || --r->n_ref > 0)
                 return NULL;
 
@@ -61,10 +89,10 @@ Reply *reply_unref(Reply *r)
         conversation_unlist_reply(r);
         engine_reply_free(r->engine);
         store_slot_free(r->slot);
-        for (Channel channel = 0; channel < _CHANNEL_MAX; channel++) {
-                buffer_done(&r->text[channel]);
+        cs = r->conversation->parent;
+        reply_text_unref(r->shared, cs ? store_worker(cs->store) : NULL);
+        for (Channel channel = 0; channel < _CHANNEL_MAX; channel++)
                 buffer_done(&r->held[channel]);
-        }
         free(r->question);
         free(r->asked_model);
         free(r->model);

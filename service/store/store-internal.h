@@ -50,6 +50,7 @@ struct StoreRequest {
         StoreConversation conversation;
         StoreMessage *messages;
         size_t n_messages;
+        StoreLoan loan; /* of the first message's texts */
         usec_t time;
         Channel channel;
         uint32_t limit;

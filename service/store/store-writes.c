@@ -242,19 +242,39 @@ static int run_end_reply(StoreRequest *r, StoreDb *db, Failure *failure)
         return store_db_end_reply(db, r->number, &r->messages[0], failure);
 }
 
-int store_end_reply(Store *s, uint64_t number, const StoreMessage *reply, store_done_t done,
-        void *userdata, StoreSlot **ret_slot)
+static int make_end_reply(StoreRequest *request, const StoreMessage *reply)
 {
-        _cleanup_(store_request_freep) StoreRequest *request = NULL;
+        request->messages = calloc(1, sizeof *request->messages);
+        if (!request->messages)
+                return -ENOMEM;
+        request->n_messages = 1;
+        request->messages[0] = *reply;
+        request->messages[0].attachments = NULL;
+        request->messages[0].n_attachments = 0;
+        request->messages[0].metadata = strdup(strempty(reply->metadata));
+        return request->messages[0].metadata ? 0 : -ENOMEM;
+}
+
+int store_end_reply(Store *s, uint64_t number, const StoreMessage *reply, const StoreLoan *loan,
+        store_done_t done, void *userdata, StoreSlot **ret_slot)
+{
+        StoreRequest *request;
         int r;
 
         r = write_new(&request, s, number, run_end_reply, done, userdata);
-        if (r < 0)
+        if (r < 0) {
+                loan->release(loan->owner, s->worker);
                 return r;
-        r = copy_messages(request, reply, 1);
-        if (r < 0)
+        }
+        r = make_end_reply(request, reply);
+        if (r < 0) {
+                request->n_messages = 0;
+                (void) store_request_free(request);
+                loan->release(loan->owner, s->worker);
                 return r;
-        return store_request_submit(TAKE_PTR(request), ret_slot);
+        }
+        request->loan = *loan;
+        return store_request_submit(request, ret_slot);
 }
 
 static int run_reopen_reply(StoreRequest *r, StoreDb *db, Failure *failure)

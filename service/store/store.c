@@ -24,6 +24,15 @@ int store_request_new(StoreRequest **ret, Store *s, StoreRequestKind kind, uint6
         return 0;
 }
 
+static void request_give_back(StoreRequest *r, Worker *worker)
+{
+        if (!r->loan.release)
+                return;
+        r->messages[0].content = r->messages[0].reasoning = NULL;
+        r->loan.release(r->loan.owner, worker);
+        r->loan = (StoreLoan){ 0 };
+}
+
 StoreRequest *store_request_free(StoreRequest *r)
 {
         if (!r)
@@ -31,6 +40,7 @@ StoreRequest *store_request_free(StoreRequest *r)
 
         if (r->slot)
                 r->slot->request = NULL;
+        request_give_back(r, /* worker= */ NULL);
         free(r->text);
         free(r->value);
         free(r->conversation.title);
@@ -61,6 +71,35 @@ StoreSlot *store_slot_free(StoreSlot *slot)
         return mfree(slot);
 }
 
+static size_t messages_size(const StoreMessage *messages, size_t n)
+{
+        size_t size = 0;
+
+        for (size_t i = 0; i < n; i++)
+                size += messages[i].content_size + messages[i].reasoning_size;
+        return size;
+}
+
+static void release_request(void *data)
+{
+        (void) store_request_free(data);
+}
+
+/* What is large goes back to the kernel on the thread. */
+static void request_dispose(StoreRequest *r)
+{
+        size_t size;
+
+        request_give_back(r, r->store->worker);
+        size = r->size + messages_size(r->messages, r->n_messages) + r->part.size;
+        if (r->page)
+                size += messages_size(r->page->messages, r->page->n_messages);
+        if (size >= WORKER_DISPOSED_MIN)
+                worker_dispose(r->store->worker, r, release_request);
+        else
+                (void) store_request_free(r);
+}
+
 void store_request_finish(StoreRequest *r)
 {
         const Failure *failure = failure_is_set(&r->failure) ? &r->failure : NULL;
@@ -74,7 +113,7 @@ void store_request_finish(StoreRequest *r)
         store_care(s, r);
         if (!r->dropped)
                 r->deliver(r, failure);
-        (void) store_request_free(r);
+        request_dispose(r);
 }
 
 static void on_done(void *data)

@@ -175,10 +175,17 @@ int store_find_token(Store *s, uint64_t number, const char *token, store_token_d
 int store_append_reply(Store *s, uint64_t number, uint64_t reply, Channel channel, uint64_t offset,
         const char *text, size_t size);
 
+/* What the store reads without a copy: nobody changes it until release() is called, on the loop,
+ * also where the call failed; from store_free(), too. The worker, or NULL, is there to free it. */
+typedef struct StoreLoan {
+        void (*release)(void *owner, Worker *worker);
+        void *owner;
+} StoreLoan;
+
 /* The reply's whole text and how it ended (id, reason, metadata, content, reasoning); replaces what
- * was appended. */
-int store_end_reply(Store *s, uint64_t number, const StoreMessage *reply, store_done_t done,
-        void *userdata, StoreSlot **ret_slot);
+ * was appended. Content and reasoning are lent. */
+int store_end_reply(Store *s, uint64_t number, const StoreMessage *reply, const StoreLoan *loan,
+        store_done_t done, void *userdata, StoreSlot **ret_slot);
 
 /* Makes an ended reply live again, its text kept (Continue). */
 int store_reopen_reply(Store *s, uint64_t number, uint64_t reply, store_done_t done, void *userdata,

@@ -632,17 +632,25 @@ int store_append_reply(Store *s, uint64_t number, uint64_t reply, Channel channe
         return 0;
 }
 
-int store_end_reply(Store *s, uint64_t number, const StoreMessage *reply, store_done_t done,
-        void *userdata, StoreSlot **ret_slot)
+Worker *store_worker(Store *s)
+{
+        return NULL;
+}
+
+int store_end_reply(Store *s, uint64_t number, const StoreMessage *reply, const StoreLoan *loan,
+        store_done_t done, void *userdata, StoreSlot **ret_slot)
 {
         Request *q = submit(FAKE_END, number, userdata, ret_slot);
 
-        if (!q)
+        if (!q) {
+                loan->release(loan->owner, NULL);
                 return -ENOMEM;
+        }
         q->id = reply->id;
         q->messages = calloc(1, sizeof *q->messages);
         assert_non_null(q->messages);
         q->messages[0] = copy_message(reply, false);
+        loan->release(loan->owner, NULL);
         q->n_messages = 1;
         q->done = done;
         return 0;

@@ -316,6 +316,14 @@ _unused_ static uint64_t add_live(Fixture *f, uint64_t number, uint64_t parent)
         return m.id;
 }
 
+static void give_back(void *owner, Worker *worker)
+{
+        StoreMessage *m = owner;
+
+        assert_non_null(m->content);
+        m->content = NULL;
+}
+
 _unused_ static FailureCode do_end(
         Fixture *f, uint64_t number, uint64_t reply, const char *content, EndReason reason)
 {
@@ -325,9 +333,14 @@ _unused_ static FailureCode do_end(
                 .content_size = strlen(content),
                 .reason = reason,
         };
+        StoreLoan loan = { give_back, &m };
         Call call = CALL(f);
+        FailureCode code;
 
-        return call_wait(&call, store_end_reply(f->store, number, &m, on_call_done, &call, NULL));
+        code = call_wait(
+                &call, store_end_reply(f->store, number, &m, &loan, on_call_done, &call, NULL));
+        assert_null(m.content); /* given back, once */
+        return code;
 }
 
 _unused_ static FailureCode do_page(

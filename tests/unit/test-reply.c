@@ -354,6 +354,27 @@ static void test_saved_while_it_streams(void **state)
         assert_string_equal(fake_store_message(number, 2)->content, "half and all");
 }
 
+/* Much in a second is saved in several turns of the loop, cut between two characters. */
+static void test_saved_in_parts(void **state)
+{
+        unsigned saved = 0;
+        Conversation *c;
+        Reply *r;
+
+        c = begin(&r);
+        fill(fake_last_ask(), MIB(1) - 1);
+        fake_say(fake_last_ask(), "é");
+        fill(fake_last_ask(), MIB(1) - 1);
+        while (saved < 3) {
+                assert_true(sd_event_run(world.event, 3 * USEC_PER_SEC) > 0);
+                assert_in_range(fake_store.counts[FAKE_APPEND], saved, saved + 1);
+                saved = fake_store.counts[FAKE_APPEND];
+        }
+        world_settle();
+        assert_int_equal(fake_store_message(conversation_number(c), 2)->content_size, MIB(2));
+        assert_int_equal(sd_event_run(world.event, 1200 * USEC_PER_MSEC), 0);
+}
+
 /* ---- the end cannot be written ---- */
 
 static void test_stuck(void **state)
@@ -502,6 +523,7 @@ int main(void)
                 TEST(test_limit),
                 TEST(test_large_dispatch),
                 TEST(test_saved_while_it_streams),
+                TEST(test_saved_in_parts),
                 TEST(test_stuck),
                 TEST(test_stuck_then_send),
                 TEST(test_cancel_phases),
