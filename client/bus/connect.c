@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "client/bus/call.h"
 #include "common/buffer.h"
 
 #define HOST_MAX 255U
@@ -167,6 +168,10 @@ static int connect_host(const char *host, sd_bus **ret, Failure *failure)
         r = ssh_address(host, &address);
         if (r >= 0)
                 r = start(address, true, ret);
+        /* ssh has ended before a first word was written to it, having said why: no other thing than
+         * what the first call would find a moment later. */
+        if (r == -EPIPE || r == -ECONNRESET)
+                return client_fail(failure, r, NULL);
         if (r < 0)
                 return failure_set(failure, FAILURE_NO_SERVICE, "Cannot start ssh to %s: %s", host,
                         strerrordesc_np(-r));
