@@ -134,7 +134,7 @@ wait_gone() {
 
 # Times, ages and speeds are another one each day.
 masked() {
-	sed -E 's/ (now| [1-9]m)│/ now│/; s/\b[0-2][0-9]:[0-5][0-9]\b/HH:MM/; s/[0-9.]+ tok\/s/N tok\/s/; s/[0-9.]+ tokens\/s/N tokens\/s/; s/[0-9]+ ms\b/N ms/; s/[ \t]+$//' <<<"$screen"
+	sed -E 's/ (now| [1-9]m)│/ now│/; s/\b[0-2][0-9]:[0-5][0-9]\b/HH:MM/; s/[0-9.,]+ tok\/s/N tok\/s/; s/[0-9.,]+ tokens\/s/N tokens\/s/; s/[0-9]+ ms\b/N ms/; s/[ \t]+$//' <<<"$screen"
 }
 is_screen() { [ "$(masked)" = "$(<"$1")" ]; }
 

@@ -128,7 +128,7 @@ static void test_pictures(void **state)
         free(harness_engine_page(w->h, "/release", ""));
 }
 
-/* For a reply of so many tokens, from the question to the line with its figures. */
+/* For a reply of so many tokens, from the question to its last word. */
 static double per_token(World *w, unsigned n)
 {
         unsigned long before = atomic_load(w->counter);
@@ -137,7 +137,8 @@ static double per_token(World *w, unsigned n)
         (void) snprintf(question, sizeof question, "@tokens=%u @rate=1000\r", n);
         pty_forget(&w->pty);
         type(w, question);
-        pty_wait(&w->pty, "tok/s");
+        (void) snprintf(question, sizeof question, "word%u", n - 1);
+        pty_wait(&w->pty, question);
         return (double) (atomic_load(w->counter) - before) / n;
 }
 

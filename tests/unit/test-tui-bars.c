@@ -402,6 +402,12 @@ static void test_live_figures(void **state)
         assert_status(w, 120, false, " m │ context 300 │ 61 tok/s");
         live->estimated = true;
         assert_status(w, 120, false, " m │ context ~300 │ 61 tok/s");
+        live->tokens_per_second = 9.96;
+        assert_status(w, 120, false, " m │ context ~300 │ 10 tok/s");
+        live->tokens_per_second = 28169.4;
+        assert_status(w, 120, false, " m │ context ~300 │ 28,169 tok/s");
+        live->tokens_per_second = 1e300;
+        assert_status(w, 120, false, " m │ context ~300 │ 1,000,000,000 tok/s");
         question->n_attachments = 0;
         question->attachments = NULL;
 }
@@ -430,7 +436,7 @@ static void test_figures_go_by_the_last_count(void **state)
         w->mirror->live = live;
         assert_status(w, 120, false, " ● streaming │ m │ context ~1.3k │ ~100 tok/s");
         counted->tokens_out = 1; /* nonsense has bounds */
-        assert_status(w, 120, false, " ● streaming │ m │ context ~1k │ ~12 tok/s");
+        assert_status(w, 120, false, " ● streaming │ m │ context ~1k │ ~13 tok/s");
         counted->tokens_out = UINT64_MAX;
         assert_status(w, 120, false, " ● streaming │ m │ context ~1.6k │ ~200 tok/s");
         counted->estimated = true;

@@ -206,10 +206,10 @@ static void test_metadata(void **state)
         reply->tokens_per_second = 18.66;
         assert_row(w, 2, "");
         transcript_set_flags(w->transcript, TRANSCRIPT_METADATA);
-        assert_row(w, 2, "  here, 1,234 tokens in, 56 out, 3.0 s, 18.7 tokens/s");
+        assert_row(w, 2, "  here, 1,234 tokens in, 56 out, 3.0 s, 19 tokens/s");
         resize(w, 10, 40);
         assert_row(w, 2, "  here, 1,234 tokens in, 56 out, 3.0 s,");
-        assert_row(w, 3, "  18.7 tokens/s");
+        assert_row(w, 3, "  19 tokens/s");
 }
 
 static void test_nothing_there(void **state)

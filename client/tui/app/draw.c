@@ -11,7 +11,9 @@
 #define LIST_COLUMNS_MAX   34
 #define LIST_FROM_COLUMNS  70 /* narrower screens have no list, but while it has the keys */
 #define INPUT_ROWS_MAX     10
-#define ROWS_BESIDE_NOTICE 3 /* the status line, the border above the input, a row of text */
+#define ROWS_BESIDE_NOTICE 3  /* the status line, the border above the input, a row of text */
+#define AVATAR_ROWS_MIN    16 /* of a screen where she is no bother */
+#define AVATAR_COLUMNS_MIN 60
 #define MARK_COLUMNS       2 /* before what is written */
 
 static void draw_too_small(App *app, int rows, int columns)
@@ -84,6 +86,9 @@ static Area free_area(const App *app)
         } sizes[] = { { 12, 24 }, { 8, 16 }, { 4, 8 } };
         Area area = { 0 };
 
+        if (screen_rows(app->screen) < AVATAR_ROWS_MIN ||
+                screen_columns(app->screen) < AVATAR_COLUMNS_MIN)
+                return area;
         for (size_t i = 0; i < ELEMENTSOF(sizes); i++) {
                 area = transcript_free_area(app->transcript, sizes[i].rows);
                 if (area.columns >= sizes[i].columns)

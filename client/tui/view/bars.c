@@ -259,9 +259,12 @@ static void say_figures(const Figures *f, StatusItem *context, StatusItem *speed
                 if (f->size > 0 && f->used > f->size - f->size / 8)
                         context->style = STYLE_BAR_WARNING;
         }
-        if (n > 0)
-                words_add(&speed->words, "%s%.*f tok/s", f->per_second_estimated ? "~" : "",
-                        n < 10 ? 1 : 0, n);
+        if (n <= 0)
+                return;
+        if (f->per_second_estimated)
+                words_add(&speed->words, "~");
+        words_add_rate(&speed->words, n);
+        words_add(&speed->words, " tok/s");
 }
 
 static void say_all(Mirror *m, usec_t now, bool ascii, StatusItem items[static _ITEM_MAX])

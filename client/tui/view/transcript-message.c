@@ -353,8 +353,11 @@ static void say_metadata(const Transcript *t, const MessageItem *m, Words *w)
                 words_add(w, "%s", w->size > 0 ? ", " : "");
                 words_add_elapsed(w, m->elapsed);
         }
-        if (m->tokens_per_second > 0)
-                words_add(w, "%s%.1f tokens/s", w->size > 0 ? ", " : "", m->tokens_per_second);
+        if (m->tokens_per_second > 0) {
+                words_add(w, "%s", w->size > 0 ? ", " : "");
+                words_add_rate(w, m->tokens_per_second);
+                words_add(w, " tokens/s");
+        }
         if (!isempty(m->note))
                 words_add(w, "%s%s", w->size > 0 ? "; " : "", m->note);
 }

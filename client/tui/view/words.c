@@ -7,6 +7,8 @@
 
 #include "common/utf8.h"
 
+#define RATE_MAX 1e9 /* what an engine says can be anything */
+
 void words_add(Words *w, const char *format, ...)
 {
         size_t room = sizeof w->text - w->size;
@@ -82,6 +84,14 @@ void words_add_count(Words *w, uint64_t n)
                 words_add(w, ",%03" PRIu64, n % 1000);
         } else
                 words_add(w, "%" PRIu64, n);
+}
+
+void words_add_rate(Words *w, double rate)
+{
+        if (rate < 9.95)
+                words_add(w, "%.1f", rate);
+        else
+                words_add_count(w, (uint64_t) MIN(rate + 0.5, RATE_MAX));
 }
 
 void words_add_bytes(Words *w, uint64_t bytes)

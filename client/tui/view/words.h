@@ -18,6 +18,7 @@ void words_add_duration(Words *w, usec_t duration); /* "7 s", "2 min 05 s", "1 h
 void words_add_elapsed(Words *w, usec_t elapsed);   /* the same, but "85 ms", "0.4 s", "7.2 s" */
 void words_add_age(Words *w, usec_t age);           /* "now", "5m", "3h", "2d", "4w", "1y" */
 void words_add_count(Words *w, uint64_t n);         /* "1,234" */
+void words_add_rate(Words *w, double rate);         /* "7.2", "43", "28,169" */
 void words_add_bytes(Words *w, uint64_t bytes);     /* "12 KB" */
 
 /* "3.1k of 8k"; where size is a multiple of 1024, as sizes of contexts often are, both are told in
