@@ -7,6 +7,7 @@
 
 #include "build-config.h"
 #include "client/tui/app/app.h"
+#include "common/parse.h"
 
 static void print_help(FILE *f)
 {
@@ -15,6 +16,8 @@ static void print_help(FILE *f)
                 "Talk with language models through the conversation service.\n\n"
                 "  -c --continue         go on with the newest conversation\n"
                 "     --conversation ID  go on with this one\n"
+                "     --message NUMBER   show it at this message of it\n"
+                "     --search WORDS     look for these words in all conversations\n"
                 "  -m --model MODEL      answer with this model (engine/model, alias or name)\n"
                 "  -H --host USER@HOST   the service of another machine, over ssh\n"
                 "  -h --help             this text\n"
@@ -24,6 +27,8 @@ static void print_help(FILE *f)
 
 enum {
         OPTION_CONVERSATION = 256,
+        OPTION_MESSAGE,
+        OPTION_SEARCH,
         OPTION_VERSION,
 };
 
@@ -33,6 +38,8 @@ static int parse_arguments(int argc, char *argv[], AppOptions *o)
         static const struct option options[] = {
                 { "continue", no_argument, NULL, 'c' },
                 { "conversation", required_argument, NULL, OPTION_CONVERSATION },
+                { "message", required_argument, NULL, OPTION_MESSAGE },
+                { "search", required_argument, NULL, OPTION_SEARCH },
                 { "model", required_argument, NULL, 'm' },
                 { "host", required_argument, NULL, 'H' },
                 { "help", no_argument, NULL, 'h' },
@@ -48,6 +55,15 @@ static int parse_arguments(int argc, char *argv[], AppOptions *o)
                         break;
                 case OPTION_CONVERSATION:
                         o->conversation = optarg;
+                        break;
+                case OPTION_MESSAGE:
+                        if (parse_u64(optarg, &o->message) < 0) {
+                                (void) fprintf(stderr, "'%s' is no message's number.\n", optarg);
+                                return -EINVAL;
+                        }
+                        break;
+                case OPTION_SEARCH:
+                        o->search = optarg;
                         break;
                 case 'm':
                         o->model = optarg;
@@ -66,6 +82,10 @@ static int parse_arguments(int argc, char *argv[], AppOptions *o)
                 }
         if (optind < argc) {
                 (void) fprintf(stderr, "conductor-tui takes no '%s'; try --help.\n", argv[optind]);
+                return -EINVAL;
+        }
+        if (o->message > 0 && !o->conversation) {
+                (void) fprintf(stderr, "--message needs --conversation; try --help.\n");
                 return -EINVAL;
         }
         return 1;

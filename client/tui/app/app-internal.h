@@ -110,6 +110,7 @@ struct App {
         size_t n_hits, hit;
         char *words; /* of the last search */
         bool go_on;  /* still to be done, when the list is here */
+        bool look;   /* options->search is, when the service is there */
 
         sd_event_source *child; /* $EDITOR, $PAGER: it has the terminal */
         char *child_file;       /* what the editor writes, or NULL */

@@ -135,6 +135,19 @@ int app_check(App *app, int r)
 
 /* ---- what the service says ---- */
 
+/* At the message that was asked for, as at a search hit. */
+static int open_at(App *app, const char *id)
+{
+        uint64_t message = app->options->message;
+        int r;
+
+        r = mirror_open(app->mirror, id, message);
+        if (r < 0 || message == 0)
+                return r;
+        app->place = CONTEXT_TRANSCRIPT;
+        return transcript_show(app->transcript, message);
+}
+
 /* The conversation that was asked for by the beginning of its id, as `conductor list` shows it, or
  * the newest. */
 static void open_wanted(App *app)
@@ -149,7 +162,7 @@ static void open_wanted(App *app)
         for (size_t i = 0; i < n; i++)
                 if (startswith(list[i].id, word)) {
                         app->go_on = false;
-                        (void) app_check(app, mirror_open(app->mirror, list[i].id, 0));
+                        (void) app_check(app, open_at(app, list[i].id));
                         return;
                 }
         if (mirror_list_has_more(app->mirror)) {
@@ -177,6 +190,10 @@ static void on_link(App *app)
         if (isempty(mirror_default_model(app->mirror)))
                 (void) mirror_list_models(app->mirror, on_first_models, app);
         app_look_through_drafts(app);
+        if (app->look) {
+                app->look = false;
+                (void) app_check(app, app_pick_search(app, app->options->search));
+        }
 }
 
 static void set_title(App *app)
@@ -610,6 +627,7 @@ static int begin(App *app)
         int r;
 
         app->go_on = app->options->go_on || (id && !whole);
+        app->look = app->options->search != NULL;
         if (app->options->model) {
                 r = free_and_strdup(&app->model, app->options->model);
                 if (r < 0)
@@ -619,7 +637,7 @@ static int begin(App *app)
         if (r < 0)
                 return r;
         if (whole)
-                r = mirror_open(app->mirror, id, 0);
+                r = open_at(app, id);
         else
                 r = mirror_open_new(app->mirror, strempty(app->model), false);
         if (r < 0)

@@ -13,6 +13,8 @@ typedef struct AppOptions {
         ClientOptions client;
         const char *model;        /* of new conversations; NULL = the default */
         const char *conversation; /* an id; NULL = none */
+        uint64_t message;         /* of it: where to begin; 0 = at the end */
+        const char *search;       /* words to look for in all conversations, or NULL */
         bool go_on;               /* open the newest conversation */
 } AppOptions;
 

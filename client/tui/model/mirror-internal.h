@@ -6,6 +6,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include "client/bus/read.h"
 #include "client/tui/model/mirror.h"
 #include "common/names.h"
 
@@ -257,25 +258,6 @@ int open_set(Mirror *m, const char *id);
 void open_reset_stream(OpenConversation *o);
 
 /* read-bus.c */
-typedef struct Field {
-        const char *key;
-        char type; /* s: const char *; t: uint64_t, of t or u; b: int; d: double; *: read() */
-        void *value;
-        int (*read)(sd_bus_message *m, void *value);
-} Field;
-int read_dictionary(sd_bus_message *m, const Field *fields, size_t n);
-
-/* Of an array of structs: appends an item for each, counted before it is read, so that a half-made
- * one is freed with the others. */
-typedef struct Rows {
-        const char *contents; /* of a struct */
-        size_t size;          /* of an item, which is given as zeroes */
-        int (*read)(sd_bus_message *m, void *item, void *userdata);
-        void *userdata;
-} Rows;
-/* items: the address of the array's pointer. */
-int read_rows(sd_bus_message *m, const Rows *rows, void *items, size_t *n);
-
 int read_meta(sd_bus_message *m, Meta *ret);
 int read_conversations(sd_bus_message *m, ConversationItem **ret, size_t *ret_n);
 int read_engines(sd_bus_message *m, EngineItem **ret, size_t *ret_n);
