@@ -14,8 +14,9 @@
 #include "tests/bus/process.h"
 #include "tests/bus/reader.h"
 
-#define ROUNDS        bench_rounds(3, 1)
-#define FOLLOWERS_MAX 100U
+#define ROUNDS         bench_rounds(3, 1)
+#define FOLLOWERS_MAX  100U
+#define FOLLOWERS_RATE 100U /* by which the shapes of many followers are known */
 
 typedef struct Shape {
         unsigned n_streams, n_followers, rate, n_tokens;
@@ -313,8 +314,7 @@ static void print_point(
 {
         char name[64];
 
-        (void) snprintf(name, sizeof name, "%s-%s-%s/%u", what,
-                via == VIA_SESSION ? "session" : "private", figure, n);
+        (void) snprintf(name, sizeof name, "%s-%s-%s/%u", what, bench_door(via), figure, n);
         bench_print(name,
                 streq(figure, "cpu")                       ? "%"
                         : streq(figure, "tokens-a-signal") ? ""
@@ -326,11 +326,11 @@ static void measure(Harness *h, Via via, Shape shape)
 {
         _cleanup_(result_done) Result ours = { 0 }, bare = { 0 };
         _cleanup_samples_ Samples curl = { 0 };
-        bool followers = shape.n_followers > 1;
+        bool followers = shape.rate == FOLLOWERS_RATE;
         const char *what = followers ? "followers" : "streams";
         unsigned n = followers ? shape.n_followers : shape.n_streams;
 
-        shape.n_tokens = bench_rounds(shape.n_tokens, shape.n_tokens / 8);
+        shape.n_tokens = bench_rounds(shape.n_tokens, shape.n_tokens / 4);
         for (unsigned i = 0; i < ROUNDS; i++) {
                 run_bare(h, via, &shape, &bare);
                 if (!followers)
@@ -353,17 +353,22 @@ int main(void)
                 { 10, 1, 200, 800 },
                 { 50, 1, 200, 800 },
                 { 200, 1, 50, 200 },
-                { 1, 10, 100, 120 },
-                { 1, 100, 100, 120 },
+                { 1, 1, FOLLOWERS_RATE, 120 },
+                { 1, 10, FOLLOWERS_RATE, 120 },
+                { 1, 100, FOLLOWERS_RATE, 120 },
         };
         Harness *h = bench_begin();
 
         /* An Ollama would else be asked one question after the other. */
         harness_start_engine(h, "ollama", "MaxConcurrent=0", NULL);
         bench_start(h);
-        for (size_t i = 0; i < ELEMENTSOF(shapes); i++)
-                for (Via via = VIA_SESSION; via <= VIA_PRIVATE; via++)
-                        measure(h, via, shapes[i]);
+        for (size_t i = 0; i < ELEMENTSOF(shapes); i++) {
+                if (bench_on_broker() && shapes[i].rate != FOLLOWERS_RATE)
+                        continue;
+                measure(h, VIA_SESSION, shapes[i]);
+                if (!bench_on_broker())
+                        measure(h, VIA_PRIVATE, shapes[i]);
+        }
         bench_end(h);
         return EXIT_SUCCESS;
 }

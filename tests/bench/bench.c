@@ -180,6 +180,16 @@ double bench_status(const char *path, const char *key)
 
 /* ---- the service ---- */
 
+bool bench_on_broker(void)
+{
+        return streq(strempty(getenv("CONDUCTOR_TEST_BUS")), "broker");
+}
+
+const char *bench_door(Via via)
+{
+        return via == VIA_PRIVATE ? "private" : bench_on_broker() ? "broker" : "session";
+}
+
 Harness *bench_begin(void)
 {
         void *state = NULL;

@@ -38,6 +38,10 @@ double bench_cpu_ms(pid_t pid);
 /* The number beside this key in a file like /proc/PID/status; negative when it is not there. */
 double bench_status(const char *path, const char *key);
 
+/* Whether CONDUCTOR_TEST_BUS is dbus-broker; what is measured there has names of its own. */
+bool bench_on_broker(void);
+const char *bench_door(Via via); /* "session", "private"; "broker": the session bus that it is */
+
 /* A Harness whose service is not slowed by a debug log. */
 Harness *bench_begin(void);
 void bench_start(Harness *h);
