@@ -114,13 +114,21 @@ int path_runtime_socket(char **ret)
         return 0;
 }
 
+/* Exactly this mode, whatever the umask is. */
+static int make_folder(const char *path)
+{
+        if (mkdir(path, 0700) < 0)
+                return errno == EEXIST ? 0 : -errno;
+        return chmod(path, 0700) < 0 ? -errno : 0;
+}
+
 static int make_parents(char *path)
 {
         for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
                 int r;
 
                 *slash = 0;
-                r = mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+                r = make_folder(path);
                 *slash = '/';
                 /* Above a folder that exists there may be ones where we may not write. */
                 if (r < 0 && r != -EACCES && r != -EROFS && r != -EPERM)
@@ -144,8 +152,9 @@ int mkdir_private(const char *path)
         r = make_parents(copy);
         if (r < 0)
                 return r;
-        if (mkdir(path, 0700) < 0 && errno != EEXIST)
-                return -errno;
+        r = make_folder(path);
+        if (r < 0)
+                return r;
 
         fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)

@@ -2,6 +2,7 @@
 #include "client/cli/user-file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "common/paths.h"
 
@@ -75,6 +76,7 @@ int user_file_write(
                 folder_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return -errno;
+        (void) fchmod(fd, 0600); /* whatever the umask took */
         r = write_all(fd, data, size);
         if (r >= 0)
                 r = put_in_place(folder_fd, temporary, name, mode);

@@ -100,6 +100,7 @@ static int replace_file(int folder, const char *name, const char *data, size_t s
         fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return -errno;
+        (void) fchmod(fd, 0600); /* whatever the umask took */
         r = write_all(fd, data, size);
         if (r >= 0 &&
                 (fsync(fd) < 0 || renameat(folder, temporary, folder, name) < 0 ||
@@ -342,6 +343,7 @@ static int open_history(int folder, int operation)
                         return -errno;
                 if (!S_ISREG(st.st_mode))
                         return -EINVAL;
+                (void) fchmod(fd, 0600);
                 if (st.st_nlink > 0)
                         return TAKE_FD(fd);
                 /* It was replaced between the two: the lock is on a file that nobody reads. */

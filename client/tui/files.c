@@ -179,6 +179,7 @@ static void write_file(int fd, const void *what)
                         helper_answer(fd, why, strlen(why));
                 return;
         }
+        (void) fchmod(file, 0600); /* whatever the umask took */
         r = copy_input(file);
         if (r >= 0 && fsync(file) < 0)
                 r = -errno;

@@ -294,6 +294,7 @@ int settings_remember_avatar(bool on)
         fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return -errno;
+        (void) fchmod(fd, 0600); /* whatever the umask took */
         n = write(fd, text, strlen(text));
         if (n != (ssize_t) strlen(text))
                 r = n < 0 ? -errno : -ENOSPC;

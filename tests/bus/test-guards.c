@@ -39,6 +39,23 @@ static void write_something(Harness *h, Via via)
         (void) harness_send(h, bus, conversation, "I am sad.");
 }
 
+/* For what a library makes, and between the making of a file and its chmod(). */
+static void check_umask(const Harness *h)
+{
+        _cleanup_free_ char *path = NULL;
+        char text[512] = "";
+        FILE *f;
+
+        if (!harness_can_measure()) /* it is in a wrapper, which has one of its own */
+                return;
+        assert_true(asprintf(&path, "/proc/%d/status", (int) h->service) > 0);
+        f = fopen(path, "re");
+        assert_non_null(f);
+        assert_true(fread(text, 1, sizeof text - 1, f) > 0);
+        assert_int_equal(fclose(f), 0);
+        assert_non_null(strstr(text, "\nUmask:\t0077\n"));
+}
+
 static void test_umask(void **state)
 {
         static const mode_t masks[] = { 0, 0022, 0077, 0377, 0777 };
@@ -54,6 +71,7 @@ static void test_umask(void **state)
                 (void) chmod(h->log, 0600);
                 harness_start(h);
                 (void) umask(before);
+                check_umask(h);
                 write_something(h, VIA_PRIVATE);
                 assert_return_code(nftw(h->state, check_mode, 8, FTW_PHYS), errno);
                 assert_return_code(nftw(folder, check_mode, 8, FTW_PHYS), errno);

@@ -96,11 +96,14 @@ static void expect_private(const char *path)
 static void test_mkdir_private(void **state)
 {
         char top[] = "/tmp/test-paths-XXXXXX", deep[64], file[64], below[64];
+        mode_t mask;
         FILE *f;
 
         assert_non_null(mkdtemp(top));
         (void) snprintf(deep, sizeof deep, "%s/a/b", top);
+        mask = umask(0777);
         assert_int_equal(mkdir_private(deep), 0);
+        (void) umask(mask);
         expect_private(deep);
         assert_int_equal(chmod(deep, 0755), 0);
         assert_int_equal(mkdir_private(deep), 0);

@@ -259,6 +259,8 @@ static void test_history(void **state)
 {
         static const char *const expected[] = { "\"three\"\\", "two\nlines", "one" };
         _cleanup_(drafts_freep) Drafts *d = make();
+        _cleanup_free_ char *path = below("history");
+        struct stat st;
 
         assert_null(history_get(d, "", 0));
         add(d, "one");
@@ -270,6 +272,8 @@ static void test_history(void **state)
         drafts_free(d);
         d = make();
         assert_history(d, expected, 3);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0600);
 }
 
 /* Those of the conversation come first. */
@@ -422,10 +426,39 @@ static void test_several_clients(void **state)
         drafts_free(d);
 }
 
+/* The modes of all that is made do not depend on it. */
+static int setup_masked(void **state, mode_t mask)
+{
+        if (setup(state) < 0)
+                return -1;
+        (void) umask(mask);
+        return 0;
+}
+
+static int setup_open(void **state)
+{
+        return setup_masked(state, 0);
+}
+
+static int setup_closed(void **state)
+{
+        return setup_masked(state, 0777);
+}
+
+static int teardown_masked(void **state)
+{
+        (void) umask(0022);
+        return teardown(state);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_drafts, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_drafts, setup_open, teardown_masked),
+                cmocka_unit_test_setup_teardown(test_history, setup_open, teardown_masked),
+                cmocka_unit_test_setup_teardown(test_drafts, setup_closed, teardown_masked),
+                cmocka_unit_test_setup_teardown(test_history, setup_closed, teardown_masked),
                 cmocka_unit_test_setup_teardown(test_no_path_for_an_id, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_draft_limit, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_strange_drafts, setup, teardown),

@@ -328,6 +328,31 @@ static void test_write_fails(void **state)
         assert_int_equal(access(path, F_OK), -1);
 }
 
+/* The modes of all that is made do not depend on it. */
+static int setup_masked(void **state, mode_t mask)
+{
+        if (setup(state) < 0)
+                return -1;
+        (void) umask(mask);
+        return 0;
+}
+
+static int setup_open(void **state)
+{
+        return setup_masked(state, 0);
+}
+
+static int setup_closed(void **state)
+{
+        return setup_masked(state, 0777);
+}
+
+static int teardown_masked(void **state)
+{
+        (void) umask(0022);
+        return teardown(state);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -335,6 +360,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_many_names, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_open, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_write, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_write, setup_open, teardown_masked),
+                cmocka_unit_test_setup_teardown(test_write, setup_closed, teardown_masked),
                 cmocka_unit_test_setup_teardown(test_write_fails, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_freed_job_calls_nobody, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_hanging_child, setup, teardown),

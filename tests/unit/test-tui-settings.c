@@ -159,13 +159,16 @@ static void test_avatar_is_remembered(void **state)
         for (int on = 0; on < 2; on++) {
                 _cleanup_(settings_done) Settings s = { 0 };
 
+                mode_t mask = umask(on ? 0777 : 0);
+
                 assert_int_equal(settings_remember_avatar(on), 0);
+                (void) umask(mask);
                 assert_int_equal(settings_read(&s), 0);
                 assert_int_equal(s.avatar, on);
                 assert_null(s.complaint);
+                assert_int_equal(stat(path, &st), 0);
+                assert_int_equal(st.st_mode & 07777, 0600);
         }
-        assert_int_equal(stat(path, &st), 0);
-        assert_int_equal(st.st_mode & 07777, 0600);
 }
 
 int main(void)
