@@ -434,6 +434,16 @@ char **engine_headers_wipe(char **headers)
         return NULL;
 }
 
+/* Not by asprintf(), which leaves the beginning of a long line behind where it began. */
+static char *key_header(const char *begin, const char *key)
+{
+        char *line = malloc(strlen(begin) + strlen(key) + 1);
+
+        if (line)
+                (void) stpcpy(stpcpy(line, begin), key);
+        return line;
+}
+
 int engine_headers(const Engine *e, char ***ret)
 {
         _cleanup_(engine_headers_wipep) char **headers = NULL;
@@ -452,12 +462,10 @@ int engine_headers(const Engine *e, char ***ret)
                         return -ENOMEM;
         }
         if (e->key) {
-                if (asprintf(&headers[n], "%s%s",
-                            anthropic ? "x-api-key: " : "Authorization: Bearer ",
-                            key_text(e->key)) < 0) {
-                        headers[n] = NULL;
+                headers[n] = key_header(
+                        anthropic ? "x-api-key: " : "Authorization: Bearer ", key_text(e->key));
+                if (!headers[n])
                         return -ENOMEM;
-                }
         }
         *ret = TAKE_PTR(headers);
         return 0;

@@ -2,7 +2,8 @@
 #pragma once
 
 /* What the http files share; for nobody else. http.c drives libcurl from the loop, http-transfer.c
- * is one transfer from its options to its end, http-failure.c says in words what went wrong. */
+ * is one transfer from its options to its end, http-failure.c says in words what went wrong,
+ * http-memory.c is where libcurl's memory comes from. */
 
 #include <curl/curl.h>
 
@@ -85,6 +86,7 @@ void transfer_fail(HttpTransfer *t, CURLcode code);
 void transfer_fail_limit(HttpTransfer *t);
 void transfer_fail_redirect(HttpTransfer *t);
 
+CURLcode http_start_curl(void); /* curl_global_cleanup() ends it */
 int http_open(Http *h);
 void http_arm_idle(Http *h);
 void http_source_enable(sd_event_source *source);

@@ -28,15 +28,6 @@ void transfer_move(HttpTransfer *t, TransferList *to)
 
 /* ---- its end ---- */
 
-/* The header lines carry keys. */
-static struct curl_slist *headers_wipe(struct curl_slist *list)
-{
-        for (struct curl_slist *i = list; i; i = i->next)
-                explicit_bzero(i->data, strlen(i->data));
-        curl_slist_free_all(list);
-        return NULL;
-}
-
 static void transfer_free_body(HttpTransfer *t)
 {
         if (t->body_size >= WORKER_DISPOSED_MIN && t->http)
@@ -52,7 +43,7 @@ void transfer_release(HttpTransfer *t)
                         (void) curl_multi_remove_handle(t->http->multi, t->easy);
                 curl_easy_cleanup(TAKE_PTR(t->easy));
         }
-        t->headers = headers_wipe(t->headers);
+        curl_slist_free_all(TAKE_PTR(t->headers)); /* keys and all: http-memory.c */
         transfer_free_body(t);
         t->timer = sd_event_source_disable_unref(t->timer);
 }

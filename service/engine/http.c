@@ -292,7 +292,7 @@ static int http_on_idle(sd_event_source *source, uint64_t usec, void *userdata)
 int http_open(Http *h)
 {
         if (!h->curl_started) {
-                if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+                if (http_start_curl() != CURLE_OK)
                         return -ENOMEM;
                 h->curl_started = true;
         }

@@ -344,7 +344,10 @@ JSON(const char *, json_object_to_json_string_length,
 #define CURL_CALL(type, name, returns, parameters, arguments) \
         WRAP(KIND_CURL, type, name, returns, parameters, arguments)
 
-CURL_CALL(CURLcode, curl_global_init, CURLE_OUT_OF_MEMORY, (long flags), (flags))
+CURL_CALL(CURLcode, curl_global_init_mem, CURLE_OUT_OF_MEMORY,
+        (long flags, curl_malloc_callback m, curl_free_callback f, curl_realloc_callback r,
+                curl_strdup_callback s, curl_calloc_callback c),
+        (flags, m, f, r, s, c))
 CURL_CALL(CURL *, curl_easy_init, NULL, (void), ())
 CURL_CALL(CURLM *, curl_multi_init, NULL, (void), ())
 CURL_CALL(CURLMcode, curl_multi_add_handle, CURLM_OUT_OF_MEMORY, (CURLM * m, CURL *e), (m, e))
