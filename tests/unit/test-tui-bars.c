@@ -441,6 +441,19 @@ static void test_figures_go_by_the_last_count(void **state)
         assert_status(w, 120, false, " ● streaming │ m │ context ~1.6k │ ~200 tok/s");
         counted->estimated = true;
         assert_status(w, 120, false, " ● streaming │ m │ context ~1.2k │ ~50 tok/s");
+        /* It was cut: nobody counted. */
+        counted->estimated = false;
+        counted->tokens_out = 100;
+        live->live = false;
+        live->reason = REASON_CANCELLED;
+        w->mirror->live = NULL;
+        assert_int_equal(document_append(live->channels[CHANNEL_CONTENT], text, 200), 0);
+        assert_status(w, 120, false, " m │ context ~1.2k");
+        live->reason = REASON_STOP;
+        assert_status(w, 120, false, " m");
+        live->live = true;
+        w->mirror->live = live;
+        counted->estimated = true;
         /* The last count is on a page that is not here. */
         counted->context_used = 0;
         w->mirror->used = 5000;

@@ -37,19 +37,17 @@ static double bytes_per_token(const MessageItem *counted)
         return MIN(MAX(bytes, BYTES_PER_TOKEN_MIN), BYTES_PER_TOKEN_MAX);
 }
 
-/* What is in it already is counted from the last reply on that says how much it was. */
-static void estimate(Mirror *m, const MessageItem *live, usec_t now, Figures *f)
+/* Of the first n messages, and of so many bytes more: counted from the last reply on that says how
+ * much it was. Returns the bytes of a token. */
+static double estimate_used(Mirror *m, size_t n, uint64_t bytes, Figures *f)
 {
         const MessageItem *counted = NULL;
         MessageItem *const *messages;
-        uint64_t bytes = live->flow_size;
+        size_t all;
         double ratio;
-        size_t n;
 
-        messages = mirror_messages(m, &n);
-        while (n > 0 && messages[n - 1] != live)
-                n--;
-        for (size_t i = n > 0 ? n - 1 : 0; i-- > 0 && !counted;)
+        messages = mirror_messages(m, &all);
+        for (size_t i = n; i-- > 0 && !counted;)
                 if (messages[i]->context_used > 0)
                         counted = messages[i];
                 else
@@ -61,17 +59,38 @@ static void estimate(Mirror *m, const MessageItem *live, usec_t now, Figures *f)
         if (f->size > 0)
                 f->used = MIN(f->used, f->size);
         f->used_estimated = true;
+        return ratio;
+}
+
+static void estimate_live(Mirror *m, const MessageItem *live, usec_t now, Figures *f)
+{
+        MessageItem *const *messages;
+        uint64_t passed, seconds;
+        double ratio;
+        size_t n;
+
+        messages = mirror_messages(m, &n);
+        while (n > 0 && messages[n - 1] != live)
+                n--;
+        ratio = estimate_used(m, n > 0 ? n - 1 : 0, live->flow_size, f);
 
         f->per_second_estimated = true;
-        if (live->flow_since > 0 && now > live->flow_since) {
-                uint64_t passed = (now - live->flow_since) / USEC_PER_SEC,
-                         /* Where nothing comes any more it is less with each second. */
-                        seconds = MAX(live->flow_seconds, passed > 0 ? passed - 1 : 0);
+        if (live->flow_since == 0 || now < live->flow_since)
+                return;
+        /* Where nothing comes any more it is less with each second. */
+        passed = (now - live->flow_since) / USEC_PER_SEC;
+        seconds = MAX(live->flow_seconds, passed > 0 ? passed - 1 : 0);
+        if (seconds > 0)
+                f->per_second = (double) (live->flow_size - live->flow_first) / ratio /
+                        (double) seconds;
+}
 
-                if (seconds > 0)
-                        f->per_second = (double) (live->flow_size - live->flow_first) / ratio /
-                                (double) seconds;
-        }
+/* Nobody counted it to its end. */
+static bool is_cut(const MessageItem *item)
+{
+        return item->context_used == 0 &&
+                (item->reason == REASON_CANCELLED || item->reason == REASON_INTERRUPTED ||
+                        item->reason == REASON_INCOMPLETE);
 }
 
 void figures_of(Mirror *m, usec_t now, Figures *ret)
@@ -85,12 +104,15 @@ void figures_of(Mirror *m, usec_t now, Figures *ret)
         *ret = (Figures){ 0 };
         mirror_context(m, &ret->used, &ret->size);
         if (live) {
-                estimate(m, live, now, ret);
+                estimate_live(m, live, now, ret);
                 return;
         }
         messages = mirror_messages(m, &n);
         if (n == 0)
                 return;
         ret->per_second = messages[n - 1]->tokens_per_second;
-        ret->used_estimated = messages[n - 1]->estimated;
+        if (is_cut(messages[n - 1]))
+                (void) estimate_used(m, n, 0, ret);
+        else
+                ret->used_estimated = messages[n - 1]->estimated;
 }
