@@ -113,6 +113,7 @@ static int list_folder(const char *folder, const char *subfolder, size_t maximum
         _cleanup_(closedirp) DIR *d = NULL;
         _cleanup_free_ char *path = NULL;
         bool full = false;
+        struct stat st;
         int r;
 
         if (asprintf(&path, "%s/%s", folder, subfolder) < 0) {
@@ -125,6 +126,9 @@ static int list_folder(const char *folder, const char *subfolder, size_t maximum
                         return 0;
                 return warn_unread(warnings, path, errno);
         }
+        if (fstat(dirfd(d), &st) >= 0 && st.st_mode & S_IWOTH)
+                return config_warn(warnings, path, 0,
+                        "Every user can put files there, ignoring it: run 'chmod o-w %s'.", path);
 
         for (;;) {
                 struct dirent *entry;

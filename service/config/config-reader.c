@@ -10,6 +10,7 @@
 
 #define STRING_MAX KIB(4)
 #define LETTERS    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define NOBODY     65534U
 #define NAME_SHOWN 24U /* an unknown section's or key's name is shown up to so many bytes */
 
 static int ignore_unread(const char *path, int error, ConfigWarnings *warnings)
@@ -20,6 +21,25 @@ static int ignore_unread(const char *path, int error, ConfigWarnings *warnings)
         if (r < 0)
                 return r;
         return config_warn(warnings, path, 0, "Cannot be read, ignoring it: %s.", strerror(error));
+}
+
+/* It says where keys and conversations go. A group is often a person's own (umask 002). */
+static int check_writers(const char *path, const struct stat *st, ConfigWarnings *warnings)
+{
+        int r;
+
+        if (st->st_mode & S_IWOTH) {
+                r = config_warn(warnings, path, 0,
+                        "Every user can change it, ignoring it: run 'chmod o-w %s'.", path);
+                return r < 0 ? r : false;
+        }
+        /* In a user namespace root may be nobody. */
+        if (st->st_uid != 0 && st->st_uid != geteuid() && st->st_uid != NOBODY) {
+                r = config_warn(warnings, path, 0, "Belongs to another user, who can change it.");
+                if (r < 0)
+                        return r;
+        }
+        return true;
 }
 
 /* A FIFO or a device in a file's place must neither stop us nor be read. */
@@ -36,6 +56,9 @@ static int read_whole(const char *path, Buffer *out, ConfigWarnings *warnings)
                 return ignore_unread(path, errno, warnings);
         if (!S_ISREG(st.st_mode))
                 return config_warn(warnings, path, 0, "Is no regular file, ignoring it.");
+        r = check_writers(path, &st, warnings);
+        if (r <= 0)
+                return r;
 
         for (;;) {
                 size_t room = MIN(out->maximum - out->size, KIB(64));

@@ -3,7 +3,6 @@
 /* What clients do to the service that they should not: too many of everything, and garbage. It
  * refuses by name, gives back what it took, and serves the others meanwhile. */
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -11,14 +10,11 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
-#include "tests/bus/harness.h"
+#include "tests/bus/attack.h"
 #include "tests/bus/process.h"
 #include "tests/bus/reader.h"
-
-#define MODEL "test/tiny:latest"
 
 /* The limits of the contract. */
 #define CALLS_MAX                  64U
@@ -33,47 +29,6 @@ static void check_served(Harness *h, Via via)
 
         sd_bus_message_unref(harness_call(
                 h, bus, PATH_ROOT, INTERFACE_MANAGER, "ListConversations", "a{sv}", 0));
-}
-
-static unsigned count_descriptors(const Harness *h)
-{
-        _cleanup_free_ char *path = NULL;
-        unsigned n = 0;
-        DIR *folder;
-
-        assert_true(asprintf(&path, "/proc/%d/fd", (int) h->service) > 0);
-        folder = opendir(path);
-        assert_non_null(folder);
-        while (readdir(folder))
-                n++;
-        assert_int_equal(closedir(folder), 0);
-        return n;
-}
-
-/* Until what was taken is given back; each call is a turn of the service's loop. */
-static void wait_descriptors(Harness *h, unsigned n)
-{
-        usec_t deadline = harness_now() + HARNESS_PATIENCE;
-
-        while (count_descriptors(h) > n) {
-                assert_in_range(harness_now(), 0, deadline);
-                check_served(h, VIA_SESSION);
-        }
-}
-
-static int raw_connect(const char *path)
-{
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        struct timeval patience = { .tv_sec = (time_t) (HARNESS_PATIENCE / USEC_PER_SEC) };
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-        assert_return_code(fd, errno);
-        assert_true(strlen(path) < sizeof address.sun_path);
-        strcpy(address.sun_path, path);
-        assert_return_code(
-                setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), errno);
-        assert_return_code(connect(fd, (struct sockaddr *) &address, sizeof address), errno);
-        return fd;
 }
 
 /* ---- calls in flight ---- */
@@ -100,7 +55,8 @@ static void ask_async(sd_bus *bus, const char *question, Answers *answers)
         _cleanup_(sd_bus_message_unrefp)
                 sd_bus_message *m = harness_message(bus, PATH_ROOT, INTERFACE_MANAGER, "Ask");
 
-        assert_return_code(sd_bus_message_append(m, "sa{sv}", question, 1, "model", "s", MODEL), 0);
+        assert_return_code(
+                sd_bus_message_append(m, "sa{sv}", question, 1, "model", "s", ATTACK_MODEL), 0);
         assert_return_code(sd_bus_call_async(bus, NULL, m, on_answer, answers, UINT64_MAX), 0);
 }
 
@@ -252,10 +208,10 @@ static void test_connections(void **state)
         }
         harness_start(h);
         check_served(h, VIA_SESSION);
-        before = count_descriptors(h);
+        before = attack_descriptors(h);
 
         for (unsigned i = 0; i < ATTEMPTS; i++)
-                fds[i] = raw_connect(h->socket);
+                fds[i] = attack_raw_connect(h->socket);
         /* In order: the first 1,024 stay, each of the others is ended. */
         for (unsigned i = ATTEMPTS; i-- > CONNECTIONS_MAX;) {
                 char c;
@@ -270,14 +226,14 @@ static void test_connections(void **state)
                 assert_int_equal(recv(fds[i], &c, 1, MSG_DONTWAIT), -1);
                 assert_int_equal(errno, EAGAIN);
         }
-        assert_in_range(count_descriptors(h), before + CONNECTIONS_MAX, before + CONNECTIONS_MAX);
+        assert_in_range(attack_descriptors(h), before + CONNECTIONS_MAX, before + CONNECTIONS_MAX);
         assert_true(harness_logged(h, "There are 1024 private connections, the limit"));
         check_served(h, VIA_SESSION);
 
         for (unsigned i = 0; i < ATTEMPTS; i++)
                 (void) close(fds[i]);
         free(fds);
-        wait_descriptors(h, before);
+        attack_wait_descriptors(h, before);
         check_served(h, VIA_PRIVATE);
         assert_int_equal(harness_stop(h), 0);
 }
@@ -377,9 +333,9 @@ static void test_garbage(void **state)
 
         harness_start(h);
         check_served(h, VIA_SESSION);
-        before = count_descriptors(h);
+        before = attack_descriptors(h);
         for (size_t i = 0; i < ELEMENTSOF(garbage); i++) {
-                _cleanup_close_ int fd = raw_connect(h->socket);
+                _cleanup_close_ int fd = attack_raw_connect(h->socket);
                 char answer[1024];
                 ssize_t n;
 
@@ -393,7 +349,7 @@ static void test_garbage(void **state)
                 }
                 check_served(h, VIA_PRIVATE);
         }
-        wait_descriptors(h, before);
+        attack_wait_descriptors(h, before);
         assert_int_equal(harness_stop(h), 0);
 }
 
@@ -425,7 +381,7 @@ static void test_other_user(void **state)
 
                 if (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
                         _exit(3);
-                _exit(read(raw_connect(h->socket), &c, 1) == 0 ? 0 : 1);
+                _exit(read(attack_raw_connect(h->socket), &c, 1) == 0 ? 0 : 1);
         }
         assert_int_equal(process_wait(pid, HARNESS_PATIENCE), 0);
         assert_true(harness_logged(h, "A process of another user (uid 65534)"));

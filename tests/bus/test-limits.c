@@ -204,6 +204,8 @@ static const struct {
                 "DOORS_QUEUE_MESSAGES_MAX" },
         { "bytes queued to one", DOORS_QUEUE_BYTES_MAX, MIB(4), "bus/test-flood.c",
                 "test_unread_bytes" },
+        { "bytes of a page", CONVERSATION_PAGE_BYTES, MIB(8), "bus/test-limits.c",
+                "test_page_bytes" },
         { "exports not read", 16, 16, "bus/test-api.c", "test_exports_unread" },
         { "pipes not read", 256, 256, "bus/test-attack-descriptors.c", "PIPES_MAX" },
 };

@@ -286,6 +286,63 @@ static void test_what_is_no_file(void **state)
         expect_warning(c, 2, "b.conf: ", "No such file");
 }
 
+static void test_writable_by_others(void **state)
+{
+        static const struct {
+                mode_t mode;
+                bool read;
+        } modes[] = { { 0600, true }, { 0644, true }, { 0664, true }, { 0602, false },
+                { 0646, false }, { 0666, false } };
+        _cleanup_free_ char *path = path_of(2, "conductor.conf");
+
+        write_text(2, "conductor.conf", "[Service]\nIdleTimeoutSec=9\n");
+        for (size_t i = 0; i < ELEMENTSOF(modes); i++) {
+                assert_int_equal(chmod(path, modes[i].mode), 0);
+                _cleanup_(config_freep) Config *c = load();
+
+                assert_int_equal(c->idle_timeout, (modes[i].read ? 9 : 300) * USEC_PER_SEC);
+                assert_int_equal(n_warnings(c), !modes[i].read);
+                if (!modes[i].read)
+                        expect_warning(c, 0, "conductor.conf: ", "Every user can change it");
+        }
+}
+
+static void test_folder_writable_by_others(void **state)
+{
+        _cleanup_free_ char *path = path_of(2, "engines.d");
+
+        write_text(2, "engines.d/a.conf", "[Engine]\nType=builtin\n");
+        assert_int_equal(chmod(path, 0707), 0);
+        {
+                _cleanup_(config_freep) Config *c = load();
+
+                assert_null(find_engine(c, "a"));
+                expect_warning(c, 0, "engines.d: ", "Every user can put files there");
+        }
+        assert_int_equal(chmod(path, 0770), 0);
+        _cleanup_(config_freep) Config *c = load();
+
+        assert_non_null(find_engine(c, "a"));
+        assert_int_equal(n_warnings(c), 0);
+}
+
+static void test_of_another_user(void **state)
+{
+        _cleanup_free_ char *path = path_of(2, "engines.d/a.conf");
+
+        if (geteuid() != 0) {
+                print_message("# only root can give files away\n");
+                skip();
+        }
+        write_text(2, "engines.d/a.conf", "[Engine]\nType=builtin\n");
+        assert_int_equal(chown(path, 4711, -1), 0);
+        _cleanup_(config_freep) Config *c = load();
+
+        assert_non_null(find_engine(c, "a"));
+        assert_int_equal(n_warnings(c), 1);
+        expect_warning(c, 0, "a.conf: ", "Belongs to another user");
+}
+
 static void test_warnings_have_a_limit(void **state)
 {
         _cleanup_buffer_ Buffer text = BUFFER_INIT(MIB(1));
@@ -718,6 +775,9 @@ int main(void)
                 TEST(test_bad_settings),
                 TEST(test_file_sizes),
                 TEST(test_what_is_no_file),
+                TEST(test_writable_by_others),
+                TEST(test_folder_writable_by_others),
+                TEST(test_of_another_user),
                 TEST(test_warnings_have_a_limit),
                 TEST(test_engine_defaults),
                 TEST(test_engine_settings),
