@@ -121,9 +121,7 @@ static void test_answer_lost(void **state)
 
         before = c->n_done;
         proxy_hold_service(proxy);
-        assert_return_code(mirror_send(c->mirror, &(SendRequest){ .text = "@tokens=5", .size = 9 },
-                                   client_on_done, c),
-                0);
+        begin_send(c, "@tokens=5");
         harness_run_until(h, reader->n_ended == 1);
         assert_int_equal(c->n_done, before);
         proxy_cut(proxy);
@@ -163,9 +161,7 @@ static void test_conversation_lost(void **state)
         other = client_up(h, VIA_SESSION);
         assert_return_code(mirror_open_new(c->mirror, MODEL, false), 0);
         proxy_hold_service(proxy);
-        assert_return_code(mirror_send(c->mirror, &(SendRequest){ .text = "@tokens=5", .size = 9 },
-                                   client_on_done, c),
-                0);
+        begin_send(c, "@tokens=5");
         harness_run_until(h, count_listed(other) == 1);
         proxy_cut(proxy);
         harness_run_until(h, !client_is_up(c));

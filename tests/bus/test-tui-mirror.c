@@ -174,20 +174,10 @@ static void check_cancel(Harness *h, Via via)
         assert_false(message(c, 1)->cancelling);
 
         /* Before there is a reply. */
-        assert_return_code(mirror_send(c->mirror,
-                                   &(SendRequest){ .text = "@tokens=20 @fault=hold:1", .size = 24 },
-                                   client_on_done, c),
-                0);
+        begin_send(c, "@tokens=20 @fault=hold:1");
         assert_return_code(mirror_cancel(c->mirror, 0), 0);
         harness_run_until(h, ended(c, 4));
         assert_int_equal(message(c, 1)->reason, REASON_CANCELLED);
-}
-
-static void begin_send(Client *c, const char *text)
-{
-        const SendRequest request = { .text = text, .size = strlen(text) };
-
-        assert_return_code(mirror_send(c->mirror, &request, client_on_done, c), 0);
 }
 
 /* What a person sent is there from the first moment, and once. */
@@ -371,9 +361,7 @@ static void check_service_killed(Harness *h, Via via)
         assert_true(has_text(c, "word999 "));
 
         /* Typed meanwhile: it waits. */
-        assert_return_code(mirror_send(c->mirror, &(SendRequest){ .text = "@tokens=5", .size = 9 },
-                                   client_on_done, c),
-                0);
+        begin_send(c, "@tokens=5");
         harness_start(h);
         harness_run_until(h, client_is_up(c));
         /* The engine finds the first question's words in this one, for there was no answer yet. */
@@ -443,9 +431,7 @@ static void check_sent_once(Harness *h, Via via)
         harness_run_until(h, ended(c, 2));
         before = c->n_done;
         assert_return_code(kill(h->service, SIGSTOP), errno);
-        assert_return_code(mirror_send(c->mirror, &(SendRequest){ .text = "@tokens=5", .size = 9 },
-                                   client_on_done, c),
-                0);
+        begin_send(c, "@tokens=5");
         harness_kill(h, SIGKILL);
         harness_run_until(h, !client_is_up(c));
         assert_int_equal(c->n_done, before);

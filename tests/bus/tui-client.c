@@ -90,11 +90,19 @@ void client_wait_done(Client *c, unsigned before)
                 fail_msg("%s", failure_message(&c->failure));
 }
 
+void begin_send(Client *c, const char *text)
+{
+        const SendRequest request = { .text = text, .size = strlen(text) };
+
+        assert_return_code(mirror_send(c->mirror, &request, client_on_done, c), 0);
+}
+
 void send_text(Client *c, const char *text)
 {
-        do_and_wait(c,
-                mirror_send(c->mirror, &(SendRequest){ .text = text, .size = strlen(text) },
-                        client_on_done, c));
+        unsigned before = c->n_done;
+
+        begin_send(c, text);
+        client_wait_done(c, before);
 }
 
 size_t count_messages(const Client *c)

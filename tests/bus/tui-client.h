@@ -38,7 +38,8 @@ void client_wait_done(Client *c, unsigned before);
                 client_wait_done((c), _before); \
         } while (0)
 
-void send_text(Client *c, const char *text);
+void begin_send(Client *c, const char *text);
+void send_text(Client *c, const char *text); /* and waits until it is done */
 
 size_t count_messages(const Client *c);
 /* From the end: 1 is the last. */
