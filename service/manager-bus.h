@@ -29,7 +29,7 @@ int manager_method_get_statistics(sd_bus_message *m, void *userdata, sd_bus_erro
 int manager_method_ask(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 /* Parts that several answers share: one a(osstta{sv}) and one a(sssa{sv}) entry. */
-int manager_append_conversation(sd_bus_message *m, Conversation *c);
+int manager_append_conversation(const Manager *manager, sd_bus_message *m, Conversation *c);
 int manager_append_engine(sd_bus_message *m, const EngineInfo *engine);
 
 /* The conversation that an id (32 hex digits) or an object path names. */

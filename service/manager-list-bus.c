@@ -14,7 +14,7 @@
 
 /* ---- conversations ---- */
 
-int manager_append_conversation(sd_bus_message *m, Conversation *c)
+int manager_append_conversation(const Manager *manager, sd_bus_message *m, Conversation *c)
 {
         const BusEntry details[] = {
                 { "state", 's', .s = conversation_state(c) },
@@ -24,6 +24,8 @@ int manager_append_conversation(sd_bus_message *m, Conversation *c)
                 { "archived", 'b', .optional = true, .b = conversation_archived(c) },
                 { "private", 'b', .optional = true, .b = conversation_private(c) },
                 { "deleted", 't', .optional = true, .t = conversation_deleted(c) },
+                { "focus", 'b', .optional = true,
+                        .b = surfaces_any_focus(manager->surfaces, conversation_path(c)) },
         };
         int r;
 
@@ -87,7 +89,7 @@ int manager_method_list_conversations(sd_bus_message *m, void *userdata, sd_bus_
                         break;
                 if (!is_listed(c, &o))
                         continue;
-                r = manager_append_conversation(reply, c);
+                r = manager_append_conversation(manager, reply, c);
                 if (r < 0)
                         return r;
                 n++;

@@ -33,7 +33,7 @@ static int append_recent(sd_bus_message *m, Manager *manager)
                         break;
                 if (conversation_deleted(c) > 0 || conversation_archived(c))
                         continue;
-                r = manager_append_conversation(m, c);
+                r = manager_append_conversation(manager, m, c);
                 if (r < 0)
                         return r;
                 n++;

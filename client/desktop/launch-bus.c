@@ -171,7 +171,14 @@ static int launch(Session *s, const Command *c, sd_bus_message *call)
 
 int launch_client(Session *s, const char *const *arguments, const char *token, sd_bus_message *call)
 {
-        const char *all[ARGUMENTS_MAX + 3] = { CONDUCTOR_TERMINAL, CONDUCTOR_TUI };
+        _cleanup_free_ char *terminal = NULL;
+        const char *all[ARGUMENTS_MAX + 3] = { NULL, CONDUCTOR_TUI };
+
+        if (asprintf(&terminal, "%s/conductor-terminal", session_folder(s)) < 0) {
+                terminal = NULL;
+                return -ENOMEM;
+        }
+        all[0] = terminal;
 
         for (size_t i = 0; arguments[i]; i++) {
                 assert(i < ARGUMENTS_MAX);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/desktop/session-bus.h"
 
+#include <limits.h>
 #include <signal.h>
 
 #include "client/bus/connect.h"
@@ -25,6 +26,7 @@ struct Session {
         const char *const *names;
         unsigned held, unreleased; /* names whose giving back is not confirmed */
         bool leaving;
+        char folder[PATH_MAX];
 };
 
 Session *session_free(Session *s)
@@ -48,6 +50,11 @@ sd_bus *session_bus(const Session *s)
 sd_event *session_event(const Session *s)
 {
         return s->event;
+}
+
+const char *session_folder(const Session *s)
+{
+        return s->folder;
 }
 
 /* ---- leaving ---- */
@@ -229,6 +236,22 @@ static int session_connect(Session *s, Failure *failure)
         return r < 0 ? failure_set_errno(failure, r, "The session bus cannot be used") : 0;
 }
 
+/* At the start. An upgrade may have replaced the program since: the folder is the same. */
+static int find_folder(Session *s)
+{
+        ssize_t n = readlink("/proc/self/exe", s->folder, sizeof s->folder - 1);
+        char *slash;
+
+        if (n < 0)
+                return -errno;
+        s->folder[n] = 0;
+        slash = strrchr(s->folder, '/');
+        if (!slash)
+                return -ENOENT;
+        *slash = 0;
+        return 0;
+}
+
 static int block_signals(void)
 {
         sigset_t signals;
@@ -248,6 +271,8 @@ int session_new(Session **ret, Failure *failure)
         if (!s)
                 return failure_set_errno(failure, -ENOMEM, "Starting");
         r = block_signals();
+        if (r >= 0)
+                r = find_folder(s);
         if (r >= 0)
                 r = sd_event_new(&s->event);
         if (r >= 0)

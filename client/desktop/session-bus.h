@@ -20,6 +20,9 @@ DEFINE_CLEANUP(Session *, session_free)
 sd_bus *session_bus(const Session *s); /* attached to the loop, lives as long as the session */
 sd_event *session_event(const Session *s);
 
+/* Where this program is, and those that it starts: a folder without a / at its end. */
+const char *session_folder(const Session *s);
+
 /* Asks for these names (NULL-ended, static). They are given back in this order: the first one is
  * that of the unit, whose manager counts it as stopped from then on, and starts it anew for a call
  * to any of them. */

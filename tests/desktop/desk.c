@@ -36,8 +36,11 @@ void desk_start(Desk *d, const char *variable, const char *argument)
                 process_spawn(
                         &(Spawn){ .arguments = (const char *const[]){ program, argument, NULL },
                                 .environment = (const char *const[]){ home, runtime, bus, system,
-                                        asan, ubsan, "PATH=/usr/bin:/bin", "LANG=C.UTF-8",
-                                        "CONDUCTOR_LOG_LEVEL=debug", NULL },
+                                        asan, ubsan,
+                                        d->environment[0] ? d->environment[0]
+                                                          : "PATH=/usr/bin:/bin",
+                                        "LANG=C.UTF-8", "CONDUCTOR_LOG_LEVEL=debug",
+                                        d->environment[0] ? d->environment[1] : NULL, NULL },
                                 .output = -EBADF,
                                 .errors = log,
                                 .pass = -EBADF },

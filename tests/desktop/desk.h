@@ -4,7 +4,8 @@
 /* A desktop around the bus tests' harness: the programs of client/desktop/, and in place of the
  * user manager one that notes what it was to start.
  *
- * Environment, set by meson: CONDUCTOR_SEARCH (a program), besides the harness's. */
+ * Environment, set by meson: CONDUCTOR_SEARCH and CONDUCTOR_NOTIFIER (programs), besides the
+ * harness's. */
 
 #include "tests/bus/harness.h"
 
@@ -25,7 +26,8 @@ typedef struct Desk {
         unsigned n_changes; /* of names' owners */
         Unit unit;          /* the last */
         unsigned n_units;
-        const char *refusal; /* of the next units: a sentence, or NULL */
+        const char *environment[2]; /* of the programs: PATH=, and one more with it; or NULL */
+        const char *refusal;        /* of the next units: a sentence, or NULL */
 } Desk;
 
 /* For cmocka: *state is the Desk. The service does not run yet, nor does a program. */
@@ -43,8 +45,9 @@ void desk_wait_name(Desk *d, const char *name, bool owned);
 /* In the name's place from now on. */
 void desk_start_manager(Desk *d);
 
-/* The text of a file of this process's; the caller frees. */
+/* Of the shell's connection to somebody. */
 sd_bus_message *desk_message(const char *to, const char *path, const char *interface,
         const char *member, Desk *d, const char *types, ...);
-/* A message of this role whose text this is, in a new conversation; its path. */
+/* Asks this in a new conversation, and waits for the reply's end; its path, which the caller frees.
+ */
 char *desk_converse(Desk *d, const char *text);
