@@ -9,9 +9,6 @@
 #include "common/names.h"
 #include "service/bus/error.h"
 
-/* Messages that one turn of the pump handles: what a client sent together with its hello. */
-#define PUMP_MAX 64U
-
 /* The ring holds one message more than the limit: the one that goes over it. */
 #define RING_SIZE (DOORS_QUEUE_MESSAGES_MAX + 1)
 
@@ -29,17 +26,15 @@ void connection_doom(Connection *c)
 }
 
 /* In server mode sd-bus leaves a message that came together with BEGIN in its buffer until more
- * bytes come. */
+ * bytes come. One in each turn, as sd-bus does it. */
 static int on_pump(sd_event_source *s, void *userdata)
 {
         Connection *c = ASSERT_PTR(userdata);
-        int r = 0;
+        int r;
 
-        for (unsigned i = 0; i < PUMP_MAX && !c->doomed; i++) {
-                r = sd_bus_process(c->bus, /* ret= */ NULL);
-                if (r <= 0)
-                        break;
-        }
+        if (c->doomed)
+                return 0;
+        r = sd_bus_process(c->bus, /* ret= */ NULL);
         if (r < 0)
                 connection_doom(c);
         else if (r > 0 && !c->doomed)

@@ -163,7 +163,7 @@ static void on_messages(const Failure *failure, StoreMessages *messages, void *u
                 return;
         c = conversations_find_number(read->face->manager->conversations, read->conversation);
         r = append_messages(call_message(read->call), c, messages, &answer);
-        store_messages_free(messages);
+        store_messages_dispose(read->face->manager->store, messages);
         bus_read_answer(read, answer, r);
 }
 

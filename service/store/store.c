@@ -80,6 +80,19 @@ static size_t messages_size(const StoreMessage *messages, size_t n)
         return size;
 }
 
+static void release_messages(void *data)
+{
+        store_messages_free(data);
+}
+
+void store_messages_dispose(Store *s, StoreMessages *m)
+{
+        if (m && messages_size(m->messages, m->n_messages) >= WORKER_DISPOSED_MIN)
+                worker_dispose(s->worker, m, release_messages);
+        else
+                store_messages_free(m);
+}
+
 static void release_request(void *data)
 {
         (void) store_request_free(data);

@@ -208,6 +208,8 @@ typedef struct StoreMessages {
 
 void store_messages_free(StoreMessages *m);
 DEFINE_CLEANUP(StoreMessages *, store_messages_free)
+/* The same; the kernel's part of what is large is the thread's. */
+void store_messages_dispose(Store *s, StoreMessages *m);
 
 /* messages belong to the callee on success (store_messages_free() frees the struct too). */
 typedef void (*store_messages_done_t)(
