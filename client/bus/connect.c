@@ -3,7 +3,6 @@
 
 #include <sys/stat.h>
 
-#include "client/bus/call.h"
 #include "common/buffer.h"
 
 #define HOST_MAX 255U
@@ -133,15 +132,32 @@ static int connect_private(sd_bus **ret)
 
 /* What the remote shell runs. The bridge's own --user is for containers only. */
 #define BRIDGE \
-        "sh -c 'exec systemd-stdio-bridge --bus-path=\"${DBUS_SESSION_BUS_ADDRESS:-unix:path=" \
-        "${XDG_RUNTIME_DIR:-/run/user/$(id -u)}/bus}\"'"
+        "exec systemd-stdio-bridge --bus-path=\"${DBUS_SESSION_BUS_ADDRESS:-unix:path=" \
+        "${XDG_RUNTIME_DIR:-/run/user/$(id -u)}/bus}\""
 
-static int ssh_address(const char *host, char **ret)
+/* Nothing on the user's bus knows it; where there is no logind, nothing is said. */
+#define LINGER \
+        "case \"$(loginctl show-user \"$(id -u)\" --property=Linger --value 2>/dev/null)\" in no) " \
+        "echo \"conductor: run loginctl enable-linger on $(uname -n), or replies end when you log " \
+        "out there\" >&2;; esac; "
+
+static int append_command(Buffer *address, ClientFlags flags)
 {
+        return append_escaped(address,
+                flags & CLIENT_WILL_ASK ? "sh -c '" LINGER BRIDGE "'" : "sh -c '" BRIDGE "'");
+}
+
+static int ssh_address(const char *host, ClientFlags flags, char **ret)
+{
+        const char *options = flags & CLIENT_WAIT ? "-xT" : "-xToBatchMode=yes";
         _cleanup_buffer_ Buffer address = BUFFER_INIT(KIB(4));
         int r;
 
-        r = buffer_append_string(&address, "unixexec:path=ssh,argv1=-xT,argv2=--,argv3=");
+        r = buffer_append_string(&address, "unixexec:path=ssh,argv1=");
+        if (r >= 0)
+                r = append_escaped(&address, options);
+        if (r >= 0)
+                r = buffer_append_string(&address, ",argv2=--,argv3=");
         if (r < 0)
                 return r;
         r = append_escaped(&address, host);
@@ -150,14 +166,16 @@ static int ssh_address(const char *host, char **ret)
         r = buffer_append_string(&address, ",argv4=");
         if (r < 0)
                 return r;
-        r = append_escaped(&address, BRIDGE);
+        r = append_command(&address, flags);
         if (r < 0)
                 return r;
         return buffer_steal(&address, ret, NULL);
 }
 
-static int connect_host(const char *host, sd_bus **ret, Failure *failure)
+static int connect_host(const ClientOptions *options, sd_bus **ret, Failure *failure)
 {
+        _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+        const char *host = options->host, *name;
         _cleanup_free_ char *address = NULL;
         int r;
 
@@ -165,16 +183,17 @@ static int connect_host(const char *host, sd_bus **ret, Failure *failure)
         if (isempty(host) || host[0] == '-' || strlen(host) > HOST_MAX)
                 return failure_set(failure, FAILURE_INVALID_ARGUMENT,
                         "'%.64s' is not a host; write user@host.", host);
-        r = ssh_address(host, &address);
+        r = ssh_address(host, options->flags, &address);
         if (r >= 0)
-                r = start(address, true, ret);
-        /* ssh has ended before a first word was written to it, having said why: no other thing than
-         * what the first call would find a moment later. */
-        if (r == -EPIPE || r == -ECONNRESET)
-                return client_fail(failure, r, NULL);
+                r = start(address, true, &bus);
+        if (r >= 0 && options->flags & CLIENT_WAIT)
+                r = sd_bus_get_unique_name(bus, &name);
         if (r < 0)
-                return failure_set(failure, FAILURE_NO_SERVICE, "Cannot start ssh to %s: %s", host,
-                        strerrordesc_np(-r));
+                return failure_set(failure, FAILURE_NO_SERVICE,
+                        "Your session bus on %s is not reached by ssh (%s), which may have said "
+                        "why. 'ssh %s systemctl --user status' must work.",
+                        host, strerrordesc_np(-r), host);
+        *ret = TAKE_PTR(bus);
         return 0;
 }
 
@@ -211,7 +230,7 @@ int client_connect(
 
         if (options && options->host) {
                 *ret_door = CLIENT_REMOTE;
-                return connect_host(options->host, ret, failure);
+                return connect_host(options, ret, failure);
         }
         if (isempty(door) || streq(door, "session")) {
                 *ret_door = CLIENT_SESSION;

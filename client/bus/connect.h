@@ -14,8 +14,18 @@ typedef enum ClientDoor {
         CLIENT_REMOTE, /* over ssh: descriptors do not pass */
 } ClientDoor;
 
+/* Both are about --host. */
+typedef enum ClientFlags {
+        /* Returns when the bus there has answered: meanwhile ssh may ask something on the terminal.
+         * Without it nothing waits, and ssh asks nothing. */
+        CLIENT_WAIT = 1 << 0,
+        /* Says on standard error where a logout there ends the replies, and what mends it. */
+        CLIENT_WILL_ASK = 1 << 1,
+} ClientFlags;
+
 typedef struct ClientOptions {
         const char *host; /* user@host for ssh, or NULL */
+        ClientFlags flags;
 } ClientOptions;
 
 /* Connects as $CONDUCTOR_BUS says (session, private, bus:ADDRESS, peer:ADDRESS; unset: session,

@@ -82,7 +82,11 @@ static bool waiting(const Link *l)
 static void set_failure(Link *l, const Failure *failure)
 {
         failure_done(&l->failure);
-        failure_copy(&l->failure, failure);
+        if (l->host)
+                (void) failure_set(&l->failure, failure->code, "On %s, by ssh: %s", l->host,
+                        failure_message(failure));
+        else
+                failure_copy(&l->failure, failure);
 }
 
 void link_failed(Link *l, const Failure *failure)
@@ -160,9 +164,9 @@ static int attach(Link *l)
                 /* userdata= */ NULL, "s", MATCH_OWNER);
 }
 
-static int open_bus(Link *l, Failure *failure)
+static int open_bus(Link *l, ClientFlags flags, Failure *failure)
 {
-        const ClientOptions options = { .host = l->host };
+        const ClientOptions options = { .host = l->host, .flags = flags };
         int r;
 
         l->filter = sd_bus_slot_unref(l->filter);
@@ -189,7 +193,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
         _cleanup_failure_ Failure failure = FAILURE_NULL;
 
         l->retry = 0;
-        if (open_bus(l, &failure) < 0)
+        if (open_bus(l, 0, &failure) < 0)
                 link_failed(l, &failure);
         else
                 use(l);
@@ -219,7 +223,7 @@ int link_new(sd_event *event, const ClientOptions *options, const LinkOps *ops, 
         if (r < 0)
                 return failure_set_errno(failure, r, "Connecting");
 
-        r = open_bus(l, &first);
+        r = open_bus(l, options ? options->flags : 0, &first);
         if (r < 0 && (first.code == FAILURE_INVALID_ARGUMENT || r == -ENOMEM))
                 return failure_set(failure, first.code, "%s", failure_message(&first));
         if (r < 0)

@@ -3,7 +3,7 @@
 
 /* A connection that comes back: for clients that stay. It is made anew, with growing pauses, when
  * it breaks or the service goes, and at once when the service's name is on the bus again. Nothing
- * here blocks. */
+ * here blocks, but link_new() where the options say CLIENT_WAIT. */
 
 #include <systemd/sd-event.h>
 
@@ -30,7 +30,8 @@ typedef struct LinkOps {
 
 typedef struct Link Link;
 
-/* Fails only for what trying again does not mend: options that are not understood, no memory. */
+/* The flags are those of the first attempt. Fails only for what trying again does not mend: options
+ * that are not understood, no memory. */
 int link_new(sd_event *event, const ClientOptions *options, const LinkOps *ops, void *userdata,
         Link **ret, Failure *failure);
 Link *link_free(Link *l); /* does not call closed() */

@@ -278,9 +278,15 @@ static int say_reason(const Ask *a, const char *reason)
 
 static int say_failure(const Ask *a, const Failure *failure)
 {
-        int code = cli_fail(failure);
+        int code = cli_fail(a->cli, failure);
 
-        if (a->conversation && (a->last || a->content.size > 0 || code == EXIT_NO_SERVICE))
+        if (!a->conversation || (!a->last && a->content.size == 0 && code != EXIT_NO_SERVICE))
+                return code;
+        if (a->cli->host) /* only the way there may have ended */
+                cli_error("The reply is kept, and goes on where the service does: 'conductor "
+                          "--host %s show %.*s'.",
+                        a->cli->host, ID_SHOWN, cli_id(a->conversation));
+        else
                 cli_error("What came is kept: 'conductor show %.*s'.", ID_SHOWN,
                         cli_id(a->conversation));
         return code;
@@ -442,6 +448,8 @@ int verb_ask(Cli *cli, int argc, char *argv[])
                 if (r != EXIT_DONE)
                         return r;
         }
+        if (!cli->quiet)
+                cli->flags |= CLIENT_WILL_ASK;
         r = cli_connect(cli);
         if (r != EXIT_DONE)
                 return r;

@@ -40,7 +40,8 @@ typedef struct Cli {
         JsonMode json;
         bool continue_last, private, archived, deleted, all, quiet, undo, refresh, help, version;
 
-        sd_bus *bus; /* after cli_connect() */
+        ClientFlags flags; /* beside CLIENT_WAIT */
+        sd_bus *bus;       /* after cli_connect() */
         ClientDoor door;
 } Cli;
 
@@ -118,8 +119,8 @@ int cli_missing_variables(sd_bus *session, char **ret);
 
 /* One sentence on stderr. */
 void cli_error(const char *format, ...) _printf_(1, 2);
-/* Prints the failure and gives its exit code. */
-int cli_fail(const Failure *failure);
+/* Prints the failure, and of which machine it is, and gives its exit code. */
+int cli_fail(const Cli *cli, const Failure *failure);
 
 bool cli_is_terminal(int fd);
 /* Colours for a terminal that wants them: NO_COLOR and TERM=dumb turn them off. */

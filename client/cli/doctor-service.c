@@ -46,7 +46,7 @@ static int get_version(Doctor *d, char **ret, Failure *failure)
 static bool examine_version(Doctor *d)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;
-        ClientOptions options = { .host = d->cli->host };
+        ClientOptions options = { .host = d->cli->host, .flags = CLIENT_WAIT };
         _cleanup_free_ char *version = NULL;
 
         if ((!d->cli->bus && client_connect(&options, &d->cli->bus, &d->cli->door, &failure) < 0) ||

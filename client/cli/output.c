@@ -228,8 +228,13 @@ static ExitCode exit_code(FailureCode code)
         return EXIT_FAILED;
 }
 
-int cli_fail(const Failure *failure)
+int cli_fail(const Cli *cli, const Failure *failure)
 {
         cli_error("conductor: %s", failure_message(failure));
+        /* What the sentence names is to be done there. */
+        if (cli->bus && cli->host &&
+                (failure->code == FAILURE_NO_SERVICE || failure->code == FAILURE_NOT_SUPPORTED))
+                cli_error("That is on %s, by ssh; 'ssh %s conductor doctor' finds out more.",
+                        cli->host, cli->host);
         return exit_code(failure->code);
 }

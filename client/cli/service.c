@@ -11,14 +11,14 @@
 int cli_connect(Cli *cli)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;
-        ClientOptions options = { .host = cli->host };
+        ClientOptions options = { .host = cli->host, .flags = CLIENT_WAIT | cli->flags };
 
         if (cli->bus)
                 return EXIT_DONE;
         if (client_connect(&options, &cli->bus, &cli->door, &failure) < 0)
-                return cli_fail(&failure);
+                return cli_fail(cli, &failure);
         if (cli->door == CLIENT_SESSION && client_start_service(cli->bus, &failure) < 0)
-                return cli_fail(&failure);
+                return cli_fail(cli, &failure);
         return EXIT_DONE;
 }
 
@@ -48,5 +48,5 @@ int cli_call(Cli *cli, const char *path, const char *interface, const char *memb
                 return EXIT_FAILED;
         }
         r = client_send(cli->bus, call, ret_reply, &failure);
-        return r < 0 ? cli_fail(&failure) : EXIT_DONE;
+        return r < 0 ? cli_fail(cli, &failure) : EXIT_DONE;
 }

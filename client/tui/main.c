@@ -69,7 +69,7 @@ static int parse_arguments(int argc, char *argv[], AppOptions *o)
                         o->model = optarg;
                         break;
                 case 'H':
-                        o->client.host = optarg;
+                        o->client = (ClientOptions){ optarg, CLIENT_WAIT | CLIENT_WILL_ASK };
                         break;
                 case 'h':
                         print_help(stdout);

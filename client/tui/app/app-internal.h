@@ -4,6 +4,7 @@
 /* What the files of this folder share. */
 
 #include "client/tui/app/app.h"
+#include "client/tui/app/ssh-words.h"
 #include "client/tui/avatar/avatar.h"
 #include "client/tui/drafts.h"
 #include "client/tui/files.h"
@@ -62,6 +63,7 @@ struct App {
         Screen *screen; /* the terminal's */
         MirrorOps mirror_ops;
         Mirror *mirror;
+        SshWords *ssh_words; /* or NULL */
         Transcript *transcript;
         Editor *editor;
         Picker *picker; /* or NULL */

@@ -411,6 +411,7 @@ static void app_done_all(App *app)
         mirror_free(app->mirror);
         app_forget_outgoing(app);
         terminal_free(app->terminal);
+        ssh_words_free(app->ssh_words);
         avatar_free(app->avatar);
         sprites_free(app->sprites);
         editor_free(app->editor);
@@ -571,6 +572,11 @@ static int load_first_draft(App *app, const char *id)
         return editor_set_text(app->editor, buffer_text(&text), text.size);
 }
 
+static void on_ssh_words(const char *line, void *userdata)
+{
+        app_say(ASSERT_PTR(userdata), "%s", line);
+}
+
 static int open_rooms(App *app, Failure *failure)
 {
         static const TerminalOps terminal_ops = {
@@ -597,6 +603,8 @@ static int open_rooms(App *app, Failure *failure)
         r = editor_new(&app->editor);
         if (r >= 0)
                 r = open_drafts(app);
+        if (r >= 0 && app->options->client.host)
+                r = ssh_words_new(app->event, on_ssh_words, app, &app->ssh_words);
         /* Before the terminal is taken: ssh may have a question. */
         if (r >= 0)
                 r = mirror_new(app->event, &app->options->client, &app->mirror_ops, app,

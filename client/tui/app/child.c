@@ -285,8 +285,14 @@ static const char *format_of(const char *path)
 
 int app_export(App *app, const char *path)
 {
+        const char *host = app->options->client.host;
         int r;
 
+        if (host) {
+                app_say(app, "An export does not pass over ssh; run 'ssh %s conductor export …'.",
+                        host);
+                return 0;
+        }
         if (!mirror_open_conversation(app->mirror)) {
                 app_say(app, "There is nothing to export yet.");
                 return 0;
