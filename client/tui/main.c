@@ -4,6 +4,7 @@
 
 #include <getopt.h>
 #include <locale.h>
+#include <time.h>
 
 #include "build-config.h"
 #include "client/tui/app/app.h"
@@ -98,6 +99,7 @@ int main(int argc, char *argv[])
         int r;
 
         (void) setlocale(LC_ALL, "");
+        tzset(); /* it is a file, which is read now and not with the first time that is shown */
         r = parse_arguments(argc, argv, &options);
         if (r <= 0)
                 return r == 0 ? EXIT_SUCCESS : 2;

@@ -14,9 +14,9 @@ static bool is_word_byte(char c)
         return isalnum((unsigned char) c) || (unsigned char) c >= 0x80;
 }
 
-static bool is_alike(char a, char b)
+static char lower(char c)
 {
-        return tolower((unsigned char) a) == tolower((unsigned char) b);
+        return (char) tolower((unsigned char) c);
 }
 
 static int score_at(const char *text, size_t i)
@@ -33,7 +33,8 @@ int match_score(const char *text, const char *letters, uint16_t *places, size_t 
 {
         int16_t rows[2][TEXT_MAX], *before = rows[0], *now = rows[1];
         uint16_t from[MATCH_LETTERS_MAX][TEXT_MAX];
-        size_t n = strnlen(text, TEXT_MAX), k = 0, end = 0;
+        size_t n = strnlen(text, TEXT_MAX), k = 0, end = 0, begin = 0;
+        char folded[TEXT_MAX];
         int best = 0;
 
         assert(text);
@@ -41,24 +42,27 @@ int match_score(const char *text, const char *letters, uint16_t *places, size_t 
 
         if (ret_n)
                 *ret_n = 0;
+        for (size_t i = 0; i < n; i++)
+                folded[i] = lower(text[i]);
         for (; *letters && k < MATCH_LETTERS_MAX; letters++) {
-                int16_t reached = -1, *swap; /* the best of those at least two before */
-                size_t reached_at = 0;
+                int16_t reached = -1, *swap;          /* the best of those at least two before */
+                size_t reached_at = 0, first = begin; /* nothing of the row before is before it */
+                char letter = lower(*letters);
 
-                if (*letters == ' ')
+                if (letter == ' ')
                         continue;
                 best = -1;
-                for (size_t i = 0; i < n; i++) {
-                        if (k > 0 && i >= 2 && before[i - 2] > reached) {
+                for (size_t i = k > 0 ? first + 1 : 0; i < n; i++) {
+                        if (k > 0 && i >= first + 2 && before[i - 2] > reached) {
                                 reached = before[i - 2];
                                 reached_at = i - 2;
                         }
                         now[i] = -1;
-                        if (!is_alike(text[i], *letters))
+                        if (folded[i] != letter)
                                 continue;
                         if (k == 0)
                                 now[i] = (int16_t) score_at(text, i);
-                        else if (i > 0 && before[i - 1] >= 0 &&
+                        else if (before[i - 1] >= 0 &&
                                 before[i - 1] + SCORE_SUCCESSION >= reached) {
                                 now[i] = (int16_t) (before[i - 1] + SCORE_SUCCESSION +
                                         score_at(text, i));
@@ -67,6 +71,8 @@ int match_score(const char *text, const char *letters, uint16_t *places, size_t 
                                 now[i] = (int16_t) (reached + score_at(text, i));
                                 from[k][i] = (uint16_t) reached_at;
                         }
+                        if (best < 0)
+                                begin = i;
                         if (now[i] > best) {
                                 best = now[i];
                                 end = i;
