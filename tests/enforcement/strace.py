@@ -57,21 +57,22 @@ def wait_end(path):
 
 
 class Rules:
-    def __init__(self, folder):
+    def __init__(self, folder, exceptions='trace-allowed'):
+        self.exceptions = exceptions
         config = configparser.ConfigParser(delimiters=('=',), interpolation=None)
         with open(os.path.join(folder, 'trace.conf'), encoding='utf-8') as f:
             config.read_file(f)
         self.rules = {name: dict(config[name]) for name in config.sections()}
         self.by_call = {call: name for name, rule in self.rules.items() for call in rule['calls'].split()}
         self.allowed = []
-        with open(os.path.join(folder, 'trace-allowed'), encoding='utf-8') as f:
+        with open(os.path.join(folder, exceptions), encoding='utf-8') as f:
             for line, text in enumerate(f, 1):
                 words = text.split(None, 2)
                 if not words or words[0].startswith('#'):
                     continue
                 rule = next((r for r in self.rules if r.replace(' ', '-') == words[0]), None)
                 if not rule or len(words) < 3:
-                    raise SystemExit(f'Bail out! trace-allowed:{line}: not a rule, a call and a reason')
+                    raise SystemExit(f'Bail out! {exceptions}:{line}: not a rule, a call and a reason')
                 self.allowed.append((rule, words[1], line))
 
     def traced(self):
@@ -95,9 +96,17 @@ class Service:
         self.descriptors = {}  # number -> [whether it does not wait], which copies share
 
 
+def makes_child(call):
+    return call.startswith(('fork(', 'vfork(', 'clone(', 'clone3(')) and 'CLONE_THREAD' not in call
+
+
+def says_ready(name, arguments):
+    return name.startswith('send') and 'READY=1' in arguments
+
+
 class Judge:
-    def __init__(self, rules):
-        self.rules = rules
+    def __init__(self, rules, is_ready=says_ready):
+        self.rules, self.is_ready = rules, is_ready
         self.refused, self.used = {}, set()  # (rule, call) -> how often
         self.n_ready = self.n_calls = self.n_mutex = 0
         self.longest_mutex = 0.0
@@ -122,6 +131,7 @@ class Judge:
 
     def read(self, path):
         service, begun, turn = None, {}, []
+        tids, children = set(), set()  # children's descriptors are their own
         wait_end(path)
         with open(path, encoding='utf-8', errors='replace') as f:
             for text in f:
@@ -130,6 +140,9 @@ class Judge:
                     continue
                 tid, call = int(m[1]), m[2]
                 service = service or Service(tid)
+                if tid not in tids and any(makes_child(b) for b in begun.values()):
+                    children.add(tid)
+                tids.add(tid)
                 if (m := BEGUN.match(call)):
                     begun[tid] = m[1]
                     continue
@@ -139,16 +152,19 @@ class Judge:
                 if not m:
                     continue
                 name, arguments, result, rest = m.groups()
+                if makes_child(call) and result.isdigit():
+                    children.add(int(result))
                 if result == '?':
                     continue  # it was killed in it
                 if tid == service.pid:
                     self.turn(service, turn, name, arguments, rest)
-                self.learn(service, name, arguments, result)
+                if tid not in children:
+                    self.learn(service, name, arguments, result)
 
     def turn(self, service, turn, name, arguments, rest):
         """A call of the main thread. What comes after the last wait is the end, when it may wait."""
         if not service.ready:
-            service.ready = name.startswith('send') and 'READY=1' in arguments
+            service.ready = self.is_ready(name, arguments)
             self.n_ready += service.ready
             return
         rule = self.rules.by_call.get(name)
@@ -254,7 +270,8 @@ class Judge:
             d[int(result)] = ['NONBLOCK' in arguments or
                               bool(self.rules.allows('files', f'{name}({arguments})'))]
         elif name not in ('fcntl', 'ioctl') and (name in DESCRIPTORS or name.startswith('accept')):
-            d[int(result)] = ['NONBLOCK' in arguments]
+            # What is memory does not wait.
+            d[int(result)] = ['NONBLOCK' in arguments or name == 'memfd_create']
 
 
 def calls_between(path, begin, end):
