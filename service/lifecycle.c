@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
@@ -46,7 +47,7 @@ struct Lifecycle {
         Manager *manager;
         LifecycleState state;
         LifecycleFlags flags;
-        sd_event_source *post, *idle, *extend, *deadline;
+        sd_event_source *post, *idle, *extend, *deadline, *notify_room;
         usec_t idle_timeout;
         uint64_t served;
         Numbers told;
@@ -157,17 +158,46 @@ static int on_extend(sd_event_source *s, usec_t usec, void *userdata)
         return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 }
 
-static void begin_leaving(Lifecycle *l, LifecycleState state)
+static int on_notify_room(sd_event_source *s, int fd, uint32_t revents, void *userdata);
+
+/* systemd queues a start when it knows that the service stops; before that it takes it for running:
+ * so it hears of it before the name is given up, also where it is behind with its reading. */
+static int leave(Lifecycle *l)
 {
         int r;
 
-        l->state = state;
-        l->idle = sd_event_source_disable_unref(l->idle);
-        r = doors_leave(l->manager->doors, on_left, l);
+        l->notify_room = sd_event_source_disable_unref(l->notify_room);
+        r = l->notify_fd >= 0 ? notify_send(l->notify_fd, "STOPPING=1") : 0;
+        if (r == -EAGAIN)
+                return sd_event_add_io(l->manager->event, &l->notify_room, l->notify_fd, EPOLLOUT,
+                        on_notify_room, l);
+        if (r < 0)
+                log_debug_errno(r, "systemd was not told that the service stops, ignoring: %m");
+        return doors_leave(l->manager->doors, on_left, l);
+}
+
+static void leave_or_end(Lifecycle *l)
+{
+        int r;
+
+        r = leave(l);
         if (r < 0) {
                 log_error_errno(r, "Cannot leave in order, ending at once: %m");
                 (void) sd_event_exit(l->manager->event, EXIT_FAILURE);
         }
+}
+
+static int on_notify_room(sd_event_source *s, int fd, uint32_t revents, void *userdata)
+{
+        leave_or_end(ASSERT_PTR(userdata));
+        return 0;
+}
+
+static void begin_leaving(Lifecycle *l, LifecycleState state)
+{
+        l->state = state;
+        l->idle = sd_event_source_disable_unref(l->idle);
+        leave_or_end(l);
 }
 
 static int on_idle(sd_event_source *s, usec_t usec, void *userdata)
@@ -347,6 +377,7 @@ Lifecycle *lifecycle_free(Lifecycle *l)
         sd_event_source_disable_unref(l->idle);
         sd_event_source_disable_unref(l->extend);
         sd_event_source_disable_unref(l->deadline);
+        sd_event_source_disable_unref(l->notify_room);
         safe_close(l->notify_fd);
         free(l);
         return NULL;

@@ -119,8 +119,9 @@ int call_handed_over(Call *c, int r, const Failure *failure);
 
 /* ---- leaving ---- */
 
-/* The order that loses no call: stop listening, say STOPPING=1, release the name, wait for its
- * loss, answer all that came; then left() is called, once. Until then calls are served as ever. */
+/* The order that loses no call: systemd has been told STOPPING=1; stop listening, release the name,
+ * wait for its loss, answer all that came; then left() is called, once. Until then calls are served
+ * as ever. */
 typedef void (*doors_left_t)(void *userdata);
 int doors_leave(Doors *d, doors_left_t left, void *userdata);
 

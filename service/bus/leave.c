@@ -3,8 +3,6 @@
 /* The doors' end: in an order that loses no call, and without waiting for a client that does not
  * read. */
 
-#include <systemd/sd-daemon.h>
-
 #include "service/bus/doors-internal.h"
 
 /* For those who read what is queued for them; the others have had their time. */
@@ -70,8 +68,6 @@ int doors_leave(Doors *d, doors_left_t left, void *userdata)
 
         /* What connects from here on waits in systemd's socket for the next service. */
         doors_stop_listening(d);
-        /* From here on systemd queues a start instead of taking us for running. */
-        (void) sd_notify(/* unset_environment= */ false, "STOPPING=1");
         session_leave(d);
 
         /* Without a session bus nothing else may happen that makes the post source run. */
