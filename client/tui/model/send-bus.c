@@ -121,6 +121,8 @@ static int on_created(
                         sends_lost(m);
                         return 0;
                 }
+                if (current) /* the next attempt is another */
+                        *m->open.create = 0;
                 while ((p = waiting_for(m, generation)))
                         finish(m, p, failure);
                 return 0;
