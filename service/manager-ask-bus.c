@@ -13,8 +13,11 @@
 #include "service/manager-bus.h"
 
 /* The call keeps its message, and with it all strings. */
-typedef struct Asking {
+typedef struct Asking Asking;
+
+struct Asking {
         Manager *manager;
+        Asking *next, *previous;
         Call *call;
         const char *question;
         ConversationOptions create;
@@ -25,18 +28,46 @@ typedef struct Asking {
         uint64_t conversation; /* its number: it may be gone when something comes */
         uint64_t reply;
         ReplyWatch *watch;
-} Asking;
+};
 
 static Asking *asking_free(Asking *a)
 {
         if (!a)
                 return NULL;
+        if (a->previous)
+                a->previous->next = a->next;
+        else
+                a->manager->asks = a->next;
+        if (a->next)
+                a->next->previous = a->previous;
         reply_watch_free(a->watch);
         bus_attachments_free(a->attachments);
         free(a);
         return NULL;
 }
 DEFINE_CLEANUP(Asking *, asking_free)
+
+static int asking_new(Asking **ret, Manager *m)
+{
+        Asking *a;
+
+        a = calloc(1, sizeof *a);
+        if (!a)
+                return -ENOMEM;
+        a->manager = m;
+        a->next = m->asks;
+        if (a->next)
+                a->next->previous = a;
+        m->asks = a;
+        *ret = a;
+        return 0;
+}
+
+void manager_asks_free(Manager *m)
+{
+        while (m->asks)
+                asking_free(m->asks);
+}
 
 static void fail(Asking *a, const Failure *failure)
 {
@@ -279,10 +310,9 @@ int manager_method_ask(sd_bus_message *m, void *userdata, sd_bus_error *error)
         _cleanup_(asking_freep) Asking *a = NULL;
         int r;
 
-        a = calloc(1, sizeof *a);
-        if (!a)
-                return -ENOMEM;
-        a->manager = ASSERT_PTR(userdata);
+        r = asking_new(&a, ASSERT_PTR(userdata));
+        if (r < 0)
+                return r;
         r = read_ask(m, a, error);
         if (r < 0)
                 return r;

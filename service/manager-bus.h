@@ -28,6 +28,9 @@ int manager_method_get_snapshot(sd_bus_message *m, void *userdata, sd_bus_error 
 int manager_method_get_statistics(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int manager_method_ask(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
+/* Those under way; their calls stay the doors'. */
+void manager_asks_free(Manager *m);
+
 /* Parts that several answers share: one a(osstta{sv}) and one a(sssa{sv}) entry. */
 int manager_append_conversation(const Manager *manager, sd_bus_message *m, Conversation *c);
 int manager_append_engine(sd_bus_message *m, const EngineInfo *engine);

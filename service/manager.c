@@ -317,6 +317,7 @@ Manager *manager_free(Manager *m)
         /* Faces before rooms, rooms before what they stand on. */
         lifecycle_free(m->lifecycle);
         config_watch_free(m->config_watch);
+        manager_asks_free(m);
         conversation_face_free(m->conversation_face);
         conversations_free(m->conversations);
         surfaces_free(m->surfaces);

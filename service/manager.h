@@ -30,7 +30,8 @@ typedef struct Manager {
         Conversations *conversations;
         ConversationFace *conversation_face;
         Doors *doors;
-        int listen_fd; /* systemd's, until the doors have it */
+        struct Asking *asks; /* under way (manager-ask-bus.c) */
+        int listen_fd;       /* systemd's, until the doors have it */
 } Manager;
 
 int manager_new(Manager **ret);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "service/engine/builtin.h"
 
+#include "common/event-util.h"
 #include "service/engine/doctor.h"
 
 #define WORD_DELAY_MIN    (15 * USEC_PER_MSEC)
@@ -55,11 +56,13 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
                 ? 0
                 : MIN(WORD_DELAY_MIN + n * WORD_DELAY_LETTER, WORD_DELAY_MAX);
         r = sd_event_source_set_time_relative(source, delay);
-        if (r < 0)
-                return r;
-        r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-        if (r < 0)
-                return r;
+        if (r >= 0)
+                r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        if (r < 0) {
+                /* Else nobody would be told that it never ends. */
+                event_give_up(sd_event_source_get_event(source), r, "the built-in engine's answer");
+                return 0;
+        }
         a->ops->text(a->text + position, n, a->userdata);
         return 0;
 }

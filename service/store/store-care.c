@@ -40,9 +40,11 @@ static void salvage_begin(Store *s)
         s->salvage_tried = true;
         if (store_request_new(&request, s, STORE_REQUEST_ALONE, /* number= */ 0, run_salvage,
                     deliver_salvage) < 0 ||
-                store_request_submit(request, /* ret_slot= */ NULL) < 0)
+                store_request_submit(request, /* ret_slot= */ NULL) < 0) {
+                s->salvage_tried = false; /* whoever meets the damage next begins it */
                 s->notice(STORE_NOTICE_FAILED, "The database is damaged. Start the service again.",
                         s->userdata);
+        }
 }
 
 /* ---- the check ---- */
@@ -79,6 +81,14 @@ static void check_passed(Store *s)
                 (void) store_request_submit(request, /* ret_slot= */ NULL);
 }
 
+void store_check_failed(Store *s)
+{
+        s->notice(STORE_NOTICE_FAILED,
+                "The database could not be checked after an unclean end; that will be done at the "
+                "next start.",
+                s->userdata);
+}
+
 static void on_checked(void *data)
 {
         Store *s = ASSERT_PTR(data);
@@ -92,6 +102,8 @@ static void on_checked(void *data)
                 salvage_begin(s);
                 break;
         case STORE_CHECK_STOPPED:
+                if (!s->check_stop)
+                        store_check_failed(s);
                 if (s->salvage_wanted)
                         salvage_begin(s);
                 else

@@ -256,9 +256,9 @@ static int fill(Database *to, const char *path, Failure *failure)
         if (r < 0)
                 return r;
         r = database_open(&from, path, DATABASE_READ_DAMAGED, &why);
-        if (r < 0 && why.code == FAILURE_NO_MEMORY)
+        if (r < 0 && !from.damaged)
                 return failure_set(failure, why.code, "%s", failure_message(&why));
-        /* Where else not even this works, nothing of it can be read. */
+        /* Where it is the damage that not even this works, nothing of it can be read. */
         if (r >= 0) {
                 for (size_t i = 0; r >= 0 && i < ELEMENTSOF(tables); i++)
                         r = copy_table(&from, to, &tables[i], failure);

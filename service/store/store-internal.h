@@ -133,6 +133,8 @@ void store_thread_after(void *store);
 /* ---- care for the database (store-care.c) ---- */
 
 int store_check_begin(Store *s);
+/* Tells that it could not be done. */
+void store_check_failed(Store *s);
 /* After each request: what came back from a damaged database starts a salvage. */
 void store_care(Store *s, const StoreRequest *r);
 int store_purge_finish(Store *s);  /* of the last run */

@@ -219,10 +219,7 @@ static void deliver_open(StoreRequest *r, const Failure *failure)
         if (r->opened.salvaged)
                 s->notice(STORE_NOTICE_SALVAGED, r->opened.salvaged, s->userdata);
         if (r->opened.check && store_check_begin(s) < 0)
-                s->notice(STORE_NOTICE_FAILED,
-                        "The database could not be checked after an unclean end; that will be done "
-                        "at the next start.",
-                        s->userdata);
+                store_check_failed(s);
         if (r->opened.convert && store_convert_begin(s) < 0)
                 s->notice(STORE_NOTICE_FAILED,
                         "The search index could not be brought up to date; that will be done at "
