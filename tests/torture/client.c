@@ -27,6 +27,29 @@ bool client_may_fail(const Torture *t)
         return atomic_load(&t->run->failed);
 }
 
+/* ---- how long ---- */
+
+typedef struct Wait {
+        usec_t began, starved;
+} Wait;
+
+static Wait wait_begin(const Torture *t)
+{
+        return (Wait){ now(), service_starved(t) };
+}
+
+/* Of the patience; what the service was not let run does not count. */
+static usec_t wait_left(const Torture *t, const Wait *w)
+{
+        usec_t until = w->began + PATIENCE, at = now(), starved;
+
+        if (at >= until) {
+                starved = service_starved(t);
+                until += MIN(starved > w->starved ? starved - w->starved : 0, STARVED_MAX);
+        }
+        return at < until ? until - at : 0;
+}
+
 /* ---- what is heard ---- */
 
 static Heard *heard(Torture *t, uint64_t reply)
@@ -133,13 +156,13 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error)
 /* The service asks for its name when it starts, and does not wait for it. */
 static int wait_name(Torture *t)
 {
-        usec_t deadline = now() + PATIENCE;
+        Wait w = wait_begin(t);
         int r;
 
         r = sd_bus_match_signal(t->bus, NULL, "org.freedesktop.DBus", "/org/freedesktop/DBus",
                 "org.freedesktop.DBus", "NameOwnerChanged", on_owner, NULL);
         while (r >= 0 && sd_bus_get_name_creds(t->bus, BUS_NAME, 0, NULL) == -ENXIO) {
-                if (!service_lives(t) || now() >= deadline)
+                if (!service_lives(t) || wait_left(t, &w) == 0)
                         return -ETIMEDOUT;
                 do
                         r = sd_bus_process(t->bus, NULL);
@@ -210,14 +233,17 @@ bool client_call_message(Torture *t, sd_bus_message *m, sd_bus_message **ret)
 {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+        Wait w = wait_begin(t);
         char member[64];
         int r;
 
         /* The message's own may move when it is sent. */
         (void) snprintf(member, sizeof member, "%s", sd_bus_message_get_member(m));
 
-        r = sd_bus_call(t->bus, m, PATIENCE, &error, &answer);
+        r = sd_bus_call(t->bus, m, PATIENCE + STARVED_MAX, &error, &answer);
         if (r >= 0) {
+                if (wait_left(t, &w) == 0)
+                        found(t, "%s was answered late", member);
                 if (ret)
                         *ret = TAKE_PTR(answer);
                 return true;
@@ -254,16 +280,16 @@ bool client_call(Torture *t, sd_bus_message **ret, const char *path, const char 
 /* ---- waiting ---- */
 
 /* Whether a message came, or may still come. */
-static bool turn(Torture *t, usec_t deadline)
+static bool turn(Torture *t, const Wait *w)
 {
-        usec_t at = now();
+        usec_t left = wait_left(t, w);
         int r;
 
-        if (!t->bus || at >= deadline)
+        if (!t->bus || left == 0)
                 return false;
         r = sd_bus_process(t->bus, NULL);
         if (r == 0)
-                r = sd_bus_wait(t->bus, MIN(deadline - at, USEC_PER_SEC));
+                r = sd_bus_wait(t->bus, MIN(left, USEC_PER_SEC));
         /* Of its end the session bus would tell, if it was asked; the private socket does. */
         if (r < 0 || (r == 0 && !service_lives(t))) {
                 lost(t);
@@ -274,14 +300,14 @@ static bool turn(Torture *t, usec_t deadline)
 
 void client_wait_text(Torture *t, uint64_t reply, size_t size)
 {
-        usec_t deadline = now() + PATIENCE;
+        Wait w = wait_begin(t);
         Heard *h = heard(t, reply);
 
         if (!t->follows)
                 return;
-        while (h->size < size && !h->ended && !h->dropped && turn(t, deadline))
+        while (h->size < size && !h->ended && !h->dropped && turn(t, &w))
                 ;
-        if (t->bus && now() >= deadline)
+        if (t->bus && wait_left(t, &w) == 0)
                 found(t, "no text of the reply comes");
 }
 
@@ -299,12 +325,12 @@ static void ask_state(Torture *t, const char *path, uint64_t reply)
 
 void client_wait_end(Torture *t, const char *path, uint64_t reply)
 {
-        usec_t deadline = now() + PATIENCE;
+        Wait w = wait_begin(t);
         Heard *h = heard(t, reply);
 
         if (!t->follows)
                 return;
-        while (!h->ended && !h->dropped && turn(t, deadline))
+        while (!h->ended && !h->dropped && turn(t, &w))
                 ;
         if (t->bus && !h->ended && !h->dropped)
                 ask_state(t, path, reply);

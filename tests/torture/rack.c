@@ -3,17 +3,15 @@
 
 #include <fcntl.h>
 #include <ftw.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include "tests/bus/private-bus.h"
 #include "tests/bus/process.h"
+#include "tests/torture/spoil.h"
 
 #define LISTEN_FD 3
 
@@ -91,21 +89,40 @@ static int write_file(const char *folder, const char *name, const char *text)
 
 static int write_config(Torture *t)
 {
-        static const char *const types[] = { "ollama", "openai", "anthropic" };
+        static const struct {
+                const char *name, *type;
+                ScenarioFlags only; /* with this */
+        } list[] = {
+                { "ollama", "ollama", 0 },
+                { "openai", "openai", 0 },
+                { "anthropic", "anthropic", 0 },
+                { "keyed", "openai", SCENARIO_KEYRING },
+                { "locked", "openai", SCENARIO_KEYRING },
+                { "unit", "ollama", SCENARIO_UNIT },
+        };
         _cleanup_free_ char *engines = below(t->config, "engines.d");
         int r;
 
         remove_tree(engines);
         if (mkdir(engines, 0700) < 0)
                 return -errno;
-        for (size_t i = 0; i < ELEMENTSOF(types); i++) {
-                _cleanup_free_ char *text = NULL, *name = NULL;
+        for (size_t i = 0; i < ELEMENTSOF(list); i++) {
+                _cleanup_free_ char *text = NULL, *name = NULL, *more = NULL;
 
-                if (asprintf(&name, "%s.conf", types[i]) < 0 ||
+                if ((list[i].only & t->scenario->flags) != list[i].only)
+                        continue;
+                if ((list[i].only == SCENARIO_KEYRING
+                                    ? asprintf(&more, "KeySecret=application conductor engine %s",
+                                              list[i].name)
+                                    : asprintf(&more, "KeyFile=%s/key%s", t->folder,
+                                              list[i].only == SCENARIO_UNIT
+                                                      ? "\nUnit=engine.service"
+                                                      : "")) < 0 ||
+                        asprintf(&name, "%s.conf", list[i].name) < 0 ||
                         asprintf(&text,
-                                "[Engine]\nType=%s\nUrl=http://127.0.0.1:%d\n"
-                                "KeyFile=%s/key\nModels=quick=tiny:latest\n",
-                                types[i], t->engine_port, t->folder) < 0)
+                                "[Engine]\nType=%s\nUrl=http://127.0.0.1:%d\n%s\n"
+                                "Models=quick=tiny:latest\n",
+                                list[i].type, t->engine_port, more) < 0)
                         return -ENOMEM;
                 r = write_file(engines, name, text);
                 if (r < 0)
@@ -148,7 +165,12 @@ static void copy_database(Torture *t, const char *from, const char *to)
 
 static char *seed_folder(const Torture *t, Seed s)
 {
-        return below(t->folder, s == SEED_CLEAN ? "clean" : "unclean");
+        static const char *const names[_SEED_MAX] = { [SEED_CLEAN] = "clean",
+                [SEED_UNCLEAN] = "unclean",
+                [SEED_DAMAGED] = "damaged",
+                [SEED_OLD] = "old" };
+
+        return below(t->folder, names[s]);
 }
 
 static void keep_seed(Torture *t, Seed s)
@@ -193,6 +215,14 @@ static void converse(Torture *t, const char *words, bool wait)
                 client_wait_text(t, reply, 1);
 }
 
+static void spoil_seed(Torture *t, Seed s, Spoil how)
+{
+        rack_seed(t, SEED_CLEAN);
+        if (spoil_database(t->database, how) < 0)
+                found(t, "the database cannot be spoilt");
+        keep_seed(t, s);
+}
+
 void rack_make_seeds(Torture *t)
 {
         t->scenario = &seeding;
@@ -217,6 +247,8 @@ void rack_make_seeds(Torture *t)
         service_wait(t);
         client_close(t);
         keep_seed(t, SEED_UNCLEAN);
+        spoil_seed(t, SEED_DAMAGED, SPOIL_DAMAGE);
+        spoil_seed(t, SEED_OLD, SPOIL_AGE);
 }
 
 /* ---- processes ---- */
@@ -263,7 +295,7 @@ int rack_open_session(Torture *t)
         return asprintf(&t->bus_address, "unix:path=%s", socket) < 0 ? -ENOMEM : 0;
 }
 
-static bool somebody_listens(const Torture *t)
+static bool somebody_listens(const Torture *t, const void *userdata)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -275,25 +307,9 @@ static bool somebody_listens(const Torture *t)
 /* It says in its log that it is ready. */
 void rack_wait_socket(Torture *t)
 {
-        _cleanup_close_ int watch = inotify_init1(IN_CLOEXEC), end = -EBADF;
-        char events[4096];
-
-        if (t->service <= 0)
-                return;
-        end = (int) syscall(SYS_pidfd_open, t->service, 0);
-        if (inotify_add_watch(watch, t->folder, IN_MODIFY) < 0)
-                found(t, "the log cannot be watched");
-        while (!somebody_listens(t) && service_lives(t)) {
-                struct pollfd p[] = { { watch, POLLIN, 0 }, { end, POLLIN, 0 } };
-
-                if (poll(p, ELEMENTSOF(p), (int) (PATIENCE / USEC_PER_MSEC)) == 0) {
-                        if (!client_may_fail(t))
-                                found(t, "nobody listens");
-                        return;
-                }
-                if (p[0].revents)
-                        (void) read(watch, events, sizeof events);
-        }
+        if (!service_wait_until(t, somebody_listens, NULL) && service_lives(t) &&
+                !client_may_fail(t))
+                found(t, "nobody listens");
 }
 
 /* ---- the whole ---- */
@@ -338,6 +354,8 @@ Torture *rack_free(Torture *t)
         if (!t)
                 return NULL;
 
+        sd_bus_close_unref(t->keyring);
+        process_end(&t->user_manager);
         process_end(&t->bus_pid);
         if (t->folder)
                 remove_tree(t->folder);

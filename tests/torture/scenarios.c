@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <sys/mman.h>
 
+#include "tests/torture/neighbours.h"
 #include "tests/torture/torture.h"
 
 #define OLLAMA    "ollama/tiny:latest"
@@ -144,6 +146,21 @@ static void play_anthropic(Torture *t)
 static void play_builtin(Torture *t)
 {
         stream(t, BUILTIN, "");
+}
+
+static void play_keyring(Torture *t)
+{
+        if (keyring_unlock(t) < 0)
+                found(t, "the keyring does not answer");
+        stream(t, "keyed/tiny:latest", "@tokens=2");
+        if (keyring_lock(t) < 0)
+                found(t, "the keyring does not answer");
+        stream(t, "locked/tiny:latest", "@tokens=2");
+}
+
+static void play_unit(Torture *t)
+{
+        stream(t, "unit/tiny:latest", "@tokens=2");
 }
 
 static void play_pipe(Torture *t)
@@ -325,6 +342,55 @@ static void play_import(Torture *t)
         (void) client_call(t, NULL, PATH_ROOT, INTERFACE_MANAGER, "Import", "h", fd);
 }
 
+/* ---- databases ---- */
+
+static void search(Torture *t)
+{
+        (void) client_call(
+                t, NULL, PATH_ROOT, INTERFACE_MANAGER, "Search", "sa{sv}", "question", 0);
+}
+
+/* All that the check after the start can come to. */
+static const char *const checked[] = { "was damaged", "is whole", "is damaged",
+        "Cannot write the database", "could not be checked", "Cannot check", NULL };
+
+static void play_damaged(Torture *t)
+{
+        if (!service_wait_log(t, checked) && service_lives(t))
+                found(t, "nothing is said of the check that was owed");
+        (void) manager(t, "GetStatistics");
+}
+
+static bool was_salvaged(const Torture *t)
+{
+        _cleanup_free_ char *pattern = NULL;
+        glob_t g = { 0 };
+        bool was;
+
+        was = asprintf(&pattern, "%s.damaged-*", t->database) > 0 &&
+                glob(pattern, GLOB_NOSORT, NULL, &g) == 0;
+        globfree(&g);
+        return was;
+}
+
+static void play_mended(Torture *t)
+{
+        char path[128];
+
+        if (!was_salvaged(t))
+                (void) service_wait_log(t, checked);
+        get_messages(t, seeded(t, path, sizeof path));
+        search(t);
+}
+
+static void play_old(Torture *t)
+{
+        char path[128];
+
+        search(t);
+        get_messages(t, seeded(t, path, sizeof path));
+}
+
 /* ---- the rest ---- */
 
 static void play_surface(Torture *t)
@@ -428,6 +494,8 @@ const Scenario scenarios[] = {
         { "start", play_start, SEED_NONE, 0 },
         { "start with an existing database", play_start, SEED_CLEAN, SCENARIO_LISTEN },
         { "start after a crash", play_start, SEED_UNCLEAN, 0 },
+        { "start with a damaged database", play_damaged, SEED_DAMAGED, 0, play_mended },
+        { "start with an earlier version's database", play_old, SEED_OLD, 0, play_old },
         { "create", play_create, SEED_CLEAN, 0 },
         { "lists", play_lists, SEED_CLEAN, 0 },
         { "delete", play_delete, SEED_CLEAN, 0 },
@@ -437,6 +505,8 @@ const Scenario scenarios[] = {
         { "Anthropic's stream", play_anthropic, SEED_CLEAN, 0 },
         { "built-in engine", play_builtin, SEED_CLEAN, 0 },
         { "pipe", play_pipe, SEED_CLEAN, 0 },
+        { "key in the keyring", play_keyring, SEED_CLEAN, SCENARIO_KEYRING },
+        { "engine with a unit", play_unit, SEED_CLEAN, SCENARIO_UNIT },
         { "cancel", play_cancel, SEED_CLEAN, 0 },
         { "branches", play_branches, SEED_CLEAN, 0 },
         { "queue", play_queue, SEED_CLEAN, 0 },

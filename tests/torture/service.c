@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <execinfo.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -10,12 +12,16 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "tests/torture/planted.h"
 #include "tests/torture/sqlite.h"
 #include "tests/torture/torture.h"
 
 #define LISTEN_FD 3
+
+/* Between two looks at how much CPU it is given. */
+#define LOOK_MSEC 100
 
 /* More than anybody is patient. */
 #define ALARM_SECONDS 180
@@ -71,7 +77,7 @@ static int set(const char *name, const char *value)
 static int prepare_environment(const Torture *t)
 {
         _cleanup_free_ char *config = NULL, *state = NULL, *pid = NULL;
-        bool session = t->scenario->flags & SCENARIO_SESSION,
+        bool session = t->scenario->flags & (SCENARIO_SESSION | SCENARIO_KEYRING),
              listen = t->scenario->flags & SCENARIO_LISTEN;
 
         if (asprintf(&config, "%s/config", t->folder) < 0 ||
@@ -112,6 +118,14 @@ _noreturn_ static void be_service(const Torture *t, int listener, pid_t parent)
 
 /* ---- its watcher ---- */
 
+static usec_t now(void)
+{
+        struct timespec ts;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (usec_t) ts.tv_sec * USEC_PER_SEC + (usec_t) ts.tv_nsec / 1000;
+}
+
 static int listen_private(const Torture *t)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -133,6 +147,7 @@ int service_start(Torture *t)
         pid_t parent = getpid();
 
         (void) unlink(t->socket);
+        (void) unlink(t->log); /* what it says is not what the last one said */
         if (!(t->scenario->flags & SCENARIO_LISTEN)) {
                 listener = listen_private(t);
                 if (listener < 0)
@@ -155,6 +170,26 @@ static void ended(Torture *t, int status, const struct rusage *usage)
         t->service = 0;
 }
 
+usec_t service_starved(const Torture *t)
+{
+        unsigned long long ran, waited, longest = 0;
+        char path[64];
+        glob_t g = { 0 };
+
+        (void) snprintf(path, sizeof path, "/proc/%ld/task/*/schedstat", (long) t->service);
+        if (glob(path, GLOB_NOSORT, NULL, &g) == 0)
+                for (size_t i = 0; i < g.gl_pathc; i++) {
+                        FILE *f = fopen(g.gl_pathv[i], "re");
+
+                        if (f && fscanf(f, "%llu %llu", &ran, &waited) == 2)
+                                longest = MAX(longest, waited);
+                        if (f)
+                                (void) fclose(f);
+                }
+        globfree(&g);
+        return longest / 1000;
+}
+
 bool service_lives(Torture *t)
 {
         struct rusage usage;
@@ -165,18 +200,69 @@ bool service_lives(Torture *t)
         return t->service > 0;
 }
 
-static bool ends_within(const Torture *t, usec_t usec)
+/* It looks how the threads fare while they are there. */
+static bool ends_within(Torture *t, usec_t usec)
 {
         _cleanup_close_ int fd = (int) syscall(SYS_pidfd_open, t->service, 0);
         struct pollfd p = { .fd = fd, .events = POLLIN };
+        usec_t began = now(), before = service_starved(t), waited;
+        bool ended = false;
 
-        return fd >= 0 && poll(&p, 1, (int) (usec / USEC_PER_MSEC)) > 0;
+        t->starved = 0;
+        while (fd >= 0 && !ended && now() - began < usec + MIN(t->starved, STARVED_MAX)) {
+                ended = poll(&p, 1, LOOK_MSEC) > 0;
+                waited = service_starved(t);
+                t->starved = MAX(t->starved, waited > before ? waited - before : 0);
+        }
+        t->stop = now() - began;
+        return ended;
 }
 
 void service_may_end(Torture *t)
 {
         if (service_lives(t))
                 (void) ends_within(t, USEC_PER_SEC);
+}
+
+bool service_ends(Torture *t)
+{
+        return !service_lives(t) || ends_within(t, PATIENCE);
+}
+
+bool service_wait_until(
+        Torture *t, bool (*there)(const Torture *t, const void *userdata), const void *userdata)
+{
+        _cleanup_close_ int watch = inotify_init1(IN_CLOEXEC), end = -EBADF;
+        char events[4096];
+
+        if (!service_lives(t))
+                return false;
+        end = (int) syscall(SYS_pidfd_open, t->service, 0);
+        if (inotify_add_watch(watch, t->folder, IN_MODIFY) < 0)
+                found(t, "the log cannot be watched");
+        while (!there(t, userdata)) {
+                struct pollfd p[] = { { watch, POLLIN, 0 }, { end, POLLIN, 0 } };
+
+                if (poll(p, ELEMENTSOF(p), (int) (PATIENCE / USEC_PER_MSEC)) <= 0 || p[1].revents)
+                        return false;
+                (void) read(watch, events, sizeof events);
+        }
+        return true;
+}
+
+static bool log_has(const Torture *t, const void *userdata)
+{
+        _cleanup_free_ char *log = service_log(t);
+
+        for (const char *const *w = userdata; log && *w; w++)
+                if (strstr(log, *w))
+                        return true;
+        return false;
+}
+
+bool service_wait_log(Torture *t, const char *const *words)
+{
+        return service_wait_until(t, log_has, words);
 }
 
 void service_wait(Torture *t)

@@ -11,9 +11,11 @@
 #include "common/names.h"
 #include "tests/torture/points.h"
 
-/* Longer than this nobody waits for an answer, an end or an exit. A machine may have much else to
- * do; what hangs, hangs for good. */
-#define PATIENCE (40 * USEC_PER_SEC)
+/* Longer than this nobody waits for an answer, an end or an exit. What the service's threads stood
+ * ready and were not given a CPU does not count, up to STARVED_MAX: a machine may have much else to
+ * do. */
+#define PATIENCE    (15 * USEC_PER_SEC)
+#define STARVED_MAX (4 * PATIENCE)
 
 /* With the sanitizers' own words (see service.c). */
 #define EXIT_SANITIZER 99
@@ -27,6 +29,8 @@ typedef enum Seed {
         SEED_NONE,
         SEED_CLEAN,   /* two conversations */
         SEED_UNCLEAN, /* the same, and the service was killed under a reply */
+        SEED_DAMAGED, /* the clean one, with an unreadable page */
+        SEED_OLD,     /* the clean one, as an earlier version leaves it */
         _SEED_MAX,
 } Seed;
 
@@ -36,6 +40,8 @@ typedef enum ScenarioFlags {
         SCENARIO_STOPS = 1 << 2,   /* it is told to end by the scenario */
         SCENARIO_FAILS = 1 << 3,   /* its engine does */
         SCENARIO_PLANTED = 1 << 4, /* a fault of the test's own: see planted.c */
+        SCENARIO_KEYRING = 1 << 5, /* two engines' keys are in one, on the session bus */
+        SCENARIO_UNIT = 1 << 6,    /* an engine has a unit, and there is a user manager */
 } ScenarioFlags;
 
 typedef struct Scenario {
@@ -43,6 +49,8 @@ typedef struct Scenario {
         void (*play)(Torture *t);
         Seed seed;
         ScenarioFlags flags;
+        /* Played with the next service, in which nothing fails; what is then there counts. */
+        void (*again)(Torture *t);
 } Scenario;
 
 extern const Scenario scenarios[];
@@ -70,10 +78,13 @@ struct Torture {
         pid_t bus_pid;
         int bus_control;
         int engine_port;
+        sd_bus *keyring;    /* a connection to it */
+        pid_t user_manager; /* it dies with the job */
 
         pid_t service;
-        int status; /* of its end, or -EBUSY */
-        usec_t cpu; /* that it took */
+        int status;           /* of its end, or -EBUSY */
+        usec_t cpu;           /* that it took */
+        usec_t stop, starved; /* from SIGTERM to its end; of that, waiting for a CPU */
         sd_bus *bus;
         bool follows;    /* by this connection */
         unsigned n_lost; /* connections that it closed */
@@ -99,7 +110,17 @@ void service_wait(Torture *t);
 void service_stop(Torture *t);
 /* Gives it a moment to. */
 void service_may_end(Torture *t);
+/* What it has begun, it also does. */
+bool service_ends(Torture *t);
 bool service_lives(Torture *t);
+/* Looks again whenever it has logged something; false when it ended before, or patience did. */
+bool service_wait_until(
+        Torture *t, bool (*there)(const Torture *t, const void *userdata), const void *userdata);
+/* How long a thread of it stood ready and was not given a CPU: of that which waited longest, for
+ * the others may wait for it. */
+usec_t service_starved(const Torture *t);
+/* Until its log has one of the words, which end with a NULL. */
+bool service_wait_log(Torture *t, const char *const *words);
 /* The last lines that it wrote. */
 char *service_log(const Torture *t);
 
