@@ -74,7 +74,11 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *ret_e
         int r;
 
         r = sd_bus_message_read(m, "uoss", NULL, &job, NULL, &result);
-        if (r < 0 || !streq_ptr(job, s->job))
+        if (r < 0) { /* it may have been ours: no other comes */
+                start_failed(s, strerrordesc_np(-r));
+                return 0;
+        }
+        if (!streq_ptr(job, s->job))
                 return 0;
         if (streq(result, "done"))
                 s->done(NULL, s->userdata);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/torture/planted.h"
 
+#include <sqlite3.h>
+
 #include "common/macro.h"
 
 /* As a careless function would: what it already has is forgotten when the next call fails. */
@@ -16,6 +18,24 @@ static int careless(void)
                 return -ENOMEM;
         free(lost);
         return 0;
+}
+
+static bool loses;
+
+/* What was acknowledged goes; its triggers have functions that only the service knows. */
+void planted_end(const char *database)
+{
+        static const char sql[] =
+                "PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE type = 'trigger';"
+                "PRAGMA writable_schema = RESET; DELETE FROM messages";
+        sqlite3 *db = NULL;
+
+        if (!loses)
+                return;
+        if (sqlite3_open(database, &db) != SQLITE_OK ||
+                sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+                fprintf(stderr, "the planted loss: %s\n", sqlite3_errmsg(db));
+        (void) sqlite3_close(db);
 }
 
 void planted(void)
@@ -36,6 +56,8 @@ void planted(void)
                 *(volatile char *) text = 0;
         else if (streq(what, "hang"))
                 (void) pause();
+        else if (streq(what, "loss"))
+                loses = true;
         else if (streq(what, "silent"))
                 exit(EXIT_SUCCESS);
 }

@@ -113,6 +113,8 @@ _noreturn_ static void be_service(const Torture *t, int listener, pid_t parent)
                 planted();
         status = conductord_main(1, argv);
         points_disarm();
+        if (t->scenario->flags & SCENARIO_PLANTED)
+                planted_end(t->database);
         exit(status); /* where the sanitizer looks for leaks */
 }
 
