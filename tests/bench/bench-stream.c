@@ -105,11 +105,14 @@ static void measure(Harness *h, Via via, const char *name, const char *stored_na
 int main(void)
 {
         Harness *h = bench_begin();
+        Memory memory;
 
         harness_start_engine(h, "ollama", "", NULL);
         bench_start(h);
         measure(h, VIA_SESSION, "stream-flat-session", "stream-flat-session-stored");
         measure(h, VIA_PRIVATE, "stream-flat-private", "stream-flat-private-stored");
+        harness_memory(h, &memory);
+        bench_print_one("stream-private-dirty", "KiB", (double) memory.private_dirty / 1024);
         bench_end(h);
         return EXIT_SUCCESS;
 }

@@ -28,8 +28,20 @@ typedef struct Arrived {
         pid_t sender;
         size_t n, n_signals, expected;
         double cpu[2], at[2];
+        const Harness *service; /* NULL: the sender is not it */
+        double kib;             /* its memory at the last of these moments */
         Samples *delays;
 } Arrived;
+
+static double private_dirty(const Arrived *a)
+{
+        Memory memory;
+
+        if (!a->service)
+                return 0;
+        harness_memory(a->service, &memory);
+        return (double) memory.private_dirty / 1024;
+}
 
 static void count_token(Arrived *a, double delay)
 {
@@ -41,6 +53,7 @@ static void count_token(Arrived *a, double delay)
                 if (a->n == fifth * (i == 0 ? 1 : 4)) {
                         a->cpu[i] = bench_cpu_ms(a->sender);
                         a->at[i] = bench_now_us();
+                        a->kib = private_dirty(a);
                 }
 }
 
@@ -75,7 +88,7 @@ static int on_delta(sd_bus_message *m, void *userdata, sd_bus_error *error)
 }
 
 typedef struct Result {
-        Samples cpu, percent, merged, delays;
+        Samples cpu, percent, merged, delays, kib;
 } Result;
 
 static void result_done(Result *r)
@@ -84,12 +97,14 @@ static void result_done(Result *r)
         samples_done(&r->percent);
         samples_done(&r->merged);
         samples_done(&r->delays);
+        samples_done(&r->kib);
 }
 
 static void take(Result *result, const Arrived *a)
 {
         samples_add(&result->cpu, cpu_us_a_token(a));
         samples_add(&result->percent, cpu_percent(a));
+        samples_add(&result->kib, a->kib);
         samples_add(&result->merged, (double) a->n / (double) a->n_signals);
 }
 
@@ -272,6 +287,7 @@ static bool all_ended(const Followed *f, const Shape *shape)
 static void run_service(Harness *h, Via via, const Shape *shape, Result *result)
 {
         Arrived a = { .sender = h->service,
+                .service = h,
                 .delays = &result->delays,
                 .expected = (size_t) shape->n_streams * shape->n_followers * shape->n_tokens };
         _cleanup_connection_ sd_bus *asking = harness_connect(h, via);
@@ -309,17 +325,13 @@ static void run_service(Harness *h, Via via, const Shape *shape, Result *result)
 }
 
 /* The point of each line that belongs to this many streams, or followers. */
-static void print_point(
-        const char *what, Via via, const char *figure, unsigned n, Samples *ours, Samples *floor)
+static void print_point(const char *what, Via via, const char *figure, unsigned n, const char *unit,
+        Samples *ours, Samples *floor)
 {
         char name[64];
 
         (void) snprintf(name, sizeof name, "%s-%s-%s/%u", what, bench_door(via), figure, n);
-        bench_print(name,
-                streq(figure, "cpu")                       ? "%"
-                        : streq(figure, "tokens-a-signal") ? ""
-                                                           : "us",
-                ours, floor);
+        bench_print(name, unit, ours, floor);
 }
 
 static void measure(Harness *h, Via via, Shape shape)
@@ -337,12 +349,13 @@ static void measure(Harness *h, Via via, Shape shape)
                         run_curl(h, &shape, &curl);
                 run_service(h, via, &shape, &ours);
         }
-        print_point(what, via, "cpu-a-token", n, &ours.cpu, &bare.cpu);
-        print_point(what, via, "cpu", n, &ours.percent, &bare.percent);
-        print_point(what, via, "tokens-a-signal", n, &ours.merged, &bare.merged);
-        print_point(what, via, "delay", n, &ours.delays, &bare.delays);
+        print_point(what, via, "cpu-a-token", n, "us", &ours.cpu, &bare.cpu);
+        print_point(what, via, "cpu", n, "%", &ours.percent, &bare.percent);
+        print_point(what, via, "tokens-a-signal", n, "", &ours.merged, &bare.merged);
+        print_point(what, via, "delay", n, "us", &ours.delays, &bare.delays);
+        print_point(what, via, "private-dirty", n, "KiB", &ours.kib, NULL);
         if (!followers)
-                print_point(what, via, "delay-beside-curl", n, &ours.delays, &curl);
+                print_point(what, via, "delay-beside-curl", n, "us", &ours.delays, &curl);
 }
 
 int main(void)
