@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A conversation of 100,000 tokens: what making the engine's request of it takes, beside a bare
- * copy of its text, and how much memory there is at the most and afterwards. */
+/* A conversation of 1,000, 10,000 and 100,000 tokens: what making the engine's request of it takes,
+ * beside a bare copy of its text; and how much memory the longest takes at the most and afterwards.
+ */
 
 #include <fcntl.h>
 
@@ -23,18 +24,18 @@ typedef struct Long {
         sd_id128_t ids[LONG_ONES];
 } Long;
 
-static StoreMessages *make_messages(void)
+static StoreMessages *make_messages(size_t n)
 {
         static const char text[] = "She said \"no\", and then\nnothing more for quite a while. ";
         StoreMessages *all = calloc(1, sizeof *all);
 
         assert_non_null(all);
-        all->messages = calloc(MESSAGES, sizeof *all->messages);
+        all->messages = calloc(n, sizeof *all->messages);
         all->system = strdup("");
         assert_non_null(all->messages);
         assert_non_null(all->system);
-        all->n_messages = MESSAGES;
-        for (size_t i = 0; i < MESSAGES; i++) {
+        all->n_messages = n;
+        for (size_t i = 0; i < n; i++) {
                 StoreMessage *m = &all->messages[i];
 
                 m->id = i + 1;
@@ -84,18 +85,21 @@ static double copy_bare(const StoreMessages *messages)
         return bench_now_us() - before;
 }
 
-static void measure_time(EngineType type, const char *name)
+static void measure_time(EngineType type, size_t n_messages)
 {
         _cleanup_samples_ Samples samples = { 0 }, floor = { 0 };
+        char name[64];
 
         for (unsigned i = 0; i < ROUNDS; i++) {
-                _cleanup_(store_messages_freep) StoreMessages *messages = make_messages();
+                _cleanup_(store_messages_freep) StoreMessages *messages = make_messages(n_messages);
                 _cleanup_buffer_ Buffer body = BUFFER_INIT(MIB(1024));
 
                 samples_add(&floor, copy_bare(messages));
                 samples_add(&samples, build(messages, type, &body));
-                assert_true(body.size > TEXT_SIZE);
+                assert_true(body.size > n_messages * MESSAGE_SIZE);
         }
+        (void) snprintf(name, sizeof name, "context-build-%s/%zu", engine_type_to_string(type),
+                n_messages * MESSAGE_SIZE / 4);
         bench_print(name, "us", &samples, &floor);
 }
 
@@ -130,7 +134,7 @@ static void write_long(int ready, void *userdata)
 
         assert_return_code(store_db_open(&db, all->path, &opened, NULL), 0);
         for (uint64_t number = 1; number <= LONG_ONES; number++) {
-                _cleanup_(store_messages_freep) StoreMessages *messages = make_messages();
+                _cleanup_(store_messages_freep) StoreMessages *messages = make_messages(MESSAGES);
                 char title[] = "Long", model[] = "test/tiny:latest";
                 StoreConversation c = { .number = number,
                         .id = all->ids[number - 1],
@@ -245,9 +249,9 @@ int main(void)
         Long all = { .path = h->database };
         pid_t writer;
 
-        measure_time(ENGINE_OLLAMA, "context-100k-build-ollama");
-        measure_time(ENGINE_OPENAI, "context-100k-build-openai");
-        measure_time(ENGINE_ANTHROPIC, "context-100k-build-anthropic");
+        for (EngineType type = ENGINE_OLLAMA; type <= ENGINE_ANTHROPIC; type++)
+                for (size_t n = MESSAGES / 100; n <= MESSAGES; n *= 10)
+                        measure_time(type, n);
 
         for (size_t i = 0; i < LONG_ONES; i++)
                 assert_return_code(sd_id128_randomize(&all.ids[i]), 0);

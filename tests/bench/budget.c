@@ -29,7 +29,7 @@ static const Budget budgets[] = {
         { "cli-ask-one-token", BUDGET_RATIO, 1 },
         { "cli-ask-resident", BUDGET_MEDIAN, 5 * 1024 },
         { "cli-version", BUDGET_ADDS, 1000 },
-        { "context-100k-build-*", BUDGET_MEDIAN, 2000 },
+        { "context-build-*", BUDGET_MEDIAN, 2000 },
         { "context-100k-memory-peak", BUDGET_MEDIAN, 2 },
         { "count-key-own", BUDGET_MEDIAN, 0 },
         { "count-send-fsyncs", BUDGET_MEDIAN, 1 },
