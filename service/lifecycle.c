@@ -12,6 +12,7 @@
 #include "common/message-ids.h"
 #include "service/conversation/conversation-bus.h"
 #include "service/notify.h"
+#include "service/sleep-bus.h"
 
 /* While it leaves, systemd is asked for this much more, each third of it. */
 #define EXTEND_USEC (30 * USEC_PER_SEC)
@@ -45,6 +46,7 @@ typedef struct Numbers {
 
 struct Lifecycle {
         Manager *manager;
+        Sleep *sleep;
         LifecycleState state;
         LifecycleFlags flags;
         sd_event_source *post, *idle, *extend, *deadline, *notify_room;
@@ -319,6 +321,7 @@ static int on_post(sd_event_source *s, void *userdata)
         if (!(l->flags & LIFECYCLE_READY))
                 return 0;
         tell_status(l);
+        sleep_set_delayed(l->sleep, conversations_live(l->manager->conversations) > 0);
         return update_idle(l);
 }
 
@@ -340,6 +343,9 @@ int lifecycle_new(Lifecycle **ret, Manager *m)
         if (r < 0 && r != -ENXIO)
                 log_warning_errno(r, "Cannot tell systemd the state of the service, ignoring: %m");
 
+        r = sleep_new(e, &l->sleep);
+        if (r < 0)
+                return r;
         r = sd_event_set_watchdog(e, /* b= */ true);
         if (r < 0)
                 return r;
@@ -379,6 +385,7 @@ Lifecycle *lifecycle_free(Lifecycle *l)
         sd_event_source_disable_unref(l->deadline);
         sd_event_source_disable_unref(l->notify_room);
         safe_close(l->notify_fd);
+        sleep_free(l->sleep);
         free(l);
         return NULL;
 }

@@ -184,6 +184,7 @@ static void spawn_service(Harness *h)
                             *config_s = setting("XDG_CONFIG_HOME", config),
                             *state_s = setting("XDG_STATE_HOME", state),
                             *bus_s = setting("DBUS_SESSION_BUS_ADDRESS", h->address),
+                            *system_s = setting("DBUS_SYSTEM_BUS_ADDRESS", h->system_address),
                             *notify_s = setting("NOTIFY_SOCKET", notify),
                             *path_s = setting("PATH", strempty(getenv("PATH"))),
                             *asan_s = setting("ASAN_OPTIONS", strempty(getenv("ASAN_OPTIONS"))),
@@ -197,8 +198,8 @@ static void spawn_service(Harness *h)
         assert_return_code(
                 process_spawn(&(Spawn){ .arguments = h->activated ? activated : directly,
                                       .environment = (const char *const[]){ home_s, runtime_s,
-                                              config_s, state_s, bus_s, notify_s, path_s, asan_s,
-                                              ubsan_s, tsan_s, "LANG=C.UTF-8",
+                                              config_s, state_s, bus_s, system_s, notify_s, path_s,
+                                              asan_s, ubsan_s, tsan_s, "LANG=C.UTF-8",
                                               "CONDUCTOR_LOG_LEVEL=debug", h->environment[0],
                                               h->environment[1], h->environment[2], NULL },
                                       .output = -EBADF,
@@ -365,6 +366,7 @@ int harness_setup(void **state)
 
         socket = below(h->folder, "bus");
         assert_true(asprintf(&h->address, "unix:path=%s", socket) > 0);
+        assert_true(asprintf(&h->system_address, "unix:path=%s/system-bus", h->folder) > 0);
         harness_start_bus(h);
         return 0;
 }
@@ -393,6 +395,7 @@ int harness_teardown(void **state)
         free(h->config);
         free(h->state);
         free(h->address);
+        free(h->system_address);
         free(h->socket);
         free(h->database);
         free(h->log);

@@ -33,10 +33,11 @@ typedef struct Harness {
         sd_event *event;
         char *folder; /* all of the others are below it */
         char *home, *runtime, *config, *state;
-        char *address;  /* of the bus */
-        char *socket;   /* the private door */
-        char *database; /* conversations.db */
-        char *log;      /* what the service said on stderr, of all its lives */
+        char *address;        /* of the bus */
+        char *system_address; /* of the system bus, where nobody is unless a test puts one there */
+        char *socket;         /* the private door */
+        char *database;       /* conversations.db */
+        char *log;            /* what the service said on stderr, of all its lives */
         pid_t bus, service, engine;
         int notify; /* the service's NOTIFY_SOCKET */
         sd_event_source *notify_source;

@@ -25,7 +25,7 @@ void desk_start(Desk *d, const char *variable, const char *argument)
         _cleanup_free_ char *home = setting("HOME", d->h->home),
                             *runtime = setting("XDG_RUNTIME_DIR", d->h->runtime),
                             *bus = setting("DBUS_SESSION_BUS_ADDRESS", d->h->address),
-                            *system = setting("DBUS_SYSTEM_BUS_ADDRESS", d->system_bus),
+                            *system = setting("DBUS_SYSTEM_BUS_ADDRESS", d->h->system_address),
                             *asan = setting("ASAN_OPTIONS", getenv("ASAN_OPTIONS")),
                             *ubsan = setting("UBSAN_OPTIONS", getenv("UBSAN_OPTIONS"));
 
@@ -252,7 +252,6 @@ int desk_setup(void **state)
         assert_non_null(d);
         assert_int_equal(harness_setup((void **) &d->h), 0);
         assert_true(asprintf(&d->log, "%s/desktop.log", d->h->folder) > 0);
-        assert_true(asprintf(&d->system_bus, "unix:path=%s/system-bus", d->h->folder) > 0);
         d->bus = harness_connect(d->h, VIA_SESSION);
         assert_return_code(
                 sd_bus_match_signal_async(d->bus, NULL, "org.freedesktop.DBus", NULL,
@@ -273,7 +272,6 @@ int desk_teardown(void **state)
         (void) harness_teardown(&h);
         unit_clear(&d->unit);
         free(d->log);
-        free(d->system_bus);
         free(d);
         return 0;
 }

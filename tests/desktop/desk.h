@@ -21,8 +21,7 @@ typedef struct Desk {
         sd_bus *bus; /* a shell's connection */
         sd_bus *manager;
         pid_t program;
-        char *log; /* what the programs said */
-        char *system_bus;
+        char *log;          /* what the programs said */
         unsigned n_changes; /* of names' owners */
         Unit unit;          /* the last */
         unsigned n_units;

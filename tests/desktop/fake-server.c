@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/desktop/fake-server.h"
 
+#include <fcntl.h>
+
 #include "common/buffer.h"
 #include "tests/bus/private-bus.h"
 #include "tests/bus/process.h"
@@ -145,6 +147,46 @@ static int property_locked(sd_bus *bus, const char *path, const char *interface,
         return sd_bus_message_append(reply, "b", l->locked == LOCKED);
 }
 
+static int on_lock_gone(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+        FakeLogind *l = userdata;
+
+        l->n_released++;
+        return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+}
+
+/* A pipe, of which this keeps the end that sees the other one closed. */
+static int method_inhibit(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        FakeLogind *l = userdata;
+        const char *what, *who, *why, *mode;
+        int fds[2], r;
+
+        assert_true(sd_bus_message_read(m, "ssss", &what, &who, &why, &mode) > 0);
+        free(l->last);
+        assert_true(asprintf(&l->last, "%s,%s,%s,%s,", what, who, why, mode) > 0);
+        assert_true(l->n_inhibited < LOCKS_MAX);
+        if (l->refuses) {
+                l->n_inhibited++;
+                return sd_bus_error_set(error, SD_BUS_ERROR_ACCESS_DENIED, "Not you.");
+        }
+        assert_return_code(pipe2(fds, O_CLOEXEC), errno);
+        assert_return_code(sd_event_add_io(l->d->h->event, &l->locks[l->n_inhibited], fds[0], 0,
+                                   on_lock_gone, l),
+                0);
+        assert_return_code(sd_event_source_set_io_fd_own(l->locks[l->n_inhibited], true), 0);
+        l->n_inhibited++;
+        r = sd_bus_reply_method_return(m, "h", fds[1]);
+        safe_close(fds[1]);
+        return r;
+}
+
+static const sd_bus_vtable manager_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD("Inhibit", "ssss", "h", method_inhibit, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_VTABLE_END,
+};
+
 static const sd_bus_vtable session_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("LockedHint", "b", property_locked, 0, 0),
@@ -162,7 +204,7 @@ static int on_owned(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 void fake_logind_start(FakeLogind *l, Desk *d, bool without)
 {
-        const char *socket = startswith(d->system_bus, "unix:path=");
+        const char *socket = startswith(d->h->system_address, "unix:path=");
         bool owned = false;
 
         l->d = d;
@@ -170,13 +212,16 @@ void fake_logind_start(FakeLogind *l, Desk *d, bool without)
         if (without)
                 return;
         assert_return_code(sd_bus_new(&l->bus), 0);
-        assert_return_code(sd_bus_set_address(l->bus, d->system_bus), 0);
+        assert_return_code(sd_bus_set_address(l->bus, d->h->system_address), 0);
         assert_return_code(sd_bus_set_bus_client(l->bus, true), 0);
         assert_return_code(sd_bus_start(l->bus), 0);
         assert_return_code(sd_bus_attach_event(l->bus, d->h->event, SD_EVENT_PRIORITY_NORMAL), 0);
         assert_return_code(
                 sd_bus_add_object_vtable(l->bus, NULL, "/org/freedesktop/login1/session/auto",
                         LOGIND ".Session", session_vtable, l),
+                0);
+        assert_return_code(sd_bus_add_object_vtable(l->bus, NULL, "/org/freedesktop/login1",
+                                   LOGIND ".Manager", manager_vtable, l),
                 0);
         assert_return_code(sd_bus_request_name_async(l->bus, NULL, LOGIND, 0, on_owned, &owned), 0);
         harness_run_until(d->h, owned);
@@ -185,6 +230,9 @@ void fake_logind_start(FakeLogind *l, Desk *d, bool without)
 void fake_logind_stop(FakeLogind *l)
 {
         l->bus = sd_bus_flush_close_unref(l->bus);
+        for (unsigned i = 0; i < LOCKS_MAX; i++)
+                l->locks[i] = sd_event_source_disable_unref(l->locks[i]);
+        l->last = mfree(l->last);
         if (l->daemon > 0) {
                 process_end(&l->daemon);
                 l->control = safe_close(l->control);

@@ -6,6 +6,7 @@
 #include "tests/desktop/desk.h"
 
 #define SHOWN_MAX 16U
+#define LOCKS_MAX 8U
 
 typedef struct Shown {
         uint32_t id, replaces;
@@ -45,6 +46,11 @@ typedef struct FakeLogind {
         int control;
         sd_bus *bus;
         unsigned n_asked;
+        /* Inhibit: */
+        bool refuses;
+        unsigned n_inhibited, n_released;
+        char *last; /* its arguments, each with a comma after it */
+        sd_event_source *locks[LOCKS_MAX];
 } FakeLogind;
 
 /* A system bus with it, or (without) without it. */

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* While a reply is being written the machine does not fall asleep at once: logind gives it the few
+ * seconds that it gives everybody (InhibitDelayMaxSec=), in which most replies end. */
+
+#include <systemd/sd-event.h>
+
+#include "common/macro.h"
+
+typedef struct Sleep Sleep;
+
+int sleep_new(sd_event *event, Sleep **ret);
+Sleep *sleep_free(Sleep *s);
+DEFINE_CLEANUP(Sleep *, sleep_free)
+
+/* Whether it shall be delayed from now on. Waits for nothing; where there is no system bus, or no
+ * logind, nothing happens. */
+void sleep_set_delayed(Sleep *s, bool delayed);

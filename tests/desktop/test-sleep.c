@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The service asks logind to wait with the machine's sleep while a reply is being written. */
+
+#include "tests/desktop/fake-server.h"
+
+static char *begin_reply(Desk *d)
+{
+        char *conversation = harness_create(d->h, d->bus, "");
+
+        (void) harness_send(d->h, d->bus, conversation, "@fault=hold:1 @tokens=2");
+        return conversation;
+}
+
+static void begin(Desk *d)
+{
+        harness_start_engine(d->h, "ollama", "", NULL);
+        harness_start(d->h);
+}
+
+static void test_held(void **state)
+{
+        _cleanup_logind_ FakeLogind l = { 0 };
+        _cleanup_free_ char *one = NULL, *two = NULL, *three = NULL;
+        _cleanup_(watch_freep) Watch *ended = NULL;
+        Desk *d = *state;
+
+        fake_logind_start(&l, d, /* without= */ false);
+        begin(d);
+        ended = harness_watch(d->h, d->bus, NULL, INTERFACE_CONVERSATION, "ReplyFinished");
+        assert_int_equal(l.n_inhibited, 0);
+        one = begin_reply(d);
+        harness_run_until(d->h, l.n_inhibited == 1);
+        assert_string_equal(l.last, "sleep,Conductor,A reply is being written,delay,");
+        /* One for all. */
+        two = begin_reply(d);
+        sd_bus_message_unref(harness_call(
+                d->h, d->bus, one, INTERFACE_CONVERSATION, "Cancel", "t", UINT64_C(0)));
+        harness_run_until(d->h, ended->n == 1);
+        assert_int_equal(l.n_released, 0);
+        sd_bus_message_unref(harness_call(
+                d->h, d->bus, two, INTERFACE_CONVERSATION, "Cancel", "t", UINT64_C(0)));
+        harness_run_until(d->h, l.n_released == 1);
+        assert_int_equal(l.n_inhibited, 1);
+        /* And anew; the service's end gives it back. */
+        three = begin_reply(d);
+        harness_run_until(d->h, l.n_inhibited == 2);
+        assert_int_equal(harness_stop(d->h), 0);
+        harness_run_until(d->h, l.n_released == 2);
+}
+
+/* The machine slept, and the engine's connection with it: before the first token it is asked again.
+ */
+static void test_resume(void **state)
+{
+        _cleanup_logind_ FakeLogind l = { 0 };
+        _cleanup_free_ char *conversation = NULL, *text = NULL, *reason = NULL;
+        _cleanup_(watch_freep) Watch *ended = NULL;
+        Desk *d = *state;
+        uint64_t reply;
+
+        fake_logind_start(&l, d, /* without= */ false);
+        begin(d);
+        ended = harness_watch(d->h, d->bus, NULL, INTERFACE_CONVERSATION, "ReplyFinished");
+        conversation = harness_create(d->h, d->bus, "");
+        reply = harness_send(d->h, d->bus, conversation, "@fail-first=1 @fault=reset:0 @tokens=2");
+        harness_run_until(d->h, l.n_inhibited == 1);
+        assert_return_code(sd_bus_emit_signal(l.bus, "/org/freedesktop/login1",
+                                   "org.freedesktop.login1.Manager", "PrepareForSleep", "b", false),
+                0);
+        harness_run_until(d->h, ended->n == 1);
+        text = harness_get_reply(d->h, d->bus, conversation, reply, "content", &reason);
+        assert_string_equal(reason, "stop");
+        assert_string_equal(text, "word0 word1 ");
+        harness_run_until(d->h, l.n_released == l.n_inhibited);
+}
+
+static void test_refused(void **state)
+{
+        _cleanup_logind_ FakeLogind l = { .refuses = true };
+        _cleanup_free_ char *one = NULL, *two = NULL;
+        Desk *d = *state;
+
+        fake_logind_start(&l, d, /* without= */ false);
+        begin(d);
+        one = desk_converse(d, "One");
+        harness_run_until(d->h, l.n_inhibited == 1);
+        two = desk_converse(d, "Two");
+}
+
+static void test_nobody(void **state)
+{
+        _cleanup_logind_ FakeLogind l = { 0 };
+        _cleanup_free_ char *one = NULL, *two = NULL;
+        Desk *d = *state;
+
+        begin(d);
+        one = desk_converse(d, "No system bus");
+        fake_logind_start(&l, d, /* without= */ true);
+        two = desk_converse(d, "No logind");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, desk_setup, desk_teardown)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(test_held),
+                TEST(test_resume),
+                TEST(test_refused),
+                TEST(test_nobody),
+        };
+
+        harness_require_bus();
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
