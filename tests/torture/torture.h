@@ -15,7 +15,7 @@
  * ready and were not given a CPU does not count, up to STARVED_MAX: a machine may have much else to
  * do. */
 #define PATIENCE    (15 * USEC_PER_SEC)
-#define STARVED_MAX (4 * PATIENCE)
+#define STARVED_MAX (2 * PATIENCE)
 
 /* With the sanitizers' own words (see service.c). */
 #define EXIT_SANITIZER 99
