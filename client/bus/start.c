@@ -7,6 +7,8 @@
 #define UNIT_PATH "/org/freedesktop/systemd1/unit/conductor_2eservice"
 #define SYSTEMD   "org.freedesktop.systemd1"
 
+#define NOT_EXECUTED 203 /* systemd.exec(5): EXIT_EXEC */
+
 typedef struct Start {
         sd_bus *bus;
         char *job, *result; /* the job's */
@@ -74,11 +76,19 @@ static int wait_for_job(Start *s)
 static int fail_to_start(Start *s, Failure *failure)
 {
         _cleanup_free_ char *said = NULL, *result = NULL;
+        int32_t status = 0;
 
         (void) sd_bus_get_property_string(
                 s->bus, SYSTEMD, UNIT_PATH, SYSTEMD ".Service", "StatusText", NULL, &said);
         (void) sd_bus_get_property_string(
                 s->bus, SYSTEMD, UNIT_PATH, SYSTEMD ".Service", "Result", NULL, &result);
+        (void) sd_bus_get_property_trivial(s->bus, SYSTEMD, UNIT_PATH, SYSTEMD ".Service",
+                "ExecMainStatus", NULL, 'i', &status);
+        if (isempty(said) && status == NOT_EXECUTED)
+                return failure_set(failure, FAILURE_NO_SERVICE,
+                        "The conductor service cannot start: its program is missing or cannot be "
+                        "run; install Conductor again. ('systemctl --user status " UNIT
+                        "' says which.)");
         if (!isempty(said))
                 return failure_set(failure, FAILURE_NO_SERVICE,
                         "The conductor service cannot start: %s "
