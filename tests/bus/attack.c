@@ -84,13 +84,17 @@ void attack_wait_descriptors(Harness *h, unsigned n)
         }
 }
 
-/* What is made with its first use and then kept: here the thread that reads files. */
+/* What is made with its first use and then kept: the threads that read files and write requests. */
 static void use_once(Harness *h, sd_bus *bus)
 {
         _cleanup_close_ int fd = memfd_create("import", MFD_CLOEXEC);
 
         assert_return_code(fd, errno);
         sd_bus_message_unref(harness_call(h, bus, PATH_ROOT, INTERFACE_MANAGER, "Import", "h", fd));
+        assert_int_equal(write(fd, "text", 4), 4);
+        sd_bus_message_unref(
+                harness_call(h, bus, PATH_ROOT, INTERFACE_MANAGER, "Ask", "sa{sv}", "@tokens=1", 2,
+                        "model", "s", ATTACK_MODEL, "attachments", "a(sh)", 1, "a.txt", fd));
 }
 
 void attack_begin(Attack *a, Harness *h)
