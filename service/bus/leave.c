@@ -8,17 +8,17 @@
 /* For those who read what is queued for them; the others have had their time. */
 #define LEAVE_DRAIN_USEC (1 * USEC_PER_SEC)
 
-static bool has_queued(const Connection *c)
+static bool has_queued(sd_bus *bus)
 {
         uint64_t n;
 
-        return sd_bus_get_n_queued_write(c->bus, &n) >= 0 && n > 0;
+        return sd_bus_get_n_queued_write(bus, &n) >= 0 && n > 0;
 }
 
 static bool private_is_quiet(const Doors *d)
 {
         for (const Connection *c = d->connections; c; c = c->next)
-                if (c->connected && has_queued(c))
+                if (c->connected && has_queued(c->bus))
                         return false;
         return true;
 }
@@ -82,9 +82,9 @@ static int on_exit_loop(sd_event_source *s, void *userdata)
         Doors *d = ASSERT_PTR(userdata);
 
         for (Connection *c = d->connections; c; c = c->next)
-                if (!c->connected || has_queued(c))
+                if (!c->connected || has_queued(c->bus))
                         sd_bus_close(c->bus);
-        if (d->session.bus && sd_bus_is_ready(d->session.bus) <= 0)
+        if (d->session.bus && (sd_bus_is_ready(d->session.bus) <= 0 || has_queued(d->session.bus)))
                 sd_bus_close(d->session.bus);
         return 0;
 }
