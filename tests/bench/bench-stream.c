@@ -24,7 +24,7 @@ static void fetch_lines(Harness *h, Buffer *lines)
 
         assert_true(asprintf(&url, "http://127.0.0.1:%d/api/chat", h->engine_port) > 0);
         assert_true(asprintf(&path, "%s/lines", h->folder) > 0);
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         assert_return_code(fd, errno);
         (void) bench_run_us((const char *const[]){ "curl", "-sN", "-d",
                                     "{\"model\":\"tiny:latest\",\"messages\":[{\"role\":\"user\","
