@@ -3,9 +3,11 @@
 
 #include "common/log.h"
 
-#define HTTP_HEADERS_MAX     KIB(64)
-#define HTTP_LOCATION_MAX    512
-#define HTTP_READ_SIZE       (64L * 1024)
+#define HTTP_HEADERS_MAX  KIB(64)
+#define HTTP_LOCATION_MAX 512
+/* libcurl's least for what it sends; by default each live transfer would have 64 KiB more. */
+#define HTTP_SEND_SIZE       (16L * 1024)
+#define HTTP_READ_SIZE       (16L * 1024)
 #define HTTP_TURN_MAX        KIB(16) /* of the body, in one turn of the loop */
 #define HTTP_RETRY_AFTER_MAX 86400   /* seconds */
 
@@ -414,6 +416,7 @@ static bool transfer_set_options(HttpTransfer *t, const HttpRequest *request)
         SET(CURLOPT_TCP_NODELAY, 1L);
         SET(CURLOPT_TCP_KEEPALIVE, 1L);
         SET(CURLOPT_BUFFERSIZE, HTTP_READ_SIZE);
+        SET(CURLOPT_UPLOAD_BUFFERSIZE, HTTP_SEND_SIZE);
         SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
         SET(CURLOPT_SSL_VERIFYPEER, 1L);
         SET(CURLOPT_SSL_VERIFYHOST, 2L);
