@@ -243,7 +243,7 @@ static void test_no_logind(void **state)
 
 static void test_private(void **state)
 {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *answer = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
         _cleanup_server_ FakeServer s = { 0 };
         Desk *d = *state;
         const char *path;
