@@ -342,7 +342,7 @@ static void measure(Harness *h, Via via, Shape shape)
         const char *what = followers ? "followers" : "streams";
         unsigned n = followers ? shape.n_followers : shape.n_streams;
 
-        shape.n_tokens = bench_rounds(shape.n_tokens, shape.n_tokens / 4);
+        shape.n_tokens = bench_rounds(shape.n_tokens, shape.n_tokens / 2);
         for (unsigned i = 0; i < ROUNDS; i++) {
                 run_bare(h, via, &shape, &bare);
                 if (!followers)
@@ -362,10 +362,10 @@ int main(void)
 {
         /* At most 10,000 tokens a second in all. */
         static const Shape shapes[] = {
-                { 1, 1, 200, 800 },
-                { 10, 1, 200, 800 },
-                { 50, 1, 200, 800 },
-                { 200, 1, 50, 200 },
+                { 1, 1, 200, 400 },
+                { 10, 1, 200, 400 },
+                { 50, 1, 200, 400 },
+                { 200, 1, 50, 100 },
                 { 1, 1, FOLLOWERS_RATE, 120 },
                 { 1, 10, FOLLOWERS_RATE, 120 },
                 { 1, 100, FOLLOWERS_RATE, 120 },
