@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
@@ -32,6 +33,20 @@ static bool is_part(const unsigned char *data, const unsigned char *part, size_t
                 if ((unsigned char) (data[i] + 1) != part[i])
                         return false;
         return true;
+}
+
+/* Without memory of its own: the signal may come in the middle of malloc(). */
+_printf_(1, 2) static void say(const char *format, ...)
+{
+        char line[KIB(1)];
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vsnprintf(line, sizeof line, format, ap);
+        va_end(ap);
+        if (n < 0 || write(out, line, MIN((size_t) n, sizeof line - 1)) < 0)
+                abort();
 }
 
 /* How many of its parts of n bytes are there. */
@@ -59,7 +74,7 @@ static void look_at(const void *data, size_t size, const void *caller)
         if (count_parts(data, size, PART) == 0)
                 return;
         (void) dladdr(caller, &info);
-        (void) dprintf(out, "free %s:%s+%#tx\n", strempty(info.dli_fname), strempty(info.dli_sname),
+        say("free %s:%s+%#tx\n", strempty(info.dli_fname), strempty(info.dli_sname),
                 (const char *) caller - (const char *) info.dli_fbase);
 }
 
@@ -143,9 +158,9 @@ static void look_at_all(void)
                 if (sscanf(line, "%lx-%lx %4s", &begin, &end, mode) != 3 || !startswith(mode, "rw"))
                         continue;
                 for (unsigned parts = look_at_mapping(begin, end); parts > 0; parts--, n++)
-                        (void) dprintf(out, "in %s\n", line);
+                        say("in %s\n", line);
         }
-        (void) dprintf(out, "looked %u\n", n);
+        say("looked %u\n", n);
 }
 
 static void on_signal(int number)
