@@ -617,7 +617,7 @@ static void test_leaves(void **state)
         harness_run_until(d->h, l.answered + l.unknown + l.lost == sent);
         assert_int_equal(l.lost, 0);
         printf("# tried | searches while the provider leaves for being idle | %u | %u answered, %u "
-               "for the next one, %u lost |\n",
+               "for the next one, %u lost\n",
                 sent, l.answered, l.unknown, l.lost);
 }
 
