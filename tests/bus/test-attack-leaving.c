@@ -224,7 +224,7 @@ static void test_stopped_followers(void **state)
         for (unsigned i = 0; i < ROUNDS; i++)
                 stop_followers(&a);
         /* What a window holds for each of them, and that once: not once a round. */
-        attack_end(&a, STOPPED * FOLLOWER_WINDOW / 2,
+        attack_end(&a, STOPPED * FOLLOWER_WINDOW,
                 "followers that take nothing, two whole replies beside them each time",
                 STOPPED * ROUNDS);
 }

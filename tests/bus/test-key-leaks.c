@@ -28,6 +28,11 @@ static char *whole_file(const char *path, size_t *ret_size)
         char *place, *text;
         ssize_t n;
 
+        /* A service that has a key shows its environment to nobody but root. */
+        if (fd < 0 && errno == EACCES && startswith(path, "/proc/")) {
+                *ret_size = 0;
+                return strdup("");
+        }
         assert_return_code(fd, errno);
         do {
                 assert_return_code(buffer_reserve(&b, KIB(64), &place), 0);
