@@ -55,6 +55,19 @@ typedef struct Verb {
         const char *help;
 } Verb;
 
+/* A verb's own verbs: conductor engine list. */
+typedef struct SubVerb {
+        const char *name;
+        int min, max;      /* arguments, with the word itself */
+        const char *local; /* what it changes, here only, and not by --host; or NULL */
+        int (*run)(Cli *cli, int argc, char *argv[]); /* argv[0] is the word; an ExitCode */
+        const char *usage;
+} SubVerb;
+
+/* verbs.c. argv[0] is the verb, argv[1] one of these, of which the last has no name. names: all of
+ * them, for who wrote another word. An ExitCode. */
+int cli_run_sub_verb(Cli *cli, const SubVerb *verbs, const char *names, int argc, char *argv[]);
+
 /* All verbs; the last has no name. The help text is made of it. */
 extern const Verb cli_verbs[];
 

@@ -146,36 +146,13 @@ static int test(Cli *cli, int argc, char *argv[])
 
 int verb_engine(Cli *cli, int argc, char *argv[])
 {
-        static const struct {
-                const char *name;
-                int min, max; /* with the word itself */
-                bool local;
-                int (*run)(Cli *cli, int argc, char *argv[]);
-                const char *usage;
-        } verbs[] = {
-                { "list", 1, 1, false, list, "list" },
-                { "add", 3, 4, true, engine_add, "add NAME TYPE URL [--key-file PATH]" },
-                { "test", 2, 2, false, test, "test NAME" },
-                { "remove", 2, 2, true, engine_remove, "remove NAME" },
+        static const SubVerb verbs[] = {
+                { "list", 1, 1, NULL, list, "list" },
+                { "add", 3, 4, "engines", engine_add, "add NAME TYPE URL [--key-file PATH]" },
+                { "test", 2, 2, NULL, test, "test NAME" },
+                { "remove", 2, 2, "engines", engine_remove, "remove NAME" },
+                { NULL, 0, 0, NULL, NULL, NULL },
         };
 
-        argc--;
-        argv++;
-        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
-                if (!streq(argv[0], verbs[i].name))
-                        continue;
-                if (argc < verbs[i].min || argc > verbs[i].max) {
-                        cli_error("conductor: use it as: conductor engine %s", verbs[i].usage);
-                        return EXIT_USAGE;
-                }
-                if (verbs[i].local && cli->host) {
-                        cli_error("conductor: engines of another machine are changed there: "
-                                  "'ssh %s conductor engine %s …'.",
-                                cli->host, verbs[i].name);
-                        return EXIT_USAGE;
-                }
-                return verbs[i].run(cli, argc, argv);
-        }
-        cli_error("conductor: use it as: conductor engine list|add|test|remove");
-        return EXIT_USAGE;
+        return cli_run_sub_verb(cli, verbs, "list|add|test|remove", argc, argv);
 }

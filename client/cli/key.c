@@ -367,35 +367,12 @@ static int key_remove(Cli *cli, int argc, char *argv[])
 
 int verb_key(Cli *cli, int argc, char *argv[])
 {
-        static const struct {
-                const char *name;
-                int min, max; /* with the word itself */
-                bool local;
-                int (*run)(Cli *cli, int argc, char *argv[]);
-                const char *usage;
-        } verbs[] = {
-                { "list", 1, 1, false, key_list, "list" },
-                { "set", 2, 3, true, key_set, "set ENGINE [keyring|file]" },
-                { "remove", 2, 2, true, key_remove, "remove ENGINE" },
+        static const SubVerb verbs[] = {
+                { "list", 1, 1, NULL, key_list, "list" },
+                { "set", 2, 3, "keys", key_set, "set ENGINE [keyring|file]" },
+                { "remove", 2, 2, "keys", key_remove, "remove ENGINE" },
+                { NULL, 0, 0, NULL, NULL, NULL },
         };
 
-        argc--;
-        argv++;
-        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
-                if (!streq(argv[0], verbs[i].name))
-                        continue;
-                if (argc < verbs[i].min || argc > verbs[i].max) {
-                        cli_error("conductor: use it as: conductor key %s", verbs[i].usage);
-                        return EXIT_USAGE;
-                }
-                if (verbs[i].local && cli->host) {
-                        cli_error("conductor: keys of another machine are changed there: "
-                                  "'ssh -t %s conductor key %s …'.",
-                                cli->host, verbs[i].name);
-                        return EXIT_USAGE;
-                }
-                return verbs[i].run(cli, argc, argv);
-        }
-        cli_error("conductor: use it as: conductor key list|set|remove");
-        return EXIT_USAGE;
+        return cli_run_sub_verb(cli, verbs, "list|set|remove", argc, argv);
 }

@@ -25,3 +25,28 @@ const Verb cli_verbs[] = {
         { NULL,      0, 0,          NULL,         NULL,             NULL },
 };
 /* clang-format on */
+
+int cli_run_sub_verb(Cli *cli, const SubVerb *verbs, const char *names, int argc, char *argv[])
+{
+        const char *verb = argv[0];
+
+        argc--;
+        argv++;
+        for (const SubVerb *v = verbs; v->name; v++) {
+                if (!streq(argv[0], v->name))
+                        continue;
+                if (argc < v->min || argc > v->max) {
+                        cli_error("conductor: use it as: conductor %s %s", verb, v->usage);
+                        return EXIT_USAGE;
+                }
+                if (v->local && cli->host) {
+                        cli_error("conductor: %s of another machine are changed there: "
+                                  "'ssh -t %s conductor %s %s …'.",
+                                v->local, cli->host, verb, v->name);
+                        return EXIT_USAGE;
+                }
+                return v->run(cli, argc, argv);
+        }
+        cli_error("conductor: use it as: conductor %s %s", verb, names);
+        return EXIT_USAGE;
+}
