@@ -6,7 +6,7 @@
  * The thread's CPU time counts, so that a machine with other work to do changes little. What takes
  * longer than the budget is a line in LOOP_BUDGET_FILE (or $CONDUCTOR_LOOP_BUDGET, where empty
  * means none), at once: "slow", program, its process, microseconds, the callback's address in the
- * program and those that were under way after 5 ms, how many turns there were, and what sd-bus was
+ * program and those that were under way then, how many turns there were, and what sd-bus was
  * about. The end of a process is a line too: "sum", the same of its longest dispatch. `loop` reads
  * the file. */
 
@@ -41,13 +41,15 @@ typedef struct Dispatch {
         char label[LABEL_SIZE];
         usec_t took;
         int n_frames;
-        void *frames[FRAMES_MAX]; /* where it was when the budget was used up */
+        void *frames[FRAMES_MAX]; /* where it was as the budget was used up */
 } Dispatch;
 
 static Dispatch current, longest;
 static uint64_t n_dispatches;
 static timer_t late;
 static bool late_made;
+static usec_t began;
+static bool looked_late;
 
 extern const char __executable_start, etext;
 
@@ -129,17 +131,24 @@ static usec_t cpu_time(void)
         return (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
 }
 
+/* A thread's timers go off at the kernel's ticks only, up to 4 ms late: who waits for the end of
+ * the budget learns nothing of a turn that was a little over it. So it is looked at from the first
+ * millisecond on, until the budget is used up. */
 static void on_late(int signal)
 {
+        if (looked_late)
+                return;
+        looked_late = cpu_time() - began > BUDGET_USEC;
         current.n_frames = backtrace(current.frames, FRAMES_MAX);
 }
 
-static void set_late(usec_t after)
+static void set_late(usec_t every)
 {
-        const struct itimerspec t = { .it_value.tv_nsec = (long) after * 1000 };
+        const struct timespec t = { .tv_nsec = (long) every * 1000 };
+        const struct itimerspec each = { t, t };
 
         if (late_made)
-                (void) timer_settime(late, 0, &t, NULL);
+                (void) timer_settime(late, 0, &each, NULL);
 }
 
 static void make_late(void)
@@ -194,7 +203,6 @@ static void look_at_stolen(void)
 
 WRAPPED(sd_event_dispatch, sd_event *e)
 {
-        usec_t before;
         int r;
 
         make_late();
@@ -202,10 +210,11 @@ WRAPPED(sd_event_dispatch, sd_event *e)
         current.function = NULL;
         current.label[0] = 0;
         current.n_frames = 0;
-        set_late(BUDGET_USEC);
-        before = cpu_time();
+        looked_late = false;
+        began = cpu_time();
+        set_late(USEC_PER_MSEC);
         r = __real_sd_event_dispatch(e);
-        current.took = cpu_time() - before;
+        current.took = cpu_time() - began;
         set_late(0);
         if (current.took > BUDGET_USEC && late_made)
                 current.took -= MIN(current.took, stolen_time() - stolen);
