@@ -178,6 +178,20 @@ static void check_cancel(Harness *h, Via via)
         assert_return_code(mirror_cancel(c->mirror, 0), 0);
         harness_run_until(h, ended(c, 4));
         assert_int_equal(message(c, 1)->reason, REASON_CANCELLED);
+
+        /* It alone, of what is live and on its way; and with another conversation open by then. */
+        send_text(c, "@tokens=20 @fault=hold:10");
+        harness_run_until(h, has_text(c, "word9 "));
+        begin_send(c, "@tokens=2");
+        assert_return_code(mirror_cancel(c->mirror, message(c, 1)->id), 0);
+        assert_true(message(c, 1)->cancelling);
+        assert_true(mirror_live(c->mirror) && !mirror_live(c->mirror)->cancelling);
+        assert_return_code(mirror_open_new(c->mirror, MODEL, false), 0);
+        harness_run_until(h, ended(late, 8));
+        assert_int_equal(message(late, 1)->reason, REASON_CANCELLED);
+        assert_true(mirror_live(late->mirror) && !mirror_live(late->mirror)->cancelling);
+        assert_return_code(mirror_cancel(late->mirror, 0), 0);
+        harness_run_until(h, !mirror_can_cancel(late->mirror));
 }
 
 /* What a person sent is there from the first moment, and once. */

@@ -54,14 +54,14 @@ static MessageItem *last_of(App *app, Role role)
 
 /* ---- leaving and cancelling ---- */
 
-/* While reading, of several replies that wait the one that is meant. */
+/* While reading, of several replies and questions that wait the one that is meant. */
 static int cancel_reply(App *app)
 {
         const MessageItem *m = app->place == CONTEXT_TRANSCRIPT
                 ? transcript_current(app->transcript)
                 : NULL;
 
-        return mirror_cancel(app->mirror, m && m->live ? m->id : 0);
+        return mirror_cancel(app->mirror, m && (m->live || m->send != SEND_DONE) ? m->id : 0);
 }
 
 static int cancel(App *app)

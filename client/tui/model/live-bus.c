@@ -333,10 +333,6 @@ static int on_reply_started(Mirror *m, sd_bus_message *signal)
                 message_begin(msg, mirror_now(m));
                 r = message_set_meta(msg, &meta);
         }
-        if (m->open.cancel_wanted) {
-                m->open.cancel_wanted = false;
-                (void) mirror_cancel(m, 0);
-        }
         mirror_tell(m, MIRROR_MESSAGES);
         return r;
 }

@@ -143,6 +143,7 @@ typedef struct PendingSend {
         void *userdata;
         Message *shown; /* as long as the service's own is not here */
         bool on_its_way;
+        bool cancelling;
 } PendingSend;
 
 typedef struct AvatarState {
@@ -161,7 +162,6 @@ typedef struct OpenConversation {
         bool newer;     /* there are more below */
         bool selecting; /* a branch, for a page that turned out not to be on the current one */
         bool following;
-        bool cancel_wanted; /* a reply that is only asked for */
         unsigned ends;      /* of replies: what came of a page may be older */
         /* Of a new one. */
         char *model;

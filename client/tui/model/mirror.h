@@ -176,9 +176,9 @@ int mirror_send(Mirror *m, const SendRequest *request, mirror_done_t done, void 
 
 /* Whether anything is live, or on its way to be, in the open conversation; seen here or not. */
 bool mirror_can_cancel(const Mirror *m);
-/* reply: 0 = all of that. What waits for the service to be back is not sent: it is done with
- * FAILURE_CANCELLED. */
-int mirror_cancel(Mirror *m, uint64_t reply);
+/* message: a live reply, or a question that is not sent yet; 0 = all of that. What waits for the
+ * service to be back is not sent: it is done with FAILURE_CANCELLED. */
+int mirror_cancel(Mirror *m, uint64_t message);
 int mirror_regenerate(
         Mirror *m, uint64_t reply, const char *model, mirror_done_t done, void *userdata);
 int mirror_continue(Mirror *m, uint64_t reply, mirror_done_t done, void *userdata);

@@ -75,13 +75,11 @@ static void finish_errno(Mirror *m, PendingSend *p, int error)
 
 static int adopt(Mirror *m, const PendingSend *p)
 {
-        bool cancel_wanted = m->open.cancel_wanted;
         int r;
 
         r = open_set(m, p->id);
         if (r < 0)
                 return r;
-        m->open.cancel_wanted = cancel_wanted;
         m->open.item.private = p->private;
         m->open.item.known = true;
         r = free_and_strdup(&m->open.item.model, strempty(p->model));
@@ -165,20 +163,51 @@ static int create(Mirror *m, PendingSend *p)
 
 /* ---- sending ---- */
 
+static bool mark_cancelling(Mirror *m, uint64_t reply)
+{
+        bool any = false;
+
+        for (size_t i = 0; i < m->open.n; i++) {
+                MessageItem *item = m->open.messages[i];
+
+                if (item->live && (reply == 0 || item->id == reply))
+                        item->cancelling = any = true;
+        }
+        return any;
+}
+
+/* What was cancelled on its way has a reply now, in whatever place that is. */
+static int cancel_sent(Mirror *m, const PendingSend *p, sd_bus_message *answer)
+{
+        ConversationPath path;
+        uint64_t message, reply;
+        int r;
+
+        r = sd_bus_message_read(answer, "tt", &message, &reply);
+        if (r < 0)
+                return r;
+        if (streq(p->id, m->open.item.id))
+                (void) mark_cancelling(m, reply);
+        conversation_path_of(p->id, path);
+        return mirror_call_quietly(m, path, "Cancel", "t", reply);
+}
+
 static int on_sent(
         Mirror *m, const MirrorCall *call, sd_bus_message *answer, const Failure *failure)
 {
         PendingSend *p = call->userdata;
         bool here = streq(p->id, m->open.item.id);
+        int r = 0, k;
 
         p->on_its_way = false;
         if (failure && is_lost(m, failure))
                 return 0;
-        if (failure && here)
-                m->open.cancel_wanted = false;
+        if (!failure && p->cancelling)
+                r = cancel_sent(m, p, answer);
         finish(m, p, failure);
         /* What was sent is at the end; who read elsewhere goes there. */
-        return !failure && here && m->open.newer ? open_load_newest(m) : 0;
+        k = !failure && here && m->open.newer ? open_load_newest(m) : 0;
+        return r < 0 ? r : k;
 }
 
 static int append_attachments(sd_bus_message *call, const PendingSend *p)
@@ -418,8 +447,6 @@ int mirror_send(Mirror *m, const SendRequest *request, mirror_done_t done, void 
                 r = make_shown(m, p);
         if (r < 0)
                 return r;
-        if (!is_sending(m)) /* what was to be cancelled has ended by itself */
-                m->open.cancel_wanted = false;
         while (*place)
                 place = &(*place)->next;
         *place = TAKE_PTR(p);
@@ -436,9 +463,15 @@ bool mirror_can_cancel(const Mirror *m)
                 (*m->open.item.id && m->up && m->open.item.state != CONVERSATION_IDLE);
 }
 
+/* question: 0 = all that are on their way from the open conversation. */
+static bool is_cancelled(const Mirror *m, const PendingSend *p, uint64_t question)
+{
+        return is_of_open(m, p) && (question == 0 || (p->shown && p->shown->item.id == question));
+}
+
 /* While the service is away: the newest first, so that who puts them before what is written has
  * them in their order. */
-static void take_back(Mirror *m)
+static void take_back(Mirror *m, uint64_t question)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;
         PendingSend *newest;
@@ -447,47 +480,43 @@ static void take_back(Mirror *m)
         do {
                 newest = NULL;
                 for (PendingSend *p = m->sends; p; p = p->next)
-                        if (is_of_open(m, p))
+                        if (is_cancelled(m, p, question))
                                 newest = p;
                 if (newest)
                         finish(m, newest, &failure);
         } while (newest);
 }
 
-static bool mark_cancelling(Mirror *m, uint64_t reply)
+/* Its reply is cancelled as soon as it has an id: the question stays. */
+static bool cancel_sends(Mirror *m, uint64_t question)
 {
         bool any = false;
 
-        for (size_t i = 0; i < m->open.n; i++) {
-                MessageItem *item = m->open.messages[i];
-
-                if (item->live && (reply == 0 || item->id == reply))
-                        item->cancelling = any = true;
+        for (PendingSend *p = m->sends; p; p = p->next) {
+                if (!is_cancelled(m, p, question))
+                        continue;
+                p->cancelling = any = true;
+                if (p->shown)
+                        p->shown->item.cancelling = true;
         }
         return any;
 }
 
-int mirror_cancel(Mirror *m, uint64_t reply)
+int mirror_cancel(Mirror *m, uint64_t message)
 {
-        bool any;
+        bool of_sends = message == 0 || (message & UNSENT_ID), live, sent;
 
         if (!m->up && !is_sending(m))
                 return -ENOTCONN;
-        any = mark_cancelling(m, reply);
-        if (reply == 0 && is_sending(m)) {
-                if (!m->up) {
-                        take_back(m);
-                        return 0;
-                }
-                for (PendingSend *p = m->sends; p; p = p->next)
-                        if (is_of_open(m, p) && p->shown)
-                                p->shown->item.cancelling = true;
-                m->open.cancel_wanted = !any;
+        if (!m->up) {
+                take_back(m, of_sends ? message : 0);
+                return 0;
         }
+        live = mark_cancelling(m, message);
+        sent = of_sends && cancel_sends(m, message);
         mirror_tell(m, MIRROR_MESSAGES);
-        /* What is on its way is cancelled when its reply begins: the question stays. */
-        if (m->open.cancel_wanted)
+        if (!live && (sent || message & UNSENT_ID))
                 return 0;
         return mirror_call_with(m, m->open.path, INTERFACE_CONVERSATION, "Cancel",
-                &(MirrorCall){ .flags = CALL_OF_OPEN }, "t", reply);
+                &(MirrorCall){ .flags = CALL_OF_OPEN }, "t", message);
 }
