@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "service/secret-bus.h"
 
-#include <systemd/sd-bus.h>
-
 #include "common/key-text.h"
 #include "common/paths.h"
+#include "common/secret-service-bus.h"
 #include "service/bus/address.h"
 #include "service/config/config.h"
-
-#define SECRETS_NAME "org.freedesktop.secrets"
-#define SECRETS_PATH "/org/freedesktop/secrets"
-#define SERVICE      "org.freedesktop.Secret.Service"
-#define ITEM         "org.freedesktop.Secret.Item"
-#define PROMPT       "org.freedesktop.Secret.Prompt"
-#define LOCKED_ERROR "org.freedesktop.Secret.Error.IsLocked"
-#define NO_OBJECT    "org.freedesktop.Secret.Error.NoSuchObject"
-#define NONE         "/"
-#define OWNER_CHANGED \
-        "type='signal',sender='org.freedesktop.DBus'," \
-        "interface='org.freedesktop.DBus',member='NameOwnerChanged'," \
-        "arg0='" SECRETS_NAME "'"
 
 struct SecretLookup {
         sd_event_source *timer;
@@ -79,16 +65,13 @@ static int fail_by_error(SecretLookup *s, const sd_bus_error *error)
 {
         _cleanup_free_ char *why = NULL;
 
-        if (sd_bus_error_has_names(
-                    error, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
-                strstr(error->name, ".Spawn.") ||
-                startswith(error->name, "org.freedesktop.systemd1."))
+        if (secrets_error_is_absent(error))
                 return fail(s, "No keyring (Secret Service) runs in this session.");
         if (sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY))
                 return fail(s, "The keyring went away before it had answered.");
-        if (sd_bus_error_has_name(error, LOCKED_ERROR))
+        if (sd_bus_error_has_name(error, SECRETS_IS_LOCKED))
                 return fail_locked(s);
-        if (sd_bus_error_has_name(error, NO_OBJECT))
+        if (sd_bus_error_has_name(error, SECRETS_NO_OBJECT))
                 return fail(s, "The secret went away from the keyring.");
         if (asprintf(&why, "The keyring refuses (%.128s).", error->name) < 0) {
                 why = NULL;
@@ -105,7 +88,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
                 return fail(s, "The keyring does not answer.");
         /* Its window goes; whether it did is of no interest any more. */
         (void) sd_bus_call_method_async(
-                s->bus, NULL, SECRETS_NAME, s->prompt, PROMPT, "Dismiss", NULL, NULL, "");
+                s->bus, NULL, SECRETS_NAME, s->prompt, SECRETS_PROMPT, "Dismiss", NULL, NULL, "");
         return fail(s, "The keyring is locked, and nobody has unlocked it.");
 }
 
@@ -186,7 +169,7 @@ static int get_secret(SecretLookup *s)
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = new_call(s, s->item, ITEM, "GetSecret", &m);
+        r = new_call(s, s->item, SECRETS_ITEM, "GetSecret", &m);
         if (r >= 0)
                 r = sd_bus_message_append(m, "o", s->path);
         return next(s, r, m, on_secret);
@@ -235,14 +218,15 @@ static int ask_person(SecretLookup *s)
         int r;
 
         /* Before the call: it may be answered at once. */
-        r = sd_bus_match_signal_async(
-                s->bus, NULL, SECRETS_NAME, s->prompt, PROMPT, "Completed", on_completed, NULL, s);
+        r = sd_bus_match_signal_async(s->bus, NULL, SECRETS_NAME, s->prompt, SECRETS_PROMPT,
+                "Completed", on_completed, NULL, s);
         if (r >= 0)
-                r = sd_bus_add_match_async(s->bus, NULL, OWNER_CHANGED, on_owner_changed, NULL, s);
+                r = sd_bus_add_match_async(
+                        s->bus, NULL, SECRETS_OWNER_CHANGED, on_owner_changed, NULL, s);
         if (r >= 0)
                 r = arm(s, SECRET_PROMPT_USEC);
         if (r >= 0)
-                r = new_call(s, s->prompt, PROMPT, "Prompt", &m);
+                r = new_call(s, s->prompt, SECRETS_PROMPT, "Prompt", &m);
         if (r >= 0)
                 r = sd_bus_message_append(m, "s", /* window= */ "");
         s->prompting = true;
@@ -263,7 +247,7 @@ static int on_unlock(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
                 r = sd_bus_message_read(m, "o", &prompt);
         if (r <= 0)
                 return fail_malformed(s);
-        if (streq(prompt, NONE))
+        if (streq(prompt, SECRETS_NO_PATH))
                 return unlocked(s);
         if (free_and_strdup(&s->prompt, prompt) < 0)
                 return fail(s, "The keyring cannot be asked.");
@@ -275,7 +259,7 @@ static int unlock(SecretLookup *s)
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = new_call(s, SECRETS_PATH, SERVICE, "Unlock", &m);
+        r = new_call(s, SECRETS_PATH, SECRETS_SERVICE, "Unlock", &m);
         if (r >= 0)
                 r = sd_bus_message_append(m, "ao", 1, s->item);
         return next(s, r, m, on_unlock);
@@ -344,7 +328,7 @@ static int search(SecretLookup *s)
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = new_call(s, SECRETS_PATH, SERVICE, "SearchItems", &m);
+        r = new_call(s, SECRETS_PATH, SECRETS_SERVICE, "SearchItems", &m);
         if (r >= 0)
                 r = append_attributes(s, m);
         return next(s, r, m, on_found);
@@ -356,27 +340,15 @@ static int on_session(sd_bus_message *m, void *userdata, sd_bus_error *ret_error
 {
         SecretLookup *s = ASSERT_PTR(userdata);
         const sd_bus_error *error = sd_bus_message_get_error(m);
-        const void *peer;
         const char *path;
-        size_t size;
         int r;
 
-        if (error &&
-                sd_bus_error_has_names(error, SD_BUS_ERROR_NOT_SUPPORTED, SD_BUS_ERROR_INVALID_ARGS,
-                        SD_BUS_ERROR_UNKNOWN_METHOD))
-                return fail(s, "The keyring offers no encrypted session, and no other is used.");
-        if (error)
+        if (error && !secrets_error_is_unencrypted(error))
                 return fail_by_error(s, error);
-        if (sd_bus_message_verify_type(m, 'v', "ay") <= 0)
+        r = error ? -EPROTONOSUPPORT : secrets_read_session(m, s->session, &path);
+        if (r == -EPROTONOSUPPORT)
                 return fail(s, "The keyring offers no encrypted session, and no other is used.");
-        r = sd_bus_message_enter_container(m, 'v', "ay");
-        if (r > 0)
-                r = sd_bus_message_read_array(m, 'y', &peer, &size);
-        if (r > 0)
-                r = sd_bus_message_exit_container(m);
-        if (r > 0)
-                r = sd_bus_message_read(m, "o", &path);
-        if (r <= 0 || secret_session_agree(s->session, peer, size) < 0)
+        if (r < 0)
                 return fail_malformed(s);
         if (free_and_strdup(&s->path, path) < 0)
                 return fail(s, "The keyring cannot be asked.");
@@ -388,16 +360,9 @@ static int open_session(SecretLookup *s)
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = new_call(s, SECRETS_PATH, SERVICE, "OpenSession", &m);
+        r = new_call(s, SECRETS_PATH, SECRETS_SERVICE, "OpenSession", &m);
         if (r >= 0)
-                r = sd_bus_message_append(m, "s", SECRET_ALGORITHM);
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', "ay");
-        if (r >= 0)
-                r = sd_bus_message_append_array(
-                        m, 'y', secret_session_public(s->session), SECRET_PUBLIC_SIZE);
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
+                r = secrets_append_session(m, s->session);
         if (r >= 0)
                 r = sd_bus_call_async(s->bus, NULL, m, on_session, s, /* usec= */ 0);
         return r;
@@ -414,17 +379,10 @@ static int connect_bus(SecretLookup *s, sd_event *event)
         r = sd_bus_new(&s->bus);
         if (r < 0)
                 return r;
-        r = sd_bus_set_address(s->bus, address);
-        if (r < 0)
-                return r;
         r = sd_bus_set_bus_client(s->bus, /* b= */ true);
         if (r < 0)
                 return r;
-        (void) sd_bus_set_description(s->bus, "keyring");
-        r = sd_bus_start(s->bus);
-        if (r < 0)
-                return r;
-        return sd_bus_attach_event(s->bus, event, SD_EVENT_PRIORITY_NORMAL);
+        return address_connect(address, s->bus, "keyring", event);
 }
 
 int secret_lookup_new(SecretLookup **ret, sd_event *event, const SecretQuestion *question,

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "service/unit-bus.h"
 
-#include <systemd/sd-bus.h>
-
 #include "service/bus/address.h"
 
 #define MANAGER_PATH      "/org/freedesktop/systemd1"
@@ -127,14 +125,7 @@ static int start_connect(UnitStart *s, sd_event *event)
         r = sd_bus_new(&s->bus);
         if (r < 0)
                 return r;
-        r = sd_bus_set_address(s->bus, address);
-        if (r < 0)
-                return r;
-        (void) sd_bus_set_description(s->bus, "user-manager");
-        r = sd_bus_start(s->bus);
-        if (r < 0)
-                return r;
-        return sd_bus_attach_event(s->bus, event, SD_EVENT_PRIORITY_NORMAL);
+        return address_connect(address, s->bus, "user-manager", event);
 }
 
 static int start_ask(UnitStart *s)

@@ -4,19 +4,9 @@
 
 #include "client/cli/key.h"
 #include "common/graphical.h"
-#include "common/secret-session.h"
+#include "common/secret-service-bus.h"
 
-#define SECRETS_NAME "org.freedesktop.secrets"
-#define SECRETS_PATH "/org/freedesktop/secrets"
-#define SERVICE      "org.freedesktop.Secret.Service"
-#define COLLECTION   "org.freedesktop.Secret.Collection"
-#define ITEM         "org.freedesktop.Secret.Item"
-#define PROMPT       "org.freedesktop.Secret.Prompt"
-#define NONE         "/"
-#define SCHEMA       "org.aiway.Conductor1.Key"
-#define OWNER_CHANGED \
-        "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus'," \
-        "member='NameOwnerChanged',arg0='" SECRETS_NAME "'"
+#define SCHEMA    "org.aiway.Conductor1.Key"
 #define ITEMS_MAX 64U
 /* Each call; then a person who is asked. */
 #define ANSWER_USEC (3 * USEC_PER_SEC)
@@ -52,6 +42,12 @@ static int fail_locked(const Keyring *k, Failure *failure)
                                "ask for its password: unlock it.");
 }
 
+static int fail_unencrypted(Failure *failure)
+{
+        return failure_set(failure, FAILURE_KEY_REFUSED,
+                "The keyring offers no encrypted session, and no other is used.");
+}
+
 static int fail_malformed(Failure *failure)
 {
         return failure_set(failure, FAILURE_KEY_REFUSED,
@@ -61,12 +57,9 @@ static int fail_malformed(Failure *failure)
 /* Its words are not shown: they are anybody's, and might tell something of the key. */
 static int fail_call(const Keyring *k, int r, const sd_bus_error *error, Failure *failure)
 {
-        if (sd_bus_error_has_names(
-                    error, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
-                (error->name && strstr(error->name, ".Spawn.")) ||
-                (error->name && startswith(error->name, "org.freedesktop.systemd1.")))
+        if (secrets_error_is_absent(error))
                 return fail_no_keyring(failure);
-        if (sd_bus_error_has_name(error, "org.freedesktop.Secret.Error.IsLocked"))
+        if (sd_bus_error_has_name(error, SECRETS_IS_LOCKED))
                 return fail_locked(k, failure);
         if (sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY))
                 return failure_set(failure, FAILURE_KEY_REFUSED,
@@ -103,37 +96,15 @@ static int send_call(
 
 /* ---- the session ---- */
 
-static int append_session(sd_bus_message *m, const SecretSession *s)
-{
-        int r;
-
-        r = sd_bus_message_append(m, "s", SECRET_ALGORITHM);
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', "ay");
-        if (r >= 0)
-                r = sd_bus_message_append_array(
-                        m, 'y', secret_session_public(s), SECRET_PUBLIC_SIZE);
-        return r < 0 ? r : sd_bus_message_close_container(m);
-}
-
 static int read_session(Keyring *k, sd_bus_message *m, Failure *failure)
 {
-        const void *peer;
         const char *path;
-        size_t size;
         int r;
 
-        if (sd_bus_message_verify_type(m, 'v', "ay") <= 0)
-                return failure_set(failure, FAILURE_KEY_REFUSED,
-                        "The keyring offers no encrypted session, and no other is used.");
-        r = sd_bus_message_enter_container(m, 'v', "ay");
-        if (r > 0)
-                r = sd_bus_message_read_array(m, 'y', &peer, &size);
-        if (r > 0)
-                r = sd_bus_message_exit_container(m);
-        if (r > 0)
-                r = sd_bus_message_read(m, "o", &path);
-        if (r <= 0 || secret_session_agree(k->session, peer, size) < 0)
+        r = secrets_read_session(m, k->session, &path);
+        if (r == -EPROTONOSUPPORT)
+                return fail_unencrypted(failure);
+        if (r < 0)
                 return fail_malformed(failure);
         r = free_and_strdup(&k->path, path);
         return r < 0 ? failure_set_errno(failure, r, "Asking the keyring") : 0;
@@ -150,16 +121,14 @@ static int keyring_open(Keyring *k, Failure *failure)
                 return fail_no_keyring(failure);
         r = secret_session_new(&k->session);
         if (r >= 0)
-                r = new_call(k, SECRETS_PATH, SERVICE, "OpenSession", &m);
+                r = new_call(k, SECRETS_PATH, SECRETS_SERVICE, "OpenSession", &m);
         if (r >= 0)
-                r = append_session(m, k->session);
+                r = secrets_append_session(m, k->session);
         if (r < 0)
                 return failure_set_errno(failure, r, "Asking the keyring");
         r = sd_bus_call(k->bus, m, ANSWER_USEC, &error, &reply);
-        if (sd_bus_error_has_names(&error, SD_BUS_ERROR_NOT_SUPPORTED, SD_BUS_ERROR_INVALID_ARGS,
-                    SD_BUS_ERROR_UNKNOWN_METHOD))
-                return failure_set(failure, FAILURE_KEY_REFUSED,
-                        "The keyring offers no encrypted session, and no other is used.");
+        if (secrets_error_is_unencrypted(&error))
+                return fail_unencrypted(failure);
         if (r == -ECONNREFUSED || r == -ENOTCONN)
                 return fail_no_keyring(failure);
         if (r < 0)
@@ -222,16 +191,17 @@ static int ask_person(const Keyring *k, const char *prompt, Failure *failure)
         _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL, *owner = NULL;
         int dismissed = -1, r;
 
-        if (streq(prompt, NONE))
+        if (streq(prompt, SECRETS_NO_PATH))
                 return 0;
         if (!k->graphical)
                 return fail_locked(k, failure);
-        r = sd_bus_match_signal(
-                k->bus, &slot, SECRETS_NAME, prompt, PROMPT, "Completed", on_completed, &dismissed);
+        r = sd_bus_match_signal(k->bus, &slot, SECRETS_NAME, prompt, SECRETS_PROMPT, "Completed",
+                on_completed, &dismissed);
         if (r >= 0)
-                r = sd_bus_add_match(k->bus, &owner, OWNER_CHANGED, on_owner_changed, &dismissed);
+                r = sd_bus_add_match(
+                        k->bus, &owner, SECRETS_OWNER_CHANGED, on_owner_changed, &dismissed);
         if (r >= 0)
-                r = new_call(k, prompt, PROMPT, "Prompt", &m);
+                r = new_call(k, prompt, SECRETS_PROMPT, "Prompt", &m);
         if (r >= 0)
                 r = sd_bus_message_append(m, "s", /* window= */ "");
         r = send_call(k, r, m, NULL, failure);
@@ -248,7 +218,7 @@ static int unlock(const Keyring *k, const char *path, Failure *failure)
         const char *prompt;
         int r;
 
-        r = new_call(k, SECRETS_PATH, SERVICE, "Unlock", &m);
+        r = new_call(k, SECRETS_PATH, SECRETS_SERVICE, "Unlock", &m);
         if (r >= 0)
                 r = sd_bus_message_append(m, "ao", 1, path);
         r = send_call(k, r, m, &reply, failure);
@@ -268,7 +238,7 @@ static int find_collection(const Keyring *k, char **ret, Failure *failure)
         const char *path;
         int r;
 
-        r = new_call(k, SECRETS_PATH, SERVICE, "ReadAlias", &m);
+        r = new_call(k, SECRETS_PATH, SECRETS_SERVICE, "ReadAlias", &m);
         if (r >= 0)
                 r = sd_bus_message_append(m, "s", "default");
         r = send_call(k, r, m, &reply, failure);
@@ -276,7 +246,7 @@ static int find_collection(const Keyring *k, char **ret, Failure *failure)
                 return r;
         if (sd_bus_message_read(reply, "o", &path) <= 0)
                 return fail_malformed(failure);
-        if (streq(path, NONE))
+        if (streq(path, SECRETS_NO_PATH))
                 return failure_set(failure, FAILURE_KEY_REFUSED,
                         "The keyring has no default collection for the key: make one in its "
                         "program (Passwords and Keys, KWalletManager).");
@@ -291,7 +261,7 @@ static int is_locked(const Keyring *k, const char *collection, int *ret, Failure
 
         r = new_call(k, collection, "org.freedesktop.DBus.Properties", "Get", &m);
         if (r >= 0)
-                r = sd_bus_message_append(m, "ss", COLLECTION, "Locked");
+                r = sd_bus_message_append(m, "ss", SECRETS_COLLECTION, "Locked");
         r = send_call(k, r, m, &reply, failure);
         if (r < 0)
                 return r;
@@ -352,7 +322,7 @@ int keyring_store(const char *engine, const char *text, Failure *failure)
         if (r < 0)
                 return r;
 
-        r = new_call(&k, collection, COLLECTION, "CreateItem", &m);
+        r = new_call(&k, collection, SECRETS_COLLECTION, "CreateItem", &m);
         if (r >= 0)
                 r = append_properties(m, engine);
         if (r >= 0)
@@ -375,7 +345,7 @@ static int remove_one(const Keyring *k, const char *item, Failure *failure)
         const char *prompt;
         int r;
 
-        r = new_call(k, item, ITEM, "Delete", &m);
+        r = new_call(k, item, SECRETS_ITEM, "Delete", &m);
         r = send_call(k, r, m, &reply, failure);
         if (r < 0)
                 return r;
@@ -412,7 +382,7 @@ int keyring_remove(const char *engine, unsigned *ret, Failure *failure)
         r = keyring_open(&k, failure);
         if (r < 0)
                 return r;
-        r = new_call(&k, SECRETS_PATH, SERVICE, "SearchItems", &m);
+        r = new_call(&k, SECRETS_PATH, SECRETS_SERVICE, "SearchItems", &m);
         if (r >= 0)
                 r = sd_bus_message_append(
                         m, "a{ss}", 2, "application", "conductor", "engine", engine);

@@ -59,3 +59,17 @@ int address_of_session(char **ret)
         *ret = copy;
         return 0;
 }
+
+int address_connect(const char *address, sd_bus *bus, const char *description, sd_event *event)
+{
+        int r;
+
+        r = sd_bus_set_address(bus, address);
+        if (r < 0)
+                return r;
+        (void) sd_bus_set_description(bus, description);
+        r = sd_bus_start(bus);
+        if (r < 0)
+                return r;
+        return sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
+}
