@@ -157,6 +157,8 @@ size_t cli_fitting(const char *text, size_t columns);
 
 /* Prints as --json= says; takes the object over. An ExitCode; NULL is out of memory. */
 int cli_print_json(const Cli *cli, json_object *object);
+/* A member with a copy of the text. */
+int cli_add_string(json_object *object, const char *key, const char *value);
 
 /* Adds each struct of an answer's array, from the first, to `array`, as an object with these names.
  * An ExitCode. */

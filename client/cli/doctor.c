@@ -34,22 +34,13 @@ static int print_line(Finding finding, const char *text, const char *mend)
         return cli_print(buffer_text(&b), b.size);
 }
 
-static int add_string(json_object *o, const char *key, const char *value)
-{
-        json_object *s = json_object_new_string(value);
-
-        if (s && json_object_object_add(o, key, s) >= 0)
-                return 0;
-        json_object_put(s);
-        return -ENOMEM;
-}
-
 static int add_line(Doctor *d, Finding finding, const char *text, const char *mend)
 {
         _cleanup_(json_putp) json_object *line = json_object_new_object();
 
-        if (!line || add_string(line, "finding", finding_names[finding]) < 0 ||
-                add_string(line, "text", text) < 0 || (mend && add_string(line, "mend", mend) < 0))
+        if (!line || cli_add_string(line, "finding", finding_names[finding]) < 0 ||
+                cli_add_string(line, "text", text) < 0 ||
+                (mend && cli_add_string(line, "mend", mend) < 0))
                 return -ENOMEM;
         if (json_object_array_add(d->lines, line) < 0)
                 return -ENOMEM;
@@ -85,7 +76,7 @@ int verb_doctor(Cli *cli, int argc, char *argv[])
         if (cli->json != JSON_OFF) {
                 d.lines = json_object_new_array();
                 if (!d.lines)
-                        return EXIT_FAILED;
+                        return cli_print_json(cli, NULL);
         }
         /* Of another machine only the service itself can be asked. */
         if (!cli->host)

@@ -21,6 +21,16 @@ int cli_print_json(const Cli *cli, json_object *object)
         return r != EXIT_DONE ? r : cli_print("\n", 1);
 }
 
+int cli_add_string(json_object *o, const char *key, const char *value)
+{
+        json_object *s = json_object_new_string(value);
+
+        if (s && json_object_object_add(o, key, s) >= 0)
+                return 0;
+        json_object_put(s);
+        return -ENOMEM;
+}
+
 static int add_row(json_object *array, json_object *row, const char *const *names, size_t n)
 {
         _cleanup_(json_putp) json_object *object = json_object_new_object();

@@ -4,6 +4,7 @@
 
 #include "client/cli/key.h"
 #include "client/cli/user-file.h"
+#include "common/fd.h"
 #include "common/paths.h"
 
 #define FILE_MAX MIB(1) /* as the service reads it */
@@ -19,25 +20,6 @@ void key_config_done(KeyConfig *c)
 
 /* ---- reading ---- */
 
-static int read_whole(int fd, Buffer *b)
-{
-        for (;;) {
-                ssize_t n;
-                char *end;
-                int r;
-
-                r = buffer_reserve(b, KIB(4), &end);
-                if (r < 0)
-                        return r;
-                n = read(fd, end, KIB(4));
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n <= 0)
-                        return n < 0 ? -errno : 0;
-                buffer_advance(b, n);
-        }
-}
-
 /* -ENOENT also for a mask: an empty file, or no regular one. */
 static int read_file(const char *path, int flags, Buffer *b)
 {
@@ -49,7 +31,7 @@ static int read_file(const char *path, int flags, Buffer *b)
                 return -errno;
         if (!S_ISREG(st.st_mode) || st.st_size == 0)
                 return -ENOENT;
-        return read_whole(fd, b);
+        return fd_read(fd, (size_t) st.st_size, b);
 }
 
 int key_config_read(const char *engine, KeyConfig *ret)
@@ -182,7 +164,7 @@ static int change_line(Changing *c, const char *text, size_t size)
 
 int key_config_change(KeyConfig *config, const char *line, const char *const *mine)
 {
-        Changing c = { .line = line, .mine = mine, .out = BUFFER_INIT(FILE_MAX + KIB(8)) };
+        Changing c = { .line = line, .mine = mine, .out = BUFFER_INIT(FILE_MAX) };
         const char *text = buffer_text(&config->text), *end = text + config->text.size;
         int r = 0;
 

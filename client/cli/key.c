@@ -34,24 +34,14 @@ static int print_keys(json_object *engines)
         return EXIT_FAILED;
 }
 
-static int add_string(json_object *o, const char *key, const char *value)
-{
-        json_object *s = json_object_new_string(value);
-
-        if (s && json_object_object_add(o, key, s) >= 0)
-                return 0;
-        json_object_put(s);
-        return -ENOMEM;
-}
-
 static int add_key(json_object *array, json_object *engine)
 {
         _cleanup_(json_putp) json_object *o = json_object_new_object();
 
-        if (!o || add_string(o, "engine", cli_member(engine, "name")) < 0 ||
-                add_string(o, "source", engine_detail(engine, "key_source")) < 0 ||
-                add_string(o, "place", engine_detail(engine, "key_place")) < 0 ||
-                add_string(o, "failure", engine_detail(engine, "key_failure")) < 0 ||
+        if (!o || cli_add_string(o, "engine", cli_member(engine, "name")) < 0 ||
+                cli_add_string(o, "source", engine_detail(engine, "key_source")) < 0 ||
+                cli_add_string(o, "place", engine_detail(engine, "key_place")) < 0 ||
+                cli_add_string(o, "failure", engine_detail(engine, "key_failure")) < 0 ||
                 json_object_array_add(array, o) < 0)
                 return -ENOMEM;
         TAKE_PTR(o);

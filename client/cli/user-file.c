@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "common/fd.h"
 #include "common/paths.h"
 
 int user_file_folder(const char *folder, char **ret)
@@ -15,19 +16,6 @@ int user_file_folder(const char *folder, char **ret)
         if (r < 0)
                 return r;
         return asprintf(ret, "%s/%s", home, folder) < 0 ? -ENOMEM : 0;
-}
-
-static int write_all(int fd, const char *data, size_t size)
-{
-        while (size > 0) {
-                ssize_t n = write(fd, data, size);
-
-                if (n < 0)
-                        return -errno;
-                data += n;
-                size -= n;
-        }
-        return fsync(fd) < 0 ? -errno : 0;
 }
 
 /* -EEXIST when there is one of that name. */
@@ -77,7 +65,9 @@ int user_file_write(
         if (fd < 0)
                 return -errno;
         (void) fchmod(fd, 0600); /* whatever the umask took */
-        r = write_all(fd, data, size);
+        r = fd_write(fd, data, size);
+        if (r >= 0 && fsync(fd) < 0)
+                r = -errno;
         if (r >= 0)
                 r = put_in_place(folder_fd, temporary, name, mode);
         if (r < 0) {

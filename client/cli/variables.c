@@ -5,7 +5,7 @@
 #include <fcntl.h>
 
 #include "client/cli/cli.h"
-#include "common/buffer.h"
+#include "common/fd.h"
 #include "common/names.h"
 #include "common/paths.h"
 
@@ -21,8 +21,6 @@ static int read_environment_of_service(sd_bus *session, Buffer *ret)
         _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
         _cleanup_free_ char *path = NULL;
         _cleanup_close_ int fd = -EBADF;
-        char *end;
-        ssize_t n;
         pid_t pid;
         int r;
 
@@ -39,16 +37,8 @@ static int read_environment_of_service(sd_bus *session, Buffer *ret)
         fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        do {
-                r = buffer_reserve(ret, KIB(4), &end);
-                if (r < 0)
-                        return r;
-                n = read(fd, end, KIB(4));
-                if (n < 0)
-                        return -errno;
-                buffer_advance(ret, n);
-        } while (n > 0);
-        return buffer_append(ret, "", 1);
+        r = fd_read(fd, SIZE_MAX, ret);
+        return r < 0 ? r : buffer_append(ret, "", 1);
 }
 
 /* What the user manager would start it with. */

@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "common/fd.h"
 #include "common/json-util.h"
 #include "common/log.h"
 #include "common/paths.h"
@@ -40,8 +41,6 @@ static int read_file(int folder, const char *name, bool end_will_do, Buffer *out
         size_t left;
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
-        char *end;
-        int r;
 
         fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
         if (fd < 0)
@@ -55,38 +54,7 @@ static int read_file(int folder, const char *name, bool end_will_do, Buffer *out
         left = (size_t) MIN((uint64_t) st.st_size, (uint64_t) out->maximum);
         if (lseek(fd, st.st_size - (off_t) left, SEEK_SET) < 0)
                 return -errno;
-        r = buffer_reserve(out, left, &end);
-        if (r < 0)
-                return r;
-        while (left > 0) {
-                ssize_t n = read(fd, end, left);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                buffer_advance(out, (size_t) n);
-                end += n;
-                left -= (size_t) n;
-        }
-        return 0;
-}
-
-static int write_all(int fd, const char *data, size_t size)
-{
-        while (size > 0) {
-                ssize_t n = write(fd, data, size);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                data += n;
-                size -= (size_t) n;
-        }
-        return 0;
+        return fd_read(fd, left, out);
 }
 
 /* Whole or not at all, also over a power failure. */
@@ -101,7 +69,7 @@ static int replace_file(int folder, const char *name, const char *data, size_t s
         if (fd < 0)
                 return -errno;
         (void) fchmod(fd, 0600); /* whatever the umask took */
-        r = write_all(fd, data, size);
+        r = fd_write(fd, data, size);
         if (r >= 0 &&
                 (fsync(fd) < 0 || renameat(folder, temporary, folder, name) < 0 ||
                         fsync(folder) < 0))
@@ -394,7 +362,7 @@ int history_write(const Drafts *d, const char *id, const char *text, size_t size
         if (fd < 0)
                 return fd;
         /* One write(): lines of several clients never mix. */
-        r = write_all(fd, line.data, line.size);
+        r = fd_write(fd, line.data, line.size);
         return r >= 0 && fsync(fd) < 0 ? -errno : r;
 }
 

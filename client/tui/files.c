@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "client/tui/helper.h"
+#include "common/fd.h"
 #include "common/utf8.h"
 
 #define SCANNED_MAX  100000U /* entries of a folder that are looked at */
@@ -150,18 +151,15 @@ static int copy_input(int to)
 
         for (;;) {
                 ssize_t n = read(HELPER_INPUT, chunk, sizeof chunk);
+                int r;
 
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n <= 0)
                         return n < 0 ? -errno : 0;
-                for (ssize_t at = 0; at < n;) {
-                        ssize_t k = write(to, chunk + at, (size_t) (n - at));
-
-                        if (k < 0 && errno != EINTR)
-                                return -errno;
-                        at += MAX(k, (ssize_t) 0);
-                }
+                r = fd_write(to, chunk, (size_t) n);
+                if (r < 0)
+                        return r;
         }
 }
 

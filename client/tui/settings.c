@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "common/fd.h"
 #include "common/ini.h"
 #include "common/parse.h"
 #include "common/paths.h"
@@ -138,8 +139,6 @@ static int read_file(const char *path, Buffer *out)
 {
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
-        char *end;
-        int r;
 
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd < 0 || fstat(fd, &st) < 0)
@@ -150,23 +149,7 @@ static int read_file(const char *path, Buffer *out)
                 return -EINVAL;
         if ((uint64_t) st.st_size > FILE_MAX)
                 return -EFBIG;
-        r = buffer_reserve(out, (size_t) st.st_size, &end);
-        if (r < 0)
-                return r;
-        for (size_t left = (size_t) st.st_size; left > 0;) {
-                ssize_t n = read(fd, end, left);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                buffer_advance(out, (size_t) n);
-                end += n;
-                left -= (size_t) n;
-        }
-        return 0;
+        return fd_read(fd, (size_t) st.st_size, out);
 }
 
 /* *ret_path: of the file that counts; NULL when there is none. */
@@ -279,7 +262,6 @@ int settings_remember_avatar(bool on)
         _cleanup_free_ char *folder = NULL, *path = NULL, *temporary = NULL;
         const char *text = on ? "[Screen]\nAvatar=yes\n" : "[Screen]\nAvatar=no\n";
         _cleanup_close_ int fd = -EBADF;
-        ssize_t n;
         int r;
 
         r = state_file(&folder, &path);
@@ -295,10 +277,8 @@ int settings_remember_avatar(bool on)
         if (fd < 0)
                 return -errno;
         (void) fchmod(fd, 0600); /* whatever the umask took */
-        n = write(fd, text, strlen(text));
-        if (n != (ssize_t) strlen(text))
-                r = n < 0 ? -errno : -ENOSPC;
-        else if (fsync(fd) < 0 || rename(temporary, path) < 0)
+        r = fd_write(fd, text, strlen(text));
+        if (r >= 0 && (fsync(fd) < 0 || rename(temporary, path) < 0))
                 r = -errno;
         if (r < 0)
                 (void) unlink(temporary);

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "client/tui/app/app-internal.h"
+#include "common/fd.h"
 
 /* ---- drafts ---- */
 
@@ -186,19 +187,6 @@ void app_attach_fd(App *app, const char *name, int fd)
         app_damage(app, DAMAGE_NOW);
 }
 
-static int write_all(int fd, const char *text, size_t size)
-{
-        while (size > 0) {
-                ssize_t n = write(fd, text, size);
-
-                if (n < 0)
-                        return -errno;
-                text += n;
-                size -= (size_t) n;
-        }
-        return 0;
-}
-
 static int attach_paste(App *app, const char *text, size_t size)
 {
         _cleanup_close_ int fd = -EBADF;
@@ -208,7 +196,7 @@ static int attach_paste(App *app, const char *text, size_t size)
         fd = memfd_create("paste", MFD_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        r = write_all(fd, text, size);
+        r = fd_write(fd, text, size);
         if (r < 0)
                 return r;
         (void) snprintf(name, sizeof name, "pasted-%u.txt", ++app->n_pastes);
