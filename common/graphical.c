@@ -3,6 +3,8 @@
 
 #include <systemd/sd-login.h>
 
+#include "common/parse.h"
+
 bool session_is_graphical(void)
 {
         static const char *const types[] = { "x11", "wayland", "mir" };
@@ -15,8 +17,5 @@ bool session_is_graphical(void)
         if (sd_uid_get_display(getuid(), &session) < 0 || sd_session_is_active(session) <= 0 ||
                 sd_session_get_type(session, &type) < 0)
                 return false;
-        for (size_t i = 0; i < ELEMENTSOF(types); i++)
-                if (streq(type, types[i]))
-                        return true;
-        return false;
+        return parse_word(types, ELEMENTSOF(types), type) >= 0;
 }

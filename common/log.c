@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 
+#include "common/parse.h"
 #include "common/utf8.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -52,10 +53,7 @@ const char *log_level_to_string(int level)
 
 int log_level_from_string(const char *s)
 {
-        for (size_t i = 0; i < ELEMENTSOF(level_table); i++)
-                if (streq_ptr(level_table[i], s))
-                        return (int) i;
-        return -EINVAL;
+        return parse_word(level_table, ELEMENTSOF(level_table), s);
 }
 
 void log_set_max_level(int level)

@@ -58,6 +58,14 @@ static int read_digits(const char **s, uint64_t *ret)
         return 0;
 }
 
+int parse_word(const char *const *table, size_t n, const char *s)
+{
+        for (size_t i = 0; i < n; i++)
+                if (streq_ptr(table[i], s))
+                        return (int) i;
+        return -EINVAL;
+}
+
 int parse_u64(const char *s, uint64_t *ret)
 {
         uint64_t n;

@@ -6,6 +6,9 @@
 
 #include "common/macro.h"
 
+/* The place of s in the table, in which a word may be missing (NULL). */
+int parse_word(const char *const *table, size_t n, const char *s);
+
 int parse_u64(const char *s, uint64_t *ret); /* decimal digits only */
 int parse_bool(const char *s, bool *ret);    /* yes, true, on, 1; no, false, off, 0; any case */
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/text.h"
 
+#include "common/parse.h"
+
 static const char *const role_table[_ROLE_MAX] = {
         [ROLE_SYSTEM] = "system",
         [ROLE_USER] = "user",
@@ -24,14 +26,6 @@ static const char *const end_reason_table[_REASON_MAX] = {
         [REASON_TOOL] = "tool",
 };
 
-static int find(const char *const *table, size_t n, const char *s)
-{
-        for (size_t i = 0; i < n; i++)
-                if (streq_ptr(table[i], s))
-                        return (int) i;
-        return -EINVAL;
-}
-
 const char *role_to_string(Role r)
 {
         assert(r >= 0 && r < _ROLE_MAX);
@@ -40,7 +34,7 @@ const char *role_to_string(Role r)
 
 Role role_from_string(const char *s)
 {
-        return find(role_table, ELEMENTSOF(role_table), s);
+        return parse_word(role_table, ELEMENTSOF(role_table), s);
 }
 
 const char *channel_to_string(Channel c)
@@ -51,7 +45,7 @@ const char *channel_to_string(Channel c)
 
 Channel channel_from_string(const char *s)
 {
-        return find(channel_table, ELEMENTSOF(channel_table), s);
+        return parse_word(channel_table, ELEMENTSOF(channel_table), s);
 }
 
 const char *end_reason_to_string(EndReason r)
@@ -62,5 +56,5 @@ const char *end_reason_to_string(EndReason r)
 
 EndReason end_reason_from_string(const char *s)
 {
-        return find(end_reason_table, ELEMENTSOF(end_reason_table), s);
+        return parse_word(end_reason_table, ELEMENTSOF(end_reason_table), s);
 }

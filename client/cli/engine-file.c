@@ -7,6 +7,7 @@
 #include "client/cli/user-file.h"
 #include "common/buffer.h"
 #include "common/names.h"
+#include "common/parse.h"
 #include "common/utf8.h"
 
 #define ENGINE_NAME_MAX 64U
@@ -34,9 +35,8 @@ static int check_type(const char *type)
 {
         static const char *const types[] = { "ollama", "openai", "anthropic", "builtin" };
 
-        for (size_t i = 0; i < ELEMENTSOF(types); i++)
-                if (streq(type, types[i]))
-                        return EXIT_DONE;
+        if (parse_word(types, ELEMENTSOF(types), type) >= 0)
+                return EXIT_DONE;
         cli_error("conductor: '%s' is no type of engine; it may be ollama, openai, anthropic or "
                   "builtin.",
                 type);

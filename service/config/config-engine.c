@@ -177,7 +177,6 @@ static int read_unit(const char *value, void *field)
 {
         static const char *const kinds[] = { ".service", ".socket", ".target" };
         const char *kind = strrchr(value, '.'), *at = strchr(value, '@');
-        bool known = false;
 
         if (!*value)
                 return free_and_strdup(field, value);
@@ -187,9 +186,9 @@ static int read_unit(const char *value, void *field)
                 return -EINVAL;
         if (!kind || kind == value || at == value || (at && at + 1 == kind))
                 return -EINVAL;
-        for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
-                known = known || streq(kind, kinds[i]);
-        return known ? config_read_string(value, field) : -EINVAL;
+        if (parse_word(kinds, ELEMENTSOF(kinds), kind) < 0)
+                return -EINVAL;
+        return config_read_string(value, field);
 }
 
 static int read_environment(const char *value, void *field)

@@ -109,12 +109,26 @@ static void test_bool(void **state)
                 assert_int_equal(parse_bool(bad[i], &b), -EINVAL);
 }
 
+static void test_word(void **state)
+{
+        static const char *const table[] = { [0] = "zero", [2] = "two", [3] = "" };
+
+        assert_int_equal(parse_word(table, ELEMENTSOF(table), "zero"), 0);
+        assert_int_equal(parse_word(table, ELEMENTSOF(table), "two"), 2);
+        assert_int_equal(parse_word(table, ELEMENTSOF(table), ""), 3);
+        assert_int_equal(parse_word(table, ELEMENTSOF(table), "tw"), -EINVAL);
+        assert_int_equal(parse_word(table, ELEMENTSOF(table), "twoo"), -EINVAL);
+        assert_int_equal(parse_word(table, ELEMENTSOF(table) - 1, ""), -EINVAL);
+        assert_int_equal(parse_word(table, 0, "zero"), -EINVAL);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_u64),
                 cmocka_unit_test(test_usec),
                 cmocka_unit_test(test_bool),
+                cmocka_unit_test(test_word),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

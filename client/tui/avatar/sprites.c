@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "client/tui/avatar/sprites-internal.h"
+#include "common/parse.h"
 
 struct Sprites {
         SpriteFlags flags;
@@ -55,14 +56,6 @@ static const char *const animation_table[_SPRITE_ANIMATION_MAX] = {
         [ANIMATION_VANISH] = "vanish",
 };
 
-static int find(const char *const *table, size_t n, const char *s)
-{
-        for (size_t i = 0; i < n; i++)
-                if (streq_ptr(table[i], s))
-                        return (int) i;
-        return -EINVAL;
-}
-
 const char *sprite_size_to_string(SpriteSize size)
 {
         assert(size >= 0 && size < _SPRITE_SIZE_MAX);
@@ -71,7 +64,7 @@ const char *sprite_size_to_string(SpriteSize size)
 
 SpriteSize sprite_size_from_string(const char *s)
 {
-        return find(size_table, ELEMENTSOF(size_table), s);
+        return parse_word(size_table, ELEMENTSOF(size_table), s);
 }
 
 const char *sprite_mood_to_string(SpriteMood mood)
@@ -82,7 +75,7 @@ const char *sprite_mood_to_string(SpriteMood mood)
 
 SpriteMood sprite_mood_from_string(const char *s)
 {
-        return find(mood_table, ELEMENTSOF(mood_table), s);
+        return parse_word(mood_table, ELEMENTSOF(mood_table), s);
 }
 
 const char *sprite_animation_to_string(SpriteAnimation animation)
@@ -93,7 +86,7 @@ const char *sprite_animation_to_string(SpriteAnimation animation)
 
 SpriteAnimation sprite_animation_from_string(const char *s)
 {
-        return find(animation_table, ELEMENTSOF(animation_table), s);
+        return parse_word(animation_table, ELEMENTSOF(animation_table), s);
 }
 
 /* ---- files ---- */
