@@ -106,10 +106,7 @@ static void anthropic_build(const WireRequest *request, WireOut *o)
 
 static EndReason map_reason(const char *reason)
 {
-        static const struct {
-                const char *word;
-                EndReason reason;
-        } table[] = {
+        static const WireReason table[] = {
                 { "end_turn", REASON_STOP },
                 { "stop_sequence", REASON_STOP },
                 { "max_tokens", REASON_LENGTH },
@@ -119,10 +116,7 @@ static EndReason map_reason(const char *reason)
                 { "refusal", REASON_FILTERED },
         };
 
-        for (size_t i = 0; i < ELEMENTSOF(table); i++)
-                if (streq(reason, table[i].word))
-                        return table[i].reason;
-        return REASON_STOP;
+        return wire_reason(table, ELEMENTSOF(table), reason);
 }
 
 static void read_usage(struct json_object *o, WireEnd *end)

@@ -60,9 +60,6 @@ static void out_options(WireOut *o, const WireRequest *request)
  * would load it again. */
 static void ollama_build(const WireRequest *request, WireOut *o)
 {
-        const PromptMessage *m = NULL;
-        bool first = true;
-
         wire_out(o, "{\"model\":");
         wire_out_string(o, request->model, strlen(request->model));
         wire_out(o, ",\"stream\":true,\"truncate\":false");
@@ -74,20 +71,8 @@ static void ollama_build(const WireRequest *request, WireOut *o)
                         wire_out_string(o, request->keep_alive, strlen(request->keep_alive));
         }
         out_options(o, request);
-        wire_out(o, ",\"messages\":[");
-        if (!isempty(request->prompt->system)) {
-                wire_out(o, "{\"role\":\"system\",\"content\":");
-                wire_out_string(o, request->prompt->system, strlen(request->prompt->system));
-                wire_out(o, "}");
-                first = false;
-        }
-        while ((m = wire_next_message(request, m))) {
-                if (!first)
-                        wire_out(o, ",");
-                first = false;
-                out_message(o, m);
-        }
-        wire_out(o, "]}");
+        wire_out_messages(o, request, out_message);
+        wire_out(o, "}");
 }
 
 /* ---- answer ---- */

@@ -34,9 +34,6 @@ static void out_message(WireOut *o, const PromptMessage *m)
 
 static void openai_build(const WireRequest *request, WireOut *o)
 {
-        const PromptMessage *m = NULL;
-        bool first = true;
-
         wire_out(o, "{\"model\":");
         wire_out_string(o, request->model, strlen(request->model));
         wire_out(o, ",\"stream\":true");
@@ -46,30 +43,15 @@ static void openai_build(const WireRequest *request, WireOut *o)
                 wire_out(o, ",\"max_tokens\":");
                 wire_out_number(o, request->max_tokens);
         }
-        wire_out(o, ",\"messages\":[");
-        if (!isempty(request->prompt->system)) {
-                wire_out(o, "{\"role\":\"system\",\"content\":");
-                wire_out_string(o, request->prompt->system, strlen(request->prompt->system));
-                wire_out(o, "}");
-                first = false;
-        }
-        while ((m = wire_next_message(request, m))) {
-                if (!first)
-                        wire_out(o, ",");
-                first = false;
-                out_message(o, m);
-        }
-        wire_out(o, "]}");
+        wire_out_messages(o, request, out_message);
+        wire_out(o, "}");
 }
 
 /* ---- answer ---- */
 
 static EndReason map_reason(const char *reason)
 {
-        static const struct {
-                const char *word;
-                EndReason reason;
-        } table[] = {
+        static const WireReason table[] = {
                 { "stop", REASON_STOP },
                 { "length", REASON_LENGTH },
                 { "model_context_window_exceeded", REASON_LENGTH },
@@ -81,10 +63,7 @@ static EndReason map_reason(const char *reason)
                 { "insufficient_system_resource", REASON_INCOMPLETE },
         };
 
-        for (size_t i = 0; i < ELEMENTSOF(table); i++)
-                if (streq(reason, table[i].word))
-                        return table[i].reason;
-        return REASON_STOP;
+        return wire_reason(table, ELEMENTSOF(table), reason);
 }
 
 /* Some servers send a list of parts where others send a string. */

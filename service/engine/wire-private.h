@@ -28,6 +28,13 @@ const WireFormat *wire_format_of(EngineType type);
 /* The string member, told as text as it came: cut characters, NUL and <think> are seen to. 1 when
  * there is one that is not empty, 0 when not. */
 int wire_tell_member(WireDecoder *d, Channel channel, struct json_object *o, const char *key);
+typedef struct WireReason {
+        const char *word;
+        EndReason reason;
+} WireReason;
+
+/* How an answer ended, in our terms; REASON_STOP for a word that is not in the table. */
+EndReason wire_reason(const WireReason *table, size_t n, const char *word);
 /* Where the format says how the answer ended: a reason is set when the server said one. */
 WireEnd *wire_end(WireDecoder *d);
 /* What it will have been if the server then only says that it stopped: a call, a refusal. */
@@ -62,6 +69,10 @@ void wire_out_text(WireOut *o, const PromptMessage *m);
 /* The prompt's messages as they are sent: those after skip, without the empty ones. NULL = no more.
  */
 const PromptMessage *wire_next_message(const WireRequest *request, const PromptMessage *after);
+
+/* ,"messages":[…] for a format that has the system prompt as the first of them. */
+void wire_out_messages(WireOut *o, const WireRequest *request,
+        void (*out_message)(WireOut *o, const PromptMessage *m));
 
 /* By its type, which is then fit for a data URI. */
 bool wire_is_image(const PromptAttachment *a);

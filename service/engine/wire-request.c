@@ -156,6 +156,29 @@ const PromptMessage *wire_next_message(const WireRequest *request, const PromptM
 }
 
 /* No format makes it smaller: what does not fit is not even begun. */
+void wire_out_messages(WireOut *o, const WireRequest *request,
+        void (*out_message)(WireOut *o, const PromptMessage *m))
+{
+        const char *system = request->prompt->system;
+        const PromptMessage *m = NULL;
+        bool first = true;
+
+        wire_out(o, ",\"messages\":[");
+        if (!isempty(system)) {
+                wire_out(o, "{\"role\":\"system\",\"content\":");
+                wire_out_string(o, system, strlen(system));
+                wire_out(o, "}");
+                first = false;
+        }
+        while ((m = wire_next_message(request, m))) {
+                if (!first)
+                        wire_out(o, ",");
+                first = false;
+                out_message(o, m);
+        }
+        wire_out(o, "]");
+}
+
 static bool is_too_large(const WireRequest *request, size_t maximum)
 {
         size_t left = maximum;

@@ -200,6 +200,14 @@ static int flush_all(WireDecoder *d)
 
 /* ---- events ---- */
 
+EndReason wire_reason(const WireReason *table, size_t n, const char *word)
+{
+        for (size_t i = 0; i < n; i++)
+                if (streq(word, table[i].word))
+                        return table[i].reason;
+        return REASON_STOP;
+}
+
 WireEnd *wire_end(WireDecoder *d)
 {
         return &d->end;
