@@ -57,6 +57,9 @@ int database_run(Database *d, Failure *failure, const char *sql, const char *for
 /* The first column of the only row; 0 rows: *ret = otherwise. */
 int database_get(Database *d, uint64_t *ret, uint64_t otherwise, Failure *failure, const char *sql,
         const char *format, ...);
+/* The same of text, a copy; "" for 0 rows. */
+int database_get_text(
+        Database *d, char **ret, Failure *failure, const char *sql, const char *format, ...);
 /* Statements without parameters that are not worth keeping. */
 int database_execute(Database *d, const char *sql, Failure *failure);
 

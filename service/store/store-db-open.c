@@ -73,21 +73,8 @@ static int read_conversations(Database *d, StoreIndex *index, Failure *failure)
 
 static int read_setting(Database *d, const char *key, char **ret, Failure *failure)
 {
-        _cleanup_statement_ sqlite3_stmt *stmt = NULL;
-        int r;
-
-        r = database_query(
-                d, &stmt, failure, "SELECT value FROM settings WHERE key = ?1", "s", key);
-        if (r < 0)
-                return r;
-        r = database_step(d, stmt, failure);
-        if (r < 0)
-                return r;
-        if (r > 0)
-                return statement_text(stmt, 0, ret, /* ret_size= */ NULL, failure);
-
-        *ret = strdup("");
-        return *ret ? 0 : failure_set_errno(failure, -ENOMEM, "Reading a setting");
+        return database_get_text(
+                d, ret, failure, "SELECT value FROM settings WHERE key = ?1", "s", key);
 }
 
 static int read_index(Database *d, StoreIndex **ret, Failure *failure)

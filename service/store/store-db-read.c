@@ -522,23 +522,12 @@ int store_db_find_head_below(
 
 int store_db_get_system(StoreDb *db, uint64_t number, char **ret, Failure *failure)
 {
-        _cleanup_statement_ sqlite3_stmt *stmt = NULL;
         Database *d;
         int r;
 
         r = store_db_of(db, number, &d, failure);
         if (r < 0)
                 return r;
-        r = database_query(d, &stmt, failure, "SELECT content FROM prompts WHERE conversation = ?1",
-                "u", number);
-        if (r < 0)
-                return r;
-        r = database_step(d, stmt, failure);
-        if (r < 0)
-                return r;
-        if (r > 0)
-                return statement_text(stmt, 0, ret, /* ret_size= */ NULL, failure);
-
-        *ret = strdup("");
-        return *ret ? 0 : failure_set_errno(failure, -ENOMEM, "Reading a system prompt");
+        return database_get_text(d, ret, failure,
+                "SELECT content FROM prompts WHERE conversation = ?1", "u", number);
 }

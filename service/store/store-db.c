@@ -201,6 +201,16 @@ int database_step(Database *d, sqlite3_stmt *stmt, Failure *failure)
         return database_fail(d, code, "read or write", failure);
 }
 
+/* The first step of a query; *ret is for the caller to reset, also after a failure. */
+static int database_beginv(Database *d, sqlite3_stmt **ret, Failure *failure, const char *sql,
+        const char *format, va_list *ap)
+{
+        int r;
+
+        r = database_queryv(d, ret, failure, sql, format, ap);
+        return r < 0 ? r : database_step(d, *ret, failure);
+}
+
 int database_run(Database *d, Failure *failure, const char *sql, const char *format, ...)
 {
         _cleanup_statement_ sqlite3_stmt *stmt = NULL;
@@ -208,15 +218,9 @@ int database_run(Database *d, Failure *failure, const char *sql, const char *for
         int r;
 
         va_start(ap, format);
-        r = database_queryv(d, &stmt, failure, sql, format, &ap);
+        r = database_beginv(d, &stmt, failure, sql, format, &ap);
         va_end(ap);
-        if (r < 0)
-                return r;
-
-        r = database_step(d, stmt, failure);
-        if (r < 0)
-                return r;
-        return sqlite3_changes(d->sqlite);
+        return r < 0 ? r : sqlite3_changes(d->sqlite);
 }
 
 int database_get(Database *d, uint64_t *ret, uint64_t otherwise, Failure *failure, const char *sql,
@@ -227,16 +231,30 @@ int database_get(Database *d, uint64_t *ret, uint64_t otherwise, Failure *failur
         int r;
 
         va_start(ap, format);
-        r = database_queryv(d, &stmt, failure, sql, format, &ap);
+        r = database_beginv(d, &stmt, failure, sql, format, &ap);
         va_end(ap);
-        if (r < 0)
-                return r;
-
-        r = database_step(d, stmt, failure);
         if (r < 0)
                 return r;
         *ret = r > 0 ? statement_u64(stmt, 0) : otherwise;
         return 0;
+}
+
+int database_get_text(
+        Database *d, char **ret, Failure *failure, const char *sql, const char *format, ...)
+{
+        _cleanup_statement_ sqlite3_stmt *stmt = NULL;
+        va_list ap;
+        int r;
+
+        va_start(ap, format);
+        r = database_beginv(d, &stmt, failure, sql, format, &ap);
+        va_end(ap);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                return statement_text(stmt, 0, ret, /* ret_size= */ NULL, failure);
+        *ret = strdup("");
+        return *ret ? 0 : failure_set_errno(failure, -ENOMEM, "Reading the database");
 }
 
 int database_execute(Database *d, const char *sql, Failure *failure)
