@@ -367,10 +367,7 @@ static int on_reply_failed(Mirror *m, sd_bus_message *signal)
 
 int live_signal(Mirror *m, sd_bus_message *signal)
 {
-        static const struct {
-                const char *member;
-                int (*handle)(Mirror *m, sd_bus_message *signal);
-        } handlers[] = {
+        static const SignalHandler handlers[] = {
                 { "ReplyDelta", on_delta },
                 { "ReplyEnd", on_end },
                 { "Dropped", on_dropped },
@@ -380,10 +377,6 @@ int live_signal(Mirror *m, sd_bus_message *signal)
                 { "ReplyFinished", on_reply_finished },
                 { "ReplyFailed", on_reply_failed },
         };
-        const char *member = sd_bus_message_get_member(signal);
 
-        for (size_t i = 0; i < ELEMENTSOF(handlers); i++)
-                if (streq(member, handlers[i].member))
-                        return handlers[i].handle(m, signal);
-        return 0;
+        return mirror_handle_signal(m, signal, handlers, ELEMENTSOF(handlers));
 }

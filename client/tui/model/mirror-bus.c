@@ -74,23 +74,26 @@ static int on_notice(Mirror *m, sd_bus_message *signal)
         return r;
 }
 
+int mirror_handle_signal(Mirror *m, sd_bus_message *signal, const SignalHandler *handlers, size_t n)
+{
+        const char *member = sd_bus_message_get_member(signal);
+
+        for (size_t i = 0; i < n; i++)
+                if (streq(member, handlers[i].member))
+                        return handlers[i].handle(m, signal);
+        return 0;
+}
+
 static int manager_signal(Mirror *m, sd_bus_message *signal)
 {
-        static const struct {
-                const char *member;
-                int (*handle)(Mirror *m, sd_bus_message *signal);
-        } handlers[] = {
+        static const SignalHandler handlers[] = {
                 { "ConversationAdded", on_added },
                 { "ConversationRemoved", on_removed },
                 { "EngineChanged", on_engine_changed },
                 { "Notice", on_notice },
         };
-        const char *member = sd_bus_message_get_member(signal);
 
-        for (size_t i = 0; i < ELEMENTSOF(handlers); i++)
-                if (streq(member, handlers[i].member))
-                        return handlers[i].handle(m, signal);
-        return 0;
+        return mirror_handle_signal(m, signal, handlers, ELEMENTSOF(handlers));
 }
 
 /* ---- signals of others ---- */

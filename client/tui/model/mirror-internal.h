@@ -302,5 +302,13 @@ int avatar_properties(Mirror *m, sd_bus_message *signal);
 void avatar_state_done(AvatarState *a);
 
 /* mirror-bus.c */
+typedef struct SignalHandler {
+        const char *member;
+        int (*handle)(Mirror *m, sd_bus_message *signal);
+} SignalHandler;
+
+/* By the handler of its member, if the table has one. */
+int mirror_handle_signal(
+        Mirror *m, sd_bus_message *signal, const SignalHandler *handlers, size_t n);
 extern const LinkOps mirror_link_ops;
 void mirror_stop_listening(Mirror *m);
