@@ -162,7 +162,7 @@ typedef struct OpenConversation {
         bool newer;     /* there are more below */
         bool selecting; /* a branch, for a page that turned out not to be on the current one */
         bool following;
-        unsigned ends;      /* of replies: what came of a page may be older */
+        unsigned ends; /* of replies: what came of a page may be older */
         /* Of a new one. */
         char *model;
         bool private;
