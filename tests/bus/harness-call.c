@@ -176,25 +176,46 @@ uint64_t harness_send(Harness *h, sd_bus *bus, const char *conversation, const c
         return reply;
 }
 
-char *harness_read_string(sd_bus_message *m, const char *key)
+bool harness_read_value(sd_bus_message *m, const char *key, char type, void *ret)
 {
-        const char *found = "", *name, *value;
-        char *copy;
+        const char types[] = { type, 0 }, *name;
+        bool found = false;
 
         assert_true(sd_bus_message_enter_container(m, 'a', "{sv}") > 0);
         while (sd_bus_message_enter_container(m, 'e', "sv") > 0) {
                 assert_return_code(sd_bus_message_read(m, "s", &name), 0);
                 if (streq(name, key)) {
-                        assert_return_code(sd_bus_message_read(m, "v", "s", &value), 0);
-                        found = value;
+                        assert_return_code(sd_bus_message_read(m, "v", types, ret), 0);
+                        found = true;
                 } else
                         assert_return_code(sd_bus_message_skip(m, "v"), 0);
                 assert_return_code(sd_bus_message_exit_container(m), 0);
         }
         assert_return_code(sd_bus_message_exit_container(m), 0);
+        return found;
+}
+
+char *harness_read_string(sd_bus_message *m, const char *key)
+{
+        const char *found = "";
+        char *copy;
+
+        (void) harness_read_value(m, key, 's', &found);
         copy = strdup(found);
         assert_non_null(copy);
         return copy;
+}
+
+void harness_append_attachments(sd_bus_message *m, const char *name, int fd, size_t n)
+{
+        assert_return_code(sd_bus_message_open_container(m, 'e', "sv"), 0);
+        assert_return_code(sd_bus_message_append(m, "s", "attachments"), 0);
+        assert_return_code(sd_bus_message_open_container(m, 'v', "a(sh)"), 0);
+        assert_return_code(sd_bus_message_open_container(m, 'a', "(sh)"), 0);
+        for (size_t i = 0; i < n; i++)
+                assert_return_code(sd_bus_message_append(m, "(sh)", name, fd), 0);
+        for (unsigned i = 0; i < 3; i++)
+                assert_return_code(sd_bus_message_close_container(m), 0);
 }
 
 char *harness_get_reply(Harness *h, sd_bus *bus, const char *conversation, uint64_t reply,

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "common/fd.h"
 #include "tests/bus/private-bus.h"
 #include "tests/bus/process.h"
 #include "tests/sanitized.h"
@@ -76,6 +77,18 @@ static void make_folders(Harness *h)
         h->database = below(h->state, "conversations.db");
         h->socket = below(h->runtime, "conductor/bus");
         h->log = below(h->folder, "log");
+}
+
+char *harness_read_file(const char *path, size_t *ret_size)
+{
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(MIB(256));
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        char *text;
+
+        assert_return_code(fd, errno);
+        assert_return_code(fd_read(fd, SIZE_MAX, &b), 0);
+        assert_return_code(buffer_steal(&b, &text, ret_size), 0);
+        return text;
 }
 
 void harness_write_config(Harness *h, const char *name, const char *format, ...)
@@ -218,10 +231,10 @@ static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata
         return 0;
 }
 
-static void watch_service(Harness *h, sd_event_source **ret, int *status)
+void harness_watch_exit(Harness *h, pid_t program, sd_event_source **ret, int *status)
 {
         assert_return_code(
-                sd_event_add_child(h->event, ret, h->service, WEXITED, on_child, status), 0);
+                sd_event_add_child(h->event, ret, program, WEXITED, on_child, status), 0);
         /* Under strace the end is told twice, and the first time there is nothing to wait for yet:
          * it is to be looked at more than once, which a source that was off is asked for. */
         assert_return_code(sd_event_source_set_enabled(*ret, SD_EVENT_OFF), 0);
@@ -235,7 +248,7 @@ int harness_try_start(Harness *h)
 
         assert_int_equal(h->service, 0);
         spawn_service(h);
-        watch_service(h, &child, &status);
+        harness_watch_exit(h, h->service, &child, &status);
         harness_run_until(h, h->ready || status >= 0);
         if (status >= 0)
                 h->service = 0;
@@ -260,7 +273,7 @@ int harness_wait_exit(Harness *h)
         int status = -EISCONN;
         _cleanup_(sd_event_source_disable_unrefp) sd_event_source *child = NULL;
 
-        watch_service(h, &child, &status);
+        harness_watch_exit(h, h->service, &child, &status);
         harness_run_until(h, status >= 0);
         h->service = 0;
         return status;

@@ -87,6 +87,11 @@ int harness_stop(Harness *h);
 void harness_kill(Harness *h, int signal); /* and waits for its end */
 int harness_wait_exit(Harness *h);         /* it ends by itself */
 
+/* *status becomes the program's exit status, or 128 + the signal, when it ends. */
+void harness_watch_exit(Harness *h, pid_t program, sd_event_source **ret, int *status);
+
+/* All of a file of the service's; the caller frees. */
+char *harness_read_file(const char *path, size_t *ret_size);
 /* A file below the configuration folder, e.g. "conductor.conf", made 0600. */
 void harness_write_config(Harness *h, const char *name, const char *format, ...) _printf_(3, 4);
 void harness_remove_config(Harness *h, const char *name);
@@ -142,6 +147,9 @@ char *harness_call_error_message(Harness *h, sd_bus *bus, sd_bus_message *m, cha
 sd_bus_message *harness_message(
         sd_bus *bus, const char *path, const char *interface, const char *member);
 
+/* In an a{sv} that is open: so many attachments, all of this descriptor. */
+void harness_append_attachments(sd_bus_message *m, const char *name, int fd, size_t n);
+
 /* Short forms; the caller frees what comes back. */
 char *harness_create(Harness *h, sd_bus *bus, const char *model);
 uint64_t harness_send(Harness *h, sd_bus *bus, const char *conversation, const char *text);
@@ -149,6 +157,8 @@ uint64_t harness_send(Harness *h, sd_bus *bus, const char *conversation, const c
  * lives. */
 char *harness_get_reply(Harness *h, sd_bus *bus, const char *conversation, uint64_t reply,
         const char *channel, char **ret_reason);
+/* Reads an a{sv}: whether it has this key, of this basic type, which *ret then is. */
+bool harness_read_value(sd_bus_message *m, const char *key, char type, void *ret);
 /* Enters an a{sv} and returns the string of this key, "" when it has none. The caller frees. */
 char *harness_read_string(sd_bus_message *m, const char *key);
 

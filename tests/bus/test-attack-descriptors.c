@@ -330,14 +330,8 @@ static sd_bus_message *with_descriptors(sd_bus *bus, unsigned n)
         assert_return_code(sd_bus_message_append(m, "s", "@fault=hold:1"), 0);
         assert_return_code(sd_bus_message_open_container(m, 'a', "{sv}"), 0);
         assert_return_code(sd_bus_message_append(m, "{sv}", "model", "s", ATTACK_MODEL), 0);
-        assert_return_code(sd_bus_message_open_container(m, 'e', "sv"), 0);
-        assert_return_code(sd_bus_message_append(m, "s", "attachments"), 0);
-        assert_return_code(sd_bus_message_open_container(m, 'v', "a(sh)"), 0);
-        assert_return_code(sd_bus_message_open_container(m, 'a', "(sh)"), 0);
-        for (unsigned i = 0; i < n; i++)
-                assert_return_code(sd_bus_message_append(m, "(sh)", "empty.txt", fd), 0);
-        for (unsigned i = 0; i < 4; i++)
-                assert_return_code(sd_bus_message_close_container(m), 0);
+        harness_append_attachments(m, "empty.txt", fd, n);
+        assert_return_code(sd_bus_message_close_container(m), 0);
         return m;
 }
 

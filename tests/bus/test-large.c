@@ -35,14 +35,8 @@ static uint64_t send_pictures(Harness *h, sd_bus *bus, const char *conversation,
 
         assert_return_code(sd_bus_message_append(m, "s", "@tokens=2"), 0);
         assert_return_code(sd_bus_message_open_container(m, 'a', "{sv}"), 0);
-        assert_return_code(sd_bus_message_open_container(m, 'e', "sv"), 0);
-        assert_return_code(sd_bus_message_append(m, "s", "attachments"), 0);
-        assert_return_code(sd_bus_message_open_container(m, 'v', "a(sh)"), 0);
-        assert_return_code(sd_bus_message_open_container(m, 'a', "(sh)"), 0);
-        for (unsigned i = 0; i < n; i++)
-                assert_return_code(sd_bus_message_append(m, "(sh)", "picture.png", fd), 0);
-        for (unsigned i = 0; i < 4; i++)
-                assert_return_code(sd_bus_message_close_container(m), 0);
+        harness_append_attachments(m, "picture.png", fd, n);
+        assert_return_code(sd_bus_message_close_container(m), 0);
         answer = harness_call_message(h, bus, m);
         assert_return_code(sd_bus_message_read(answer, "tt", &question, &reply), 0);
         return reply;

@@ -144,14 +144,8 @@ static sd_bus_message *with_attachments(World *w, size_t n, size_t size)
         assert_return_code(sd_bus_message_append(m, "s", "@tokens=1"), 0);
         assert_return_code(sd_bus_message_open_container(m, 'a', "{sv}"), 0);
         assert_return_code(sd_bus_message_append(m, "{sv}", "queue", "b", true), 0);
-        assert_return_code(sd_bus_message_open_container(m, 'e', "sv"), 0);
-        assert_return_code(sd_bus_message_append(m, "s", "attachments"), 0);
-        assert_return_code(sd_bus_message_open_container(m, 'v', "a(sh)"), 0);
-        assert_return_code(sd_bus_message_open_container(m, 'a', "(sh)"), 0);
-        for (size_t i = 0; i < n; i++)
-                assert_return_code(sd_bus_message_append(m, "(sh)", "a.bin", fd), 0);
-        for (unsigned i = 0; i < 4; i++)
-                assert_return_code(sd_bus_message_close_container(m), 0);
+        harness_append_attachments(m, "a.bin", fd, n);
+        assert_return_code(sd_bus_message_close_container(m), 0);
         return m;
 }
 

@@ -31,24 +31,6 @@ static unsigned count_messages(Harness *h, sd_bus *bus, const char *path)
         return n;
 }
 
-static char *read_file(const char *path, size_t *ret_size)
-{
-        _cleanup_buffer_ Buffer b = BUFFER_INIT(MIB(64));
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-        char *text, *place;
-        ssize_t n;
-
-        assert_return_code(fd, errno);
-        do {
-                assert_return_code(buffer_reserve(&b, KIB(64), &place), 0);
-                n = read(fd, place, KIB(64));
-                assert_return_code(n, errno);
-                buffer_advance(&b, (size_t) n);
-        } while (n > 0);
-        assert_return_code(buffer_steal(&b, &text, ret_size), 0);
-        return text;
-}
-
 /* ---- a disk without space: a limit on the size of files, which anybody may set ---- */
 
 static void limit_files(const Harness *h, rlim_t size)
@@ -251,13 +233,13 @@ static void test_newer_database(void **state)
         }
         assert_int_equal(harness_stop(h), 0);
         overwrite(h->database, VERSION_OFFSET, newer, sizeof newer);
-        before = read_file(h->database, &n);
+        before = harness_read_file(h->database, &n);
 
         assert_int_equal(harness_try_start(h), EX_UNAVAILABLE);
         assert_true(
                 harness_logged(h, "comes from a newer version of Conductor (its format is 999"));
         assert_non_null(strstr(h->status, "It was left untouched"));
-        after = read_file(h->database, &m);
+        after = harness_read_file(h->database, &m);
         assert_int_equal(n, m);
         assert_memory_equal(before, after, n);
 }

@@ -48,21 +48,12 @@ void desk_start(Desk *d, const char *variable, const char *argument)
                 0);
 }
 
-static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata)
-{
-        int *status = userdata;
-
-        *status = si->si_code == CLD_EXITED ? si->si_status : 128 + si->si_status;
-        return 0;
-}
-
 int desk_wait_exit(Desk *d)
 {
         _cleanup_(sd_event_source_disable_unrefp) sd_event_source *child = NULL;
         int status = -EISCONN;
 
-        assert_return_code(
-                sd_event_add_child(d->h->event, &child, d->program, WEXITED, on_child, &status), 0);
+        harness_watch_exit(d->h, d->program, &child, &status);
         harness_run_until(d->h, status >= 0);
         d->program = 0;
         return status;

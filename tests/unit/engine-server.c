@@ -6,6 +6,8 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include "tests/unit/server-util.h"
+
 #define REQUEST_MAX MIB(4)
 
 typedef struct Connection {
@@ -36,27 +38,13 @@ unsigned server_get(Server *s, const unsigned *counter)
         return n;
 }
 
-static void send_text(int fd, const char *text)
-{
-        size_t n = strlen(text);
-
-        while (n > 0) {
-                ssize_t k = send(fd, text, n, MSG_NOSIGNAL);
-
-                if (k <= 0)
-                        return;
-                text += k;
-                n -= k;
-        }
-}
-
 static void send_answer(int fd, const char *status, const char *headers, const char *body)
 {
         _cleanup_free_ char *text = NULL;
 
         assert_true(asprintf(&text, "HTTP/1.1 %s\r\n%sContent-Length: %zu\r\n\r\n%s", status,
                             headers, strlen(body), body) > 0);
-        send_text(fd, text);
+        server_send(fd, text);
 }
 
 #define JSON   "Content-Type: application/json\r\n"
@@ -194,12 +182,12 @@ static bool serve_chat(Server *s, int fd, const char *request, unsigned attempt)
                 send_answer(fd, "400 Bad Request", JSON,
                         "{\"error\":\"the prompt is longer than the context length\"}");
         else if (asks_for(request, "breaks")) {
-                send_text(fd,
+                server_send(fd,
                         "HTTP/1.1 200 OK\r\n" NDJSON
                         "Content-Length: 9999\r\n\r\n" OLLAMA_TEXT("Hello "));
                 return false;
         } else if (asks_for(request, "unclean")) {
-                send_text(fd,
+                server_send(fd,
                         "HTTP/1.1 200 OK\r\n" SSE
                         "Content-Length: 9999\r\n\r\n" OPENAI_TEXT("Hello ") OPENAI_STOP);
                 return false;
@@ -207,13 +195,13 @@ static bool serve_chat(Server *s, int fd, const char *request, unsigned attempt)
                 wait_for_close(s, fd);
                 return false;
         } else if (asks_for(request, "stops")) {
-                send_text(fd,
+                server_send(fd,
                         "HTTP/1.1 200 OK\r\n" NDJSON
                         "Content-Length: 9999\r\n\r\n" OLLAMA_TEXT("Hello "));
                 wait_for_close(s, fd);
                 return false;
         } else if (asks_for(request, "lingers")) {
-                send_text(fd,
+                server_send(fd,
                         "HTTP/1.1 200 OK\r\n" NDJSON
                         "Content-Length: 9999\r\n\r\n" OLLAMA_TEXT("Hello ") OLLAMA_END);
                 wait_for_close(s, fd);
@@ -231,9 +219,9 @@ static void drip(Server *s, int fd)
 {
         struct pollfd p = { .fd = fd, .events = POLLIN };
 
-        send_text(fd, "HTTP/1.1 200 OK\r\n" JSON "Content-Length: 9999999\r\n\r\n");
+        server_send(fd, "HTTP/1.1 200 OK\r\n" JSON "Content-Length: 9999999\r\n\r\n");
         while (poll(&p, 1, 1) == 0)
-                send_text(fd, " ");
+                server_send(fd, " ");
         wait_for_close(s, fd);
 }
 

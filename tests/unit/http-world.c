@@ -34,20 +34,6 @@ int getaddrinfo(
 
 /* ---- a server in a thread: one script for each accepted connection, one after another ---- */
 
-void server_send(int fd, const char *text)
-{
-        size_t n = strlen(text);
-
-        while (n > 0) {
-                ssize_t k = send(fd, text, n, MSG_NOSIGNAL);
-
-                if (k <= 0)
-                        return;
-                text += k;
-                n -= k;
-        }
-}
-
 /* Reads one request with its body; false when the client closed. */
 bool server_receive(Server *s, int fd)
 {

@@ -13,6 +13,7 @@
 
 #include "common/buffer.h"
 #include "service/engine/http.h"
+#include "tests/unit/server-util.h"
 
 #define TEST_LIMIT_USEC  (20 * USEC_PER_SEC)
 #define CLOSE_LIMIT_USEC (50 * USEC_PER_MSEC)
@@ -43,7 +44,6 @@ void server_listen(Server *s, int backlog); /* without a thread */
 void server_start(Server *s, server_script_t script);
 void server_stop(Server *s);
 
-void server_send(int fd, const char *text);
 /* Reads one request with its body; false when the client closed. */
 bool server_receive(Server *s, int fd);
 /* Tells the loop that it is so far. */

@@ -1,42 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <sys/socket.h>
-
 #include "service/bus/append.h"
-
-static int setup(void **state)
-{
-        sd_bus *bus = NULL;
-        int fds[2];
-
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0 ||
-                sd_bus_new(&bus) < 0 || sd_bus_set_fd(bus, fds[0], fds[0]) < 0 ||
-                sd_bus_start(bus) < 0)
-                return -1;
-        (void) close(fds[1]);
-        *state = bus;
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        sd_bus_close_unref(*state);
-        return 0;
-}
-
-static sd_bus_message *new_call(void **state)
-{
-        sd_bus_message *m = NULL;
-
-        assert_true(sd_bus_message_new_method_call(
-                            *state, &m, "org.example", "/", "org.example", "Call") >= 0);
-        return m;
-}
+#include "tests/unit/bus-util.h"
 
 static void reread(sd_bus_message *m, const char *signature)
 {
@@ -47,7 +11,7 @@ static void reread(sd_bus_message *m, const char *signature)
 
 static void test_entries(void **state)
 {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = new_call(state);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = bus_new_call(*state);
         const BusEntry entries[] = {
                 { "string", 's', .s = "" },
                 { "bool", 'b', .b = true },
@@ -80,7 +44,7 @@ static void test_entries(void **state)
 /* Each type's nothing is left out, and its least something is not. */
 static void test_optional(void **state)
 {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = new_call(state);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = bus_new_call(*state);
         const BusEntry nothing[] = {
                 { "a", 's', .optional = true, .s = NULL },
                 { "b", 's', .optional = true, .s = "" },
@@ -117,7 +81,7 @@ static void test_optional(void **state)
 
 static void test_unknown_type(void **state)
 {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = new_call(state);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = bus_new_call(*state);
         const BusEntry entry = { "key", 'y', .u = 1 };
 
         assert_true(sd_bus_message_open_container(m, 'a', "{sv}") >= 0);
@@ -126,7 +90,7 @@ static void test_unknown_type(void **state)
 
 static void test_row(void **state)
 {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = new_call(state);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = bus_new_call(*state);
         const char *path, *s, *key, *value;
         uint64_t t;
 
@@ -145,14 +109,14 @@ static void test_row(void **state)
 
 static void test_bad_row(void **state)
 {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = new_call(state);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = bus_new_call(*state);
 
         assert_int_equal(bus_open_row(m, "o", "no path"), -EINVAL);
 }
 
 static void test_text_of_nothing(void **state)
 {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = new_call(state);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = bus_new_call(*state);
         const char *s;
 
         assert_true(bus_append_text(m, NULL, 0) >= 0);
@@ -163,7 +127,7 @@ static void test_text_of_nothing(void **state)
 
 static void test_answer(void **state)
 {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = new_call(state), *m = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = bus_new_call(*state), *m = NULL;
 
         assert_true(sd_bus_message_seal(call, 1, 0) >= 0);
         assert_true(bus_open_answer(call, "(sa{sv})", &m) >= 0);
@@ -176,7 +140,7 @@ static void test_answer(void **state)
 /* Nothing is open: sd-bus says so, and it is passed on. */
 static void test_close_too_many(void **state)
 {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = new_call(state);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = bus_new_call(*state);
 
         assert_true(sd_bus_message_open_container(m, 'a', "s") >= 0);
         assert_int_equal(bus_close_containers(m, 2), -EINVAL);
@@ -196,5 +160,5 @@ int main(void)
                 cmocka_unit_test(test_close_too_many),
         };
 
-        return cmocka_run_group_tests(tests, setup, teardown);
+        return cmocka_run_group_tests(tests, bus_setup, bus_teardown);
 }

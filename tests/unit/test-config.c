@@ -7,7 +7,6 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <dlfcn.h>
-#include <ftw.h>
 #include <limits.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -16,6 +15,7 @@
 #include "common/buffer.h"
 #include "common/paths.h"
 #include "service/config/config-internal.h"
+#include "tests/unit/folder.h"
 
 /* So many entries of a folder are read, then it fails. */
 static unsigned entries = UINT_MAX;
@@ -36,13 +36,8 @@ struct dirent *readdir(DIR *d)
 }
 
 /* Three folders in place of /usr/lib, /etc and the user's own. */
-static char top[] = "/tmp/test-config-XXXXXX";
+static char *top;
 static char *folders[4];
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-        return remove(path);
-}
 
 static int setup(void **state)
 {
@@ -50,12 +45,9 @@ static int setup(void **state)
         static const char *const variables[] = { "OLLAMA_HOST", "OPENAI_BASE_URL", "OPENAI_API_KEY",
                 "ANTHROPIC_API_KEY" };
 
-        (void) strcpy(top + strlen(top) - 6, "XXXXXX");
-        if (!mkdtemp(top))
-                return -1;
+        top = folder_new();
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                if (asprintf(folders + i, "%s/%s", top, names[i]) < 0)
-                        return -1;
+                folders[i] = folder_below(top, names[i]);
         for (size_t i = 0; i < ELEMENTSOF(variables); i++)
                 (void) unsetenv(variables[i]);
         return 0;
@@ -65,7 +57,8 @@ static int teardown(void **state)
 {
         for (size_t i = 0; folders[i]; i++)
                 folders[i] = mfree(folders[i]);
-        return nftw(top, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+        top = folder_free(top);
+        return 0;
 }
 
 static char *path_of(unsigned folder, const char *name)

@@ -13,9 +13,10 @@
 
 #include "common/log.h"
 #include "service/conversation/conversations.h"
+#include "tests/unit/folder.h"
 
 static struct {
-        char folder[64];
+        char *folder;
         sd_event *event;
         Config *config;
         Store *store;
@@ -117,8 +118,7 @@ static int set_up(void **state)
 {
         log_set_max_level(LOG_CRIT);
         memset(&seen, 0, sizeof seen);
-        (void) snprintf(house.folder, sizeof house.folder, "/tmp/test-exchange-XXXXXX");
-        assert_non_null(mkdtemp(house.folder));
+        house.folder = folder_new();
         write_engine(house.folder);
         open_house();
         return 0;
@@ -126,12 +126,10 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-        char command[128];
-
         close_house();
         free(seen.text);
-        (void) snprintf(command, sizeof command, "rm -r -- '%s'", house.folder);
-        return system(command);
+        house.folder = folder_free(house.folder);
+        return 0;
 }
 
 static void on_done(const Failure *failure, Conversation *c, void *userdata)

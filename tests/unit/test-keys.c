@@ -8,15 +8,13 @@
 #include <cmocka.h>
 
 #include "service/engine/keys.h"
+#include "tests/unit/folder.h"
 
-static char folder[] = "/tmp/conductor-test-keys-XXXXXX";
+static char *folder;
 
 static char *path_of(const char *name)
 {
-        char *path;
-
-        assert_true(asprintf(&path, "%s/%s", folder, name) > 0);
-        return path;
+        return folder_below(folder, name);
 }
 
 static char *write_file(const char *name, mode_t mode, const void *data, size_t size)
@@ -305,19 +303,14 @@ static void test_keyring(void **state)
 
 static int group_setup(void **state)
 {
-        return mkdtemp(folder) ? 0 : -1;
+        folder = folder_new();
+        return 0;
 }
 
 static int group_teardown(void **state)
 {
-        static const char *const names[] = { "key", "cred", "a", "b", "c", "fifo", "link" };
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                _cleanup_free_ char *path = path_of(names[i]);
-
-                (void) unlink(path);
-        }
-        return rmdir(folder);
+        folder = folder_free(folder);
+        return 0;
 }
 
 int main(void)

@@ -1,44 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <sys/socket.h>
-
 #include "service/bus/error.h"
 #include "service/bus/options.h"
+#include "tests/unit/bus-util.h"
 
 #define INVALID "org.aiway.Conductor1.Error.InvalidArgument"
-
-static int setup(void **state)
-{
-        sd_bus *bus = NULL;
-        int fds[2];
-
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0 ||
-                sd_bus_new(&bus) < 0 || sd_bus_set_fd(bus, fds[0], fds[0]) < 0 ||
-                sd_bus_start(bus) < 0)
-                return -1;
-        (void) close(fds[1]);
-        *state = bus;
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        sd_bus_close_unref(*state);
-        return 0;
-}
 
 /* A message whose whole body is an a{sv} of the entries that follow. */
 static sd_bus_message *begin(void **state)
 {
-        sd_bus_message *m = NULL;
+        sd_bus_message *m = bus_new_call(*state);
 
-        assert_true(sd_bus_message_new_method_call(
-                            *state, &m, "org.example", "/", "org.example", "Call") >= 0);
         assert_true(sd_bus_message_open_container(m, 'a', "{sv}") >= 0);
         return m;
 }
@@ -199,5 +170,5 @@ int main(void)
                 cmocka_unit_test(test_error_names),
         };
 
-        return cmocka_run_group_tests(tests, setup, teardown);
+        return cmocka_run_group_tests(tests, bus_setup, bus_teardown);
 }

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "client/tui/drafts.h"
+#include "tests/unit/folder.h"
 
 #define ID    "0123456789abcdef0123456789abcdef"
 #define OTHER "fedcba9876543210fedcba9876543210"
@@ -25,23 +26,24 @@ static char *below(const char *name)
         return path;
 }
 
+/* Umasks, of which the modes of what is made do not depend. */
+static mode_t umask_open = 0, umask_closed = 0777;
+
+/* state: the umask, NULL for the usual one. */
 static int setup(void **state)
 {
-        char template[] = "/tmp/conductor-test-XXXXXX";
 
-        folder = strdup(strempty(mkdtemp(template)));
-        assert_true(folder && *folder);
+        folder = folder_new();
+        if (*state)
+                (void) umask(*(const mode_t *) *state);
         return setenv("XDG_STATE_HOME", folder, 1);
 }
 
 static int teardown(void **state)
 {
-        _cleanup_free_ char *command = NULL;
-
-        if (asprintf(&command, "rm -rf '%s'", folder) < 0)
-                return -1;
-        folder = mfree(folder);
-        return system(command);
+        (void) umask(0022);
+        folder = folder_free(folder);
+        return 0;
 }
 
 static Drafts *make(void)
@@ -426,39 +428,17 @@ static void test_several_clients(void **state)
         drafts_free(d);
 }
 
-/* The modes of all that is made do not depend on it. */
-static int setup_masked(void **state, mode_t mask)
-{
-        if (setup(state) < 0)
-                return -1;
-        (void) umask(mask);
-        return 0;
-}
-
-static int setup_open(void **state)
-{
-        return setup_masked(state, 0);
-}
-
-static int setup_closed(void **state)
-{
-        return setup_masked(state, 0777);
-}
-
-static int teardown_masked(void **state)
-{
-        (void) umask(0022);
-        return teardown(state);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_drafts, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_drafts, setup_open, teardown_masked),
-                cmocka_unit_test_setup_teardown(test_history, setup_open, teardown_masked),
-                cmocka_unit_test_setup_teardown(test_drafts, setup_closed, teardown_masked),
-                cmocka_unit_test_setup_teardown(test_history, setup_closed, teardown_masked),
+                cmocka_unit_test_prestate_setup_teardown(test_drafts, setup, teardown, &umask_open),
+                cmocka_unit_test_prestate_setup_teardown(
+                        test_history, setup, teardown, &umask_open),
+                cmocka_unit_test_prestate_setup_teardown(
+                        test_drafts, setup, teardown, &umask_closed),
+                cmocka_unit_test_prestate_setup_teardown(
+                        test_history, setup, teardown, &umask_closed),
                 cmocka_unit_test_setup_teardown(test_no_path_for_an_id, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_draft_limit, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_strange_drafts, setup, teardown),

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "client/tui/files.h"
+#include "tests/unit/folder.h"
 
 static char *folder;
 
@@ -37,10 +38,7 @@ static void answer_done(Answer *a)
 
 static char *below(const char *name)
 {
-        char *path;
-
-        assert_true(asprintf(&path, "%s/%s", folder, name) >= 0);
-        return path;
+        return folder_below(folder, name);
 }
 
 static void make_file(const char *name, off_t size)
@@ -52,13 +50,15 @@ static void make_file(const char *name, off_t size)
         assert_int_equal(ftruncate(fd, size), 0);
 }
 
+/* Umasks, of which the modes of what is made do not depend. */
+static mode_t umask_open = 0, umask_closed = 0777;
+
+/* state: the umask, NULL for the usual one. */
 static int setup(void **state)
 {
-        char template[] = "/tmp/conductor-test-XXXXXX";
         _cleanup_free_ char *sub = NULL, *fifo = NULL, *link = NULL;
 
-        folder = strdup(strempty(mkdtemp(template)));
-        assert_true(folder && *folder);
+        folder = folder_new();
         sub = below("alpha.d");
         fifo = below("fifo");
         link = below("alink");
@@ -69,17 +69,16 @@ static int setup(void **state)
         assert_int_equal(mkdir(sub, 0700), 0);
         assert_int_equal(mkfifo(fifo, 0600), 0);
         assert_int_equal(symlink("alpha.d", link), 0);
+        if (*state)
+                (void) umask(*(const mode_t *) *state);
         return setenv("HOME", folder, 1);
 }
 
 static int teardown(void **state)
 {
-        _cleanup_free_ char *command = NULL;
-
-        if (asprintf(&command, "rm -rf '%s'", folder) < 0)
-                return -1;
-        folder = mfree(folder);
-        return system(command);
+        (void) umask(0022);
+        folder = folder_free(folder);
+        return 0;
 }
 
 /* Freed by whom it calls, as a client does. */
@@ -328,31 +327,6 @@ static void test_write_fails(void **state)
         assert_int_equal(access(path, F_OK), -1);
 }
 
-/* The modes of all that is made do not depend on it. */
-static int setup_masked(void **state, mode_t mask)
-{
-        if (setup(state) < 0)
-                return -1;
-        (void) umask(mask);
-        return 0;
-}
-
-static int setup_open(void **state)
-{
-        return setup_masked(state, 0);
-}
-
-static int setup_closed(void **state)
-{
-        return setup_masked(state, 0777);
-}
-
-static int teardown_masked(void **state)
-{
-        (void) umask(0022);
-        return teardown(state);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -360,8 +334,9 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_many_names, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_open, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_write, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_write, setup_open, teardown_masked),
-                cmocka_unit_test_setup_teardown(test_write, setup_closed, teardown_masked),
+                cmocka_unit_test_prestate_setup_teardown(test_write, setup, teardown, &umask_open),
+                cmocka_unit_test_prestate_setup_teardown(
+                        test_write, setup, teardown, &umask_closed),
                 cmocka_unit_test_setup_teardown(test_write_fails, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_freed_job_calls_nobody, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_hanging_child, setup, teardown),

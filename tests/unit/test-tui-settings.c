@@ -9,15 +9,13 @@
 
 #include "client/tui/settings.h"
 #include "client/tui/view/vi.h"
+#include "tests/unit/folder.h"
 
 static char *folder;
 
 static char *below(const char *name)
 {
-        char *path;
-
-        assert_true(asprintf(&path, "%s/%s", folder, name) >= 0);
-        return path;
+        return folder_below(folder, name);
 }
 
 static void make_folder(const char *name)
@@ -38,11 +36,9 @@ static void write_file(const char *name, const char *text)
 
 static int setup(void **state)
 {
-        char template[] = "/tmp/conductor-test-XXXXXX";
         _cleanup_free_ char *config = NULL, *states = NULL;
 
-        folder = strdup(strempty(mkdtemp(template)));
-        assert_true(folder && *folder);
+        folder = folder_new();
         config = below("config");
         states = below("state");
         make_folder("config");

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/unit/folder.h"
+
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "common/macro.h"
+
+char *folder_new(void)
+{
+        char memory[] = "/dev/shm/conductor-test-XXXXXX", disk[] = "/tmp/conductor-test-XXXXXX";
+        char *folder;
+
+        folder = strdup(mkdtemp(memory) ?: strempty(mkdtemp(disk)));
+        assert_true(folder && *folder);
+        return folder;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+        return remove(path);
+}
+
+char *folder_free(char *folder)
+{
+        if (folder)
+                assert_int_equal(nftw(folder, remove_one, /* fds= */ 8, FTW_DEPTH | FTW_PHYS), 0);
+        free(folder);
+        return NULL;
+}
+
+char *folder_below(const char *folder, const char *name)
+{
+        char *path;
+
+        assert_true(asprintf(&path, "%s/%s", folder, name) > 0);
+        return path;
+}
