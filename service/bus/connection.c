@@ -12,9 +12,18 @@
 /* The ring holds one message more than the limit: the one that goes over it. */
 #define RING_SIZE (DOORS_QUEUE_MESSAGES_MAX + 1)
 
-void doors_return_memory(void)
+/* What is free and was not when memory was last given back must be this much. */
+#define RETURN_MIN MIB(1)
+
+void doors_return_memory(Doors *d)
 {
+        size_t n = mallinfo2().fordblks;
+
+        d->n_free = MIN(d->n_free, n); /* the rest is in use again */
+        if (n - d->n_free < RETURN_MIN)
+                return;
         (void) malloc_trim(/* pad= */ 0);
+        d->n_free = mallinfo2().fordblks;
 }
 
 void connection_doom(Connection *c)

@@ -75,6 +75,7 @@ struct Doors {
 
         Peer *peers[PEER_BUCKETS], *gone_peers;
         sd_event_source *reap; /* one shot: frees what must not be freed inside a callback */
+        size_t n_free;         /* bytes that the heap had free when memory was last given back */
 
         Call *calls;
         unsigned n_calls;
@@ -122,7 +123,9 @@ int connection_send(Connection *c, sd_bus_message *m);
 /* The same, before what was posted. */
 int connection_send_ahead(Connection *c, sd_bus_message *m);
 int connection_check_queue(Connection *c);
-void doors_return_memory(void);
+/* To the system: what waited for those who are gone lies between what stays, so that the heap does
+ * not shrink by itself. */
+void doors_return_memory(Doors *d);
 
 /* post.c */
 /* Sent when the answers of this turn have left; in order with all else but those sent ahead. */

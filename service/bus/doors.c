@@ -7,10 +7,14 @@
 static int on_reap(sd_event_source *s, void *userdata)
 {
         Doors *d = ASSERT_PTR(userdata);
+        bool gone;
 
         session_reap(d);
         doors_reap_connections(d);
+        gone = d->gone_peers;
         doors_reap_peers(d);
+        if (gone)
+                doors_return_memory(d);
         return 0;
 }
 

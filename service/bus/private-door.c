@@ -238,7 +238,6 @@ void doors_refuse(int fd)
 /* Each may have a full queue, whose freeing takes a while: the others have their turn between. */
 void doors_reap_connections(Doors *d)
 {
-        bool full = false;
         unsigned n = 0;
 
         for (Connection *c = d->connections, *next; c; c = next) {
@@ -249,7 +248,6 @@ void doors_reap_connections(Doors *d)
                         doors_schedule_reap(d);
                         break;
                 }
-                full |= c->n_sizes > 0;
                 peer_gone(c->peer);
                 /* What it called may have ended other connections, but frees none: only we do. */
                 next = c->next;
@@ -260,6 +258,4 @@ void doors_reap_connections(Doors *d)
                 d->full_told = false;
                 (void) set_listening(d, /* on= */ true);
         }
-        if (full)
-                doors_return_memory();
 }

@@ -177,6 +177,8 @@ static void test_vanishing(void **state)
 #define STOPPED         200U
 #define ROUNDS          3U
 #define FOLLOWER_WINDOW KIB(256)
+/* Measured 1.6 to 2.6 MiB, and 5 to 23 where it is freed, but not given back to the system. */
+#define GIVEN_BACK_MAX MIB(4)
 
 /* Half of them at each door. They take nothing from their connections. */
 static void follow_and_stop(Harness *h, sd_bus *bus, const char *conversation)
@@ -223,8 +225,9 @@ static void test_stopped_followers(void **state)
         attack_begin(&a, *state);
         for (unsigned i = 0; i < ROUNDS; i++)
                 stop_followers(&a);
-        /* What a window holds for each of them, and that once: not once a round. */
-        attack_end(&a, STOPPED * FOLLOWER_WINDOW,
+        /* When they are gone, nothing is held for them. An allocator of a sanitizer, or valgrind's,
+         * keeps what is freed: then what a window holds for each of them, once. */
+        attack_end(&a, harness_can_measure() ? GIVEN_BACK_MAX : STOPPED * FOLLOWER_WINDOW,
                 "followers that take nothing, two whole replies beside them each time",
                 STOPPED * ROUNDS);
 }
