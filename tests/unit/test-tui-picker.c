@@ -362,6 +362,31 @@ static void test_list_of_the_service(void **state)
 
 /* ---- matching ---- */
 
+/* Linked in place of match_score(): what all of its callers have looked at. */
+static size_t all_steps;
+
+int __real_match_score(
+        const char *text, const char *letters, size_t *steps, uint16_t *places, size_t *ret_n);
+int __wrap_match_score(
+        const char *text, const char *letters, size_t *steps, uint16_t *places, size_t *ret_n);
+
+int __wrap_match_score(
+        const char *text, const char *letters, size_t *steps, uint16_t *places, size_t *ret_n)
+{
+        size_t before = *steps;
+        int r = __real_match_score(text, letters, steps, places, ret_n);
+
+        all_steps += *steps - before;
+        return r;
+}
+
+static int score(const char *text, const char *letters)
+{
+        size_t steps = 0;
+
+        return match_score(text, letters, &steps, NULL, NULL);
+}
+
 static void test_letters(void **state)
 {
         static const struct {
@@ -380,22 +405,22 @@ static void test_letters(void **state)
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++)
-                assert_true(match_score(cases[i].better, cases[i].letters, NULL, NULL) >
-                        match_score(cases[i].worse, cases[i].letters, NULL, NULL));
-        assert_int_equal(match_score("abc", "acb", NULL, NULL), -1);
-        assert_int_equal(match_score("", "x", NULL, NULL), -1);
-        assert_int_equal(match_score("abc", "", NULL, NULL), 0);
-        assert_int_equal(match_score("", " ", NULL, NULL), 0);
+                assert_true(score(cases[i].better, cases[i].letters) >
+                        score(cases[i].worse, cases[i].letters));
+        assert_int_equal(score("abc", "acb"), -1);
+        assert_int_equal(score("", "x"), -1);
+        assert_int_equal(score("abc", ""), 0);
+        assert_int_equal(score("", " "), 0);
 }
 
 static void assert_places(const char *text, const char *letters, const char *expected)
 {
         uint16_t places[MATCH_LETTERS_MAX];
         char marks[KIB(1)];
-        size_t n;
+        size_t n, steps = 0;
 
         assert_true(strlen(text) < sizeof marks);
-        assert_true(match_score(text, letters, places, &n) >= 0);
+        assert_true(match_score(text, letters, &steps, places, &n) >= 0);
         memset(marks, '.', strlen(text));
         marks[strlen(text)] = 0;
         for (size_t i = 0; i < n; i++)
@@ -416,18 +441,75 @@ static void test_borders_of_matching(void **state)
 {
         char text[KIB(1)], letters[MATCH_LETTERS_MAX + 10];
         uint16_t places[MATCH_LETTERS_MAX];
-        size_t n;
+        size_t n, steps = 0;
 
         memset(text, 'a', sizeof text - 1);
         text[sizeof text - 1] = 0;
         memset(letters, 'a', sizeof letters - 1);
         letters[sizeof letters - 1] = 0;
-        assert_true(match_score(text, letters, places, &n) > 0);
+        assert_true(match_score(text, letters, &steps, places, &n) > 0);
         assert_int_equal(n, MATCH_LETTERS_MAX);
         for (size_t i = 1; i < n; i++)
                 assert_true(places[i] > places[i - 1]);
         text[sizeof text - 2] = 'z'; /* too far behind to be looked at */
-        assert_int_equal(match_score(text, "z", NULL, NULL), -1);
+        assert_int_equal(score(text, "z"), -1);
+}
+
+/* When much was looked at already: the first that fit, and those of them that are together. */
+static void test_many_steps(void **state)
+{
+        static const struct {
+                const char *text, *letters, *expected;
+        } cases[] = {
+                { "xaxb ab", "ab", ".a.b..." },
+                { "aaxab", "ab", "...ab" },
+                { "new-private", "np", "n...p......" },
+                { "aaa", "aa", "aa." },
+                { "abc", "", "..." },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                size_t steps = MATCH_STEPS_MAX, n;
+                uint16_t places[MATCH_LETTERS_MAX];
+                char marks[32];
+
+                assert_true(match_score(cases[i].text, cases[i].letters, &steps, places, &n) >= 0);
+                memset(marks, '.', sizeof marks);
+                for (size_t k = 0; k < n; k++)
+                        marks[places[k]] = cases[i].text[places[k]];
+                assert_memory_equal(marks, cases[i].expected, strlen(cases[i].text));
+                /* Which is what they are worth: no more than the best. */
+                steps = MATCH_STEPS_MAX;
+                assert_in_range(match_score(cases[i].text, cases[i].letters, &steps, NULL, NULL), 0,
+                        score(cases[i].text, cases[i].letters));
+        }
+}
+
+/* A list of a thousand texts that are made so that each place fits: what is looked at is bounded,
+ * and all of them are found all the same. */
+static void test_steps(void **state)
+{
+        World *w = *state;
+        char text[MATCH_TEXT_MAX + 1];
+
+        memset(text, 'a', sizeof text - 1);
+        text[sizeof text - 1] = 0;
+        assert_int_equal(picker_new("Many", NULL, &narrowing, w, &w->picker), 0);
+        for (unsigned i = 0; i < PICKER_ITEMS_MAX; i++)
+                assert_int_equal(picker_add(w->picker, text, text, text, i), 0);
+        all_steps = 0;
+        for (size_t i = 0; i < MATCH_LETTERS_MAX; i++)
+                type(w, "a"); /* all in one turn: they count together */
+        picker_move(w->picker, PICKER_ITEMS_MAX);
+        assert_in_range(all_steps, MATCH_STEPS_MAX / 2,
+                MATCH_STEPS_MAX + 2 * PICKER_ITEMS_MAX * (3 * MATCH_TEXT_MAX + MATCH_LETTERS_MAX));
+        assert_screen(w, 6, 40,
+                "┌─ Many ───────────────────────────────┐\n"
+                "│ aaaaaaaaaaaaaaaaaaaaaaaaaaaaa        │\n"
+                "├──────────────────────────────────────┤\n"
+                "│ aaaaaaaaaaaaaaaaaaaaaaa…  aaaaaaaaa… │\n"
+                "│ aaaaaaaaaaaaaaaaaaaaaaa…  aaaaaaaaa… │\n"
+                "└────────────────────────── 1000/1000 ─┘\n");
 }
 
 int main(void)
@@ -444,6 +526,8 @@ int main(void)
                 cmocka_unit_test(test_letters),
                 cmocka_unit_test(test_places),
                 cmocka_unit_test(test_borders_of_matching),
+                cmocka_unit_test(test_many_steps),
+                CASE(test_steps),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

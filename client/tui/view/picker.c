@@ -22,7 +22,7 @@ struct Picker {
         void *userdata;
         Editor *editor;
         const char *message;
-        bool is_list;
+        bool is_list, stale; /* stale: what is found is not what the line says */
 
         PickerItem *items;
         size_t n_items, n_allocated;
@@ -108,10 +108,10 @@ Editor *picker_editor(Picker *p)
 /* ---- narrowing ---- */
 
 /* What is found in the name counts more than in what explains it. */
-static int score_item(const PickerItem *item, const char *line)
+static int score_item(const PickerItem *item, const char *line, size_t *steps)
 {
-        int text = match_score(item->text, line, NULL, NULL),
-            detail = item->detail ? match_score(item->detail, line, NULL, NULL) : -1;
+        int text = match_score(item->text, line, steps, NULL, NULL),
+            detail = item->detail ? match_score(item->detail, line, steps, NULL, NULL) : -1;
 
         return MAX(text >= 0 ? text * 2 : -1, detail);
 }
@@ -122,9 +122,9 @@ static bool narrows(const Picker *p)
 }
 
 /* Best first, and of equals the one that was added first. */
-static void add_found(Picker *p, size_t index, const char *line)
+static void add_found(Picker *p, size_t index, const char *line, size_t *steps)
 {
-        int score = narrows(p) && *line ? score_item(p->items + index, line) : 0;
+        int score = narrows(p) && *line ? score_item(p->items + index, line, steps) : 0;
         size_t at = p->n_found;
 
         if (score < 0)
@@ -141,6 +141,20 @@ static const char *line_of(Picker *p)
         size_t size;
 
         return strempty(editor_text(p->editor, &size));
+}
+
+/* Once for all that is typed and added in one turn of the loop. */
+static void narrow(Picker *p)
+{
+        const char *line = line_of(p);
+        size_t steps = 0;
+
+        if (!p->stale)
+                return;
+        p->stale = false;
+        p->n_found = 0;
+        for (size_t i = 0; i < p->n_items; i++)
+                add_found(p, i, line, &steps);
 }
 
 static int grow(Picker *p)
@@ -195,7 +209,8 @@ int picker_add(Picker *p, const char *text, const char *detail, const char *valu
         if (r < 0)
                 return r;
         p->is_list = true;
-        add_found(p, p->n_items++, line_of(p));
+        p->n_items++;
+        p->stale = true;
         return 0;
 }
 
@@ -210,10 +225,8 @@ int picker_changed(Picker *p)
                 p->ops->typed(line, p->userdata);
                 return 0;
         }
-        p->n_found = 0;
         p->selected = p->first = 0;
-        for (size_t i = 0; i < p->n_items; i++)
-                add_found(p, i, line);
+        p->stale = true;
         return 0;
 }
 
@@ -225,6 +238,7 @@ void picker_move(Picker *p, int by)
 
         assert(p);
 
+        narrow(p);
         to = MAX((int64_t) p->selected + by, (int64_t) 0);
         if (p->n_found > 0)
                 p->selected = (size_t) MIN(to, (int64_t) p->n_found - 1);
@@ -236,6 +250,7 @@ void picker_accept(Picker *p)
 
         assert(p);
 
+        narrow(p);
         if (p->n_found > 0)
                 item = p->items + p->found[p->selected].index;
         p->ops->picked(item, line_of(p), p->userdata);
@@ -301,9 +316,9 @@ static void mark_letters(
         Screen *s, int row, int column, int columns, const char *text, const char *line)
 {
         uint16_t places[MATCH_LETTERS_MAX];
-        size_t n;
+        size_t n, steps = 0; /* what is in sight is little */
 
-        if (match_score(text, line, places, &n) < 0)
+        if (match_score(text, line, &steps, places, &n) < 0)
                 return;
         for (size_t i = 0; i < n; i++) {
                 int at = (int) text_cells(text, places[i]);
@@ -467,6 +482,7 @@ void picker_draw(Picker *p, Screen *screen)
         assert(p);
         assert(screen);
 
+        narrow(p);
         a = box_of(p, screen);
         inner = (Area){ a.row + 3, a.column + 2, a.rows - ROWS_AROUND, a.columns - 4 };
         draw_box(p, screen, a);
