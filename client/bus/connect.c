@@ -99,18 +99,26 @@ static int start(const char *address, bool is_bus, sd_bus **ret)
         return 0;
 }
 
+static int address_below_runtime(const char *name, char **ret)
+{
+        _cleanup_free_ char *folder = NULL;
+        int r;
+
+        r = client_runtime_directory(&folder);
+        if (r < 0)
+                return r;
+        return path_address(folder, name, ret);
+}
+
 static int connect_session(sd_bus **ret)
 {
-        _cleanup_free_ char *folder = NULL, *address = NULL;
         const char *set = getenv("DBUS_SESSION_BUS_ADDRESS");
+        _cleanup_free_ char *address = NULL;
         int r;
 
         if (!isempty(set))
                 return start(set, true, ret);
-        r = client_runtime_directory(&folder);
-        if (r < 0)
-                return r;
-        r = path_address(folder, "/bus", &address);
+        r = address_below_runtime("/bus", &address);
         if (r < 0)
                 return r;
         return start(address, true, ret);
@@ -118,13 +126,27 @@ static int connect_session(sd_bus **ret)
 
 static int connect_private(sd_bus **ret)
 {
-        _cleanup_free_ char *folder = NULL, *address = NULL;
+        _cleanup_free_ char *address = NULL;
         int r;
 
-        r = client_runtime_directory(&folder);
+        r = address_below_runtime("/conductor/bus", &address);
         if (r < 0)
                 return r;
-        r = path_address(folder, "/conductor/bus", &address);
+        return start(address, false, ret);
+}
+
+int client_connect_systemd(sd_bus *bus, sd_bus **ret)
+{
+        _cleanup_free_ char *ours = NULL, *address = NULL;
+        const char *used;
+        int r;
+
+        r = address_below_runtime("/conductor/bus", &ours);
+        if (r >= 0)
+                r = sd_bus_get_address(bus, &used);
+        if (r >= 0)
+                r = streq(used, ours) ? address_below_runtime("/systemd/private", &address)
+                                      : -ENXIO;
         if (r < 0)
                 return r;
         return start(address, false, ret);

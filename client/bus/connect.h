@@ -37,3 +37,7 @@ int client_connect(
 /* The folder of the user's bus: $XDG_RUNTIME_DIR, or /run/user/UID where that is not set or is
  * another user's. A negative errno when it is not there or not ours. The caller frees. */
 int client_runtime_directory(char **ret);
+
+/* systemd's own socket beside the private one, for where there is no session bus to ask it by. bus:
+ * a connection to the service; -ENXIO where it is to another socket than that of systemd's unit. */
+int client_connect_systemd(sd_bus *bus, sd_bus **ret);

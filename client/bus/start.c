@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/bus/start.h"
 
+#include <time.h>
+
 #include "common/names.h"
 
 #define UNIT      "conductor.service"
 #define UNIT_PATH "/org/freedesktop/systemd1/unit/conductor_2eservice"
 #define SYSTEMD   "org.freedesktop.systemd1"
+
+/* A service that can start has answered a new connection by then: systemd need not be asked. */
+#define SOON (500 * USEC_PER_MSEC)
 
 #define NOT_EXECUTED 203 /* systemd.exec(5): EXIT_EXEC */
 
@@ -100,18 +105,15 @@ static int fail_to_start(Start *s, Failure *failure)
                 isempty(result) || streq(result, "success") ? s->result : result);
 }
 
-int client_start_service(sd_bus *bus, Failure *failure)
+/* systemd: the connection by which it is asked, a bus or its own. */
+static int start_unit(sd_bus *systemd, bool is_bus, Failure *failure)
 {
         _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *match = NULL;
-        _cleanup_(start_done) Start s = { .bus = bus };
+        _cleanup_(start_done) Start s = { .bus = systemd };
         int r;
 
-        r = sd_bus_get_name_creds(bus, BUS_NAME, /* mask= */ 0, NULL);
-        if (r != -ENXIO)
-                return 0; /* it runs; or whatever is wrong the call itself will tell */
-
-        r = sd_bus_match_signal(bus, &match, SYSTEMD, "/org/freedesktop/systemd1",
-                SYSTEMD ".Manager", "JobRemoved", on_job_removed, &s);
+        r = sd_bus_match_signal(systemd, &match, is_bus ? SYSTEMD : NULL,
+                "/org/freedesktop/systemd1", SYSTEMD ".Manager", "JobRemoved", on_job_removed, &s);
         if (r >= 0)
                 r = ask_systemd(&s);
         if (r == 0)
@@ -121,4 +123,64 @@ int client_start_service(sd_bus *bus, Failure *failure)
         if (r < 0)
                 return failure_set_errno(failure, r, "The conductor service cannot be started");
         return streq(s.result, "done") ? 0 : fail_to_start(&s, failure);
+}
+
+static usec_t now(void)
+{
+        struct timespec t;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &t);
+        return (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
+}
+
+/* Whether the service has answered; also where the connection broke, of which the call will tell.
+ */
+static bool answers_soon(sd_bus *bus)
+{
+        usec_t deadline = now() + SOON, t;
+        int r;
+
+        while (sd_bus_is_ready(bus) == 0) {
+                r = sd_bus_process(bus, NULL);
+                if (r < 0 && r != -EINTR)
+                        return true;
+                if (r > 0)
+                        continue;
+                t = now();
+                if (t >= deadline)
+                        return false;
+                r = sd_bus_wait(bus, deadline - t);
+                if (r < 0 && r != -EINTR)
+                        return true;
+        }
+        return true;
+}
+
+static int start_by_private_door(sd_bus *bus, Failure *failure)
+{
+        _cleanup_(sd_bus_close_unrefp) sd_bus *systemd = NULL;
+        int r;
+
+        if (answers_soon(bus) || client_connect_systemd(bus, &systemd) < 0)
+                return 0;
+        r = start_unit(systemd, /* is_bus= */ false, failure);
+        if (r < 0)
+                sd_bus_close(bus); /* whoever flushes it would wait for an answer */
+        return r;
+}
+
+int client_start_service(sd_bus *bus, ClientDoor door, Failure *failure)
+{
+        switch (door) {
+        case CLIENT_SESSION:
+                /* It runs; or whatever is wrong the call itself will tell. */
+                if (sd_bus_get_name_creds(bus, BUS_NAME, /* mask= */ 0, NULL) != -ENXIO)
+                        return 0;
+                return start_unit(bus, /* is_bus= */ true, failure);
+        case CLIENT_PRIVATE:
+                return start_by_private_door(bus, failure);
+        case CLIENT_REMOTE:
+                return 0;
+        }
+        return 0;
 }

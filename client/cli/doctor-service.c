@@ -50,8 +50,7 @@ static bool examine_version(Doctor *d)
         _cleanup_free_ char *version = NULL;
 
         if ((!d->cli->bus && client_connect(&options, &d->cli->bus, &d->cli->door, &failure) < 0) ||
-                (d->cli->door == CLIENT_SESSION &&
-                        client_start_service(d->cli->bus, &failure) < 0) ||
+                client_start_service(d->cli->bus, d->cli->door, &failure) < 0 ||
                 get_version(d, &version, &failure) < 0) {
                 doctor_say(d, FINDING_FAIL, "journalctl --user -u conductor.service -n 20",
                         "The service does not answer: %s", failure_message(&failure));

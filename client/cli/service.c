@@ -17,7 +17,7 @@ int cli_connect(Cli *cli)
                 return EXIT_DONE;
         if (client_connect(&options, &cli->bus, &cli->door, &failure) < 0)
                 return cli_fail(cli, &failure);
-        if (cli->door == CLIENT_SESSION && client_start_service(cli->bus, &failure) < 0)
+        if (client_start_service(cli->bus, cli->door, &failure) < 0)
                 return cli_fail(cli, &failure);
         return EXIT_DONE;
 }
