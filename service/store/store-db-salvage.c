@@ -304,6 +304,8 @@ static int make_salvaged(const char *path, Failure *failure)
                         salvaging);
         if (rename(salvaging, salvaged) < 0)
                 return failure_set_errno(failure, -errno, "Renaming %s", salvaging);
+        /* SQLite says nothing when it could not remove what was beside it. */
+        (void) files_remove(salvaging, NULL);
         return 0;
 }
 
