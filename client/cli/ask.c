@@ -122,9 +122,12 @@ static void on_asked(const char *conversation, uint64_t reply, void *userdata)
 {
         Ask *a = ASSERT_PTR(userdata);
 
-        /* What failed is said in a sentence without the id then. */
-        (void) free_and_strdup(&a->conversation, conversation);
         a->reply = reply;
+        if (free_and_strdup(&a->conversation, conversation) >= 0)
+                return;
+        /* A program would not know where it is, and the next line would not belong to it. */
+        cli_error("conductor: out of memory; the answer is kept: 'conductor show'.");
+        leave(a, EXIT_FAILED);
 }
 
 static void on_phase(const char *phase, unsigned place, void *userdata)
@@ -296,7 +299,7 @@ static void on_ended(const Failure *failure, sd_bus_message *m, void *userdata)
 {
         Ask *a = ASSERT_PTR(userdata);
         _cleanup_(json_putp) json_object *metadata = NULL;
-        int code = EXIT_DONE, printed = EXIT_DONE;
+        int code = EXIT_DONE, printed = EXIT_DONE, r = 0;
         const char *note;
 
         if (a->done)
@@ -305,11 +308,17 @@ static void on_ended(const Failure *failure, sd_bus_message *m, void *userdata)
         if (a->last && a->last != '\n')
                 printed = cli_print("\n", 1);
         if (m)
-                (void) message_to_json(m, &metadata);
+                r = message_to_json(m, &metadata);
         if (a->cli->json != JSON_OFF)
                 printed = cli_print_json(a->cli, answer_to_json(a, failure, metadata));
 
-        code = failure ? say_failure(a, failure) : say_reason(a, cli_member(metadata, "reason"));
+        if (failure)
+                code = say_failure(a, failure);
+        else if (r < 0) {
+                cli_error("conductor: how the reply ended cannot be read: %s", strerror(-r));
+                code = EXIT_FAILED;
+        } else
+                code = say_reason(a, cli_member(metadata, "reason"));
         note = cli_member(metadata, "note");
         if (!isempty(note) && cli_is_terminal(STDERR_FILENO) && !a->cli->quiet)
                 cli_error("(%s)", note);

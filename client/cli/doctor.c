@@ -17,42 +17,49 @@ static const char *const finding_names[] = {
         [FINDING_FAIL] = "fail",
 };
 
-/* An ExitCode. Colours are this program's own and pass a terminal as they are. */
+static int fail_memory(void)
+{
+        cli_error("conductor: out of memory.");
+        return EXIT_FAILED;
+}
+
+/* An ExitCode. */
 static int print_line(Finding finding, const char *text, const char *mend)
 {
         static const char *const colors[] = { "\033[32m", "\033[33m", "\033[31m" };
         _cleanup_buffer_ Buffer b = BUFFER_INIT(KIB(64));
         bool color = cli_colors();
+        int r;
 
-        if (printf("%s%-4s%s  ", color ? colors[finding] : "", finding_names[finding],
-                    color ? "\033[0m" : "") < 0 ||
-                fflush(stdout) < 0)
-                return EXIT_FAILED;
+        r = cli_print_own("%s%-4s%s  ", color ? colors[finding] : "", finding_names[finding],
+                color ? "\033[0m" : "");
+        if (r != EXIT_DONE)
+                return r;
         if (buffer_append_format(&b, "%s\n%s%s%s", text, mend ? "      → " : "", strempty(mend),
                     mend ? "\n" : "") < 0)
-                return EXIT_FAILED;
+                return fail_memory();
         return cli_print(buffer_text(&b), b.size);
 }
 
+/* An ExitCode. */
 static int add_line(Doctor *d, Finding finding, const char *text, const char *mend)
 {
         _cleanup_(json_putp) json_object *line = json_object_new_object();
 
         if (!line || cli_add_string(line, "finding", finding_names[finding]) < 0 ||
                 cli_add_string(line, "text", text) < 0 ||
-                (mend && cli_add_string(line, "mend", mend) < 0))
-                return -ENOMEM;
-        if (json_object_array_add(d->lines, line) < 0)
-                return -ENOMEM;
+                (mend && cli_add_string(line, "mend", mend) < 0) ||
+                json_object_array_add(d->lines, line) < 0)
+                return fail_memory();
         TAKE_PTR(line);
-        return 0;
+        return EXIT_DONE;
 }
 
 void doctor_say(Doctor *d, Finding finding, const char *mend, const char *format, ...)
 {
         _cleanup_free_ char *text = NULL;
         va_list ap;
-        int n;
+        int n, r;
 
         d->fails += finding == FINDING_FAIL;
         va_start(ap, format);
@@ -60,11 +67,12 @@ void doctor_say(Doctor *d, Finding finding, const char *mend, const char *format
         va_end(ap);
         if (n < 0) {
                 text = NULL;
-                d->broken = true;
-                return;
-        }
-        if (d->lines ? add_line(d, finding, text, mend) < 0
-                     : print_line(finding, text, mend) != EXIT_DONE)
+                r = fail_memory();
+        } else if (d->lines)
+                r = add_line(d, finding, text, mend);
+        else
+                r = print_line(finding, text, mend);
+        if (r != EXIT_DONE)
                 d->broken = true;
 }
 
@@ -76,7 +84,7 @@ int verb_doctor(Cli *cli, int argc, char *argv[])
         if (cli->json != JSON_OFF) {
                 d.lines = json_object_new_array();
                 if (!d.lines)
-                        return cli_print_json(cli, NULL);
+                        return fail_memory();
         }
         /* Of another machine only the service itself can be asked. */
         if (!cli->host)

@@ -115,8 +115,11 @@ int main(int argc, char *argv[])
         int n, r;
 
         (void) signal(SIGPIPE, SIG_IGN);
-        if (keep_standard_descriptors() < 0)
+        r = keep_standard_descriptors();
+        if (r < 0) {
+                cli_error("conductor: /dev/null cannot be opened: %s", strerror(-r));
                 return EXIT_FAILED;
+        }
 
         n = cli_parse_options(&cli, argc, argv);
         if (n < 0)

@@ -94,7 +94,6 @@ int verb_reload(Cli *cli, int argc, char *argv[])
 static int print_default(Cli *cli)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        _cleanup_buffer_ Buffer line = BUFFER_INIT(KIB(64));
         const char *model;
         int r;
 
@@ -102,15 +101,17 @@ static int print_default(Cli *cli)
                 INTERFACE_MANAGER, "DefaultModel");
         if (r != EXIT_DONE)
                 return r;
-        if (sd_bus_message_read(reply, "v", "s", &model) < 0)
+        r = sd_bus_message_read(reply, "v", "s", &model);
+        if (r < 0) {
+                cli_error("conductor: the service's answer cannot be read: %s", strerror(-r));
                 return EXIT_FAILED;
+        }
         if (cli->json != JSON_OFF)
                 return cli_print_json(cli, json_object_new_string(model));
         if (isempty(model))
                 model = "(none: no engine that has it has answered yet)";
-        if (buffer_append_format(&line, "%s\n", model) < 0)
-                return EXIT_FAILED;
-        return cli_print(buffer_text(&line), line.size);
+        r = cli_print(model, strlen(model));
+        return r != EXIT_DONE ? r : cli_print("\n", 1);
 }
 
 int verb_default(Cli *cli, int argc, char *argv[])

@@ -116,15 +116,29 @@ int cli_write(int fd, const char *text, size_t size)
         return r;
 }
 
+static int fail_output(int error)
+{
+        if (error != -EPIPE)
+                cli_error("conductor: standard output cannot be written: %s", strerror(-error));
+        return EXIT_FAILED;
+}
+
 int cli_print(const char *text, size_t size)
 {
         int r = cli_write(STDOUT_FILENO, text, size);
 
-        if (r >= 0)
-                return EXIT_DONE;
-        if (r != -EPIPE)
-                cli_error("conductor: standard output cannot be written: %s", strerror(-r));
-        return EXIT_FAILED;
+        return r < 0 ? fail_output(r) : EXIT_DONE;
+}
+
+int cli_print_own(const char *format, ...)
+{
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vprintf(format, ap);
+        va_end(ap);
+        return n < 0 || fflush(stdout) < 0 ? fail_output(-errno) : EXIT_DONE;
 }
 
 /* ---- width ---- */
@@ -174,6 +188,7 @@ size_t cli_fitting(const char *text, size_t columns)
 
 void cli_error(const char *format, ...)
 {
+        static const char none[] = "conductor: out of memory.\n";
         char *text = NULL;
         va_list ap;
         int n;
@@ -181,8 +196,10 @@ void cli_error(const char *format, ...)
         va_start(ap, format);
         n = vasprintf(&text, format, ap);
         va_end(ap);
-        if (n < 0)
+        if (n < 0) {
+                (void) cli_write(STDERR_FILENO, none, strlen(none));
                 return;
+        }
         /* The newline takes the NUL's place: one line, one write. */
         text[n] = '\n';
         (void) cli_write(STDERR_FILENO, text, n + 1);

@@ -140,18 +140,14 @@ static int read_note(sd_bus_message *m, const char *key, void *userdata)
         return 0;
 }
 
-/* Colours are this program's own and pass a terminal as they are. */
 static int print_role(const char *role)
 {
-        if (!cli_colors()) {
-                _cleanup_buffer_ Buffer b = BUFFER_INIT(KIB(1));
+        int r;
 
-                if (buffer_append_format(&b, "%s:\n", role) < 0)
-                        return EXIT_FAILED;
-                return cli_print(buffer_text(&b), b.size);
-        }
-        return printf("\033[1m%s:\033[0m\n", role) < 0 || fflush(stdout) < 0 ? EXIT_FAILED
-                                                                             : EXIT_DONE;
+        if (cli_colors())
+                return cli_print_own("\033[1m%s:\033[0m\n", role);
+        r = cli_print(role, strlen(role));
+        return r != EXIT_DONE ? r : cli_print(":\n", 2);
 }
 
 static int print_message(const char *role, const char *text, const Notes *n)
