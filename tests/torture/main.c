@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "tests/torture/commands.h"
 #include "tests/torture/neighbours.h"
 #include "tests/torture/rack.h"
 #include "tests/torture/torture.h"
@@ -38,8 +39,14 @@ typedef enum Outcome {
         _OUTCOME_MAX,
 } Outcome;
 
+typedef enum Place {
+        IN_SERVICE,
+        IN_COMMAND,
+        _PLACE_MAX,
+} Place;
+
 typedef struct Totals {
-        atomic_uint outcomes[_KIND_MAX][_OUTCOME_MAX]; /* of points */
+        atomic_uint outcomes[_PLACE_MAX][_KIND_MAX][_OUTCOME_MAX]; /* of points */
         atomic_uint found;
         atomic_uint unfinished; /* there was no more time */
         atomic_ulong acknowledged;
@@ -226,6 +233,11 @@ static void play_again(Torture *t, const Scenario *s)
         *t->run = before;
 }
 
+static void count(const Torture *t, Place place, Outcome o)
+{
+        (void) atomic_fetch_add(&totals->outcomes[place][t->run->kind][o], 1);
+}
+
 static void run_once(Torture *t, const Scenario *s, Mode mode)
 {
         bool early;
@@ -259,10 +271,57 @@ static void run_once(Torture *t, const Scenario *s, Mode mode)
 
         (void) atomic_fetch_add(&totals->acknowledged, t->n_acks);
         if (client_may_fail(t))
-                (void) atomic_fetch_add(&totals->outcomes[t->run->kind][outcome(t)], 1);
+                count(t, IN_SERVICE, outcome(t));
+}
+
+/* The service is there, and stays. */
+static void run_command(Torture *t, Mode mode)
+{
+        *t->run = (Run){ .mode = mode, .kinds = UINT_MAX };
+        if (mode == MODE_ON)
+                t->run->kinds = 1U << KIND_MEMORY;
+        t->n_refused = 0;
+        buffer_clear(&t->found);
+        t->scenario->play(t);
+        if (client_may_fail(t))
+                count(t, IN_COMMAND,
+                        t->found.size > 0          ? OUTCOME_WRONG
+                                : t->n_refused > 0 ? OUTCOME_REFUSED
+                                                   : OUTCOME_NOTHING);
+}
+
+static void begin_commands(Torture *t, const Scenario *s)
+{
+        t->scenario = s;
+        *t->run = (Run){ .mode = MODE_NONE };
+        rack_seed(t, s->seed);
+        command_forget(t);
+        buffer_clear(&t->found);
+        if (service_start(t) < 0)
+                found(t, "the service cannot be forked");
+        else
+                s->play(t); /* so it looks when nothing fails */
+}
+
+static void end_commands(Torture *t)
+{
+        *t->run = (Run){ .mode = MODE_NONE };
+        buffer_clear(&t->found);
+        service_stop(t);
+        judge_end(t, /* early= */ false);
+        verify(t);
+        (void) atomic_fetch_add(&totals->acknowledged, t->n_acks);
 }
 
 /* ---- the sweep ---- */
+
+static void tell_if_wrong(Torture *t, size_t i)
+{
+        if (t->found.size == 0)
+                return;
+        (void) atomic_fetch_add(&totals->wrong[i], 1);
+        tell(t);
+}
 
 static void sweep(Torture *t, const Options *o, size_t i, Mode mode)
 {
@@ -271,14 +330,14 @@ static void sweep(Torture *t, const Options *o, size_t i, Mode mode)
                         (void) atomic_fetch_add(&totals->unfinished, 1);
                         return;
                 }
-                run_once(t, &scenarios[i], mode);
+                if (scenarios[i].commands)
+                        run_command(t, mode);
+                else
+                        run_once(t, &scenarios[i], mode);
                 (void) atomic_fetch_add(&totals->runs[i], 1);
                 clean = client_may_fail(t) ? 0 : clean + 1;
-                if (t->found.size == 0)
-                        continue;
-                (void) atomic_fetch_add(&totals->wrong[i], 1);
-                tell(t);
-                if (!client_may_fail(t))
+                tell_if_wrong(t, i);
+                if (t->found.size > 0 && !client_may_fail(t))
                         return; /* it is wrong without us: once is enough */
         }
 }
@@ -323,26 +382,48 @@ static int job(const Options *o)
                                 scenarios[i].name);
                         continue;
                 }
+                if (scenarios[i].commands) {
+                        begin_commands(t, &scenarios[i]);
+                        tell_if_wrong(t, i);
+                }
                 sweep(t, o, i, work % 2 == 0 ? MODE_ONCE : MODE_ON);
+                if (scenarios[i].commands) {
+                        end_commands(t);
+                        tell_if_wrong(t, i);
+                }
         }
         return EXIT_SUCCESS;
 }
 
 /* ---- the end ---- */
 
-static void tell_tried(Kind k)
+static unsigned sum(Place place, Kind k, unsigned of[static _OUTCOME_MAX])
 {
-        unsigned n = 0, of[_OUTCOME_MAX];
+        unsigned n = 0;
 
         for (Outcome o = 0; o < _OUTCOME_MAX; o++)
-                n += of[o] = atomic_load(&totals->outcomes[k][o]);
-        if (n == 0)
-                return;
-        printf("# tried | %s: each call fails in turn | %u | %u no client saw, %u were answered with a "
-               "named error, %u ended a connection, %u the service, with a sentence; %u crashes, "
-               "leaks, hangs or losses\n",
-                kind_to_string(k), n, of[OUTCOME_NOTHING], of[OUTCOME_REFUSED], of[OUTCOME_LOST],
-                of[OUTCOME_ENDED], of[OUTCOME_WRONG]);
+                n += of[o] = atomic_load(&totals->outcomes[place][k][o]);
+        return n;
+}
+
+static void tell_tried(Kind k)
+{
+        unsigned of[_OUTCOME_MAX], n;
+
+        n = sum(IN_SERVICE, k, of);
+        if (n > 0)
+                printf("# tried | %s: each call fails in turn | %u | %u no client saw, %u were answered with a "
+                       "named error, %u ended a connection, %u the service, with a sentence; %u crashes, "
+                       "leaks, hangs or losses\n",
+                        kind_to_string(k), n, of[OUTCOME_NOTHING], of[OUTCOME_REFUSED],
+                        of[OUTCOME_LOST], of[OUTCOME_ENDED], of[OUTCOME_WRONG]);
+        n = sum(IN_COMMAND, k, of);
+        if (n > 0)
+                printf("# tried | %s, in the command line client: each call fails in turn | %u | %u "
+                       "changed nothing, %u ended it with a sentence and a status; %u crashes, leaks, "
+                       "hangs or successes that were none\n",
+                        kind_to_string(k), n, of[OUTCOME_NOTHING], of[OUTCOME_REFUSED],
+                        of[OUTCOME_WRONG]);
 }
 
 static int report(const Options *o, bool jobs_ended_well)

@@ -90,6 +90,16 @@ int keyring_unlock(Torture *t)
         return keyring_call(t, "Behave", "as", 0);
 }
 
+bool keyring_prompted(Torture *t)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+        const char *log;
+
+        return sd_bus_call_method(t->keyring, "org.freedesktop.secrets", "/control", "test.Keyring",
+                       "Log", NULL, &answer, "") >= 0 &&
+                sd_bus_message_read(answer, "s", &log) > 0 && strstr(log, "Prompt");
+}
+
 /* ---- the user manager ---- */
 
 static int on_start_unit(sd_bus_message *m, void *userdata, sd_bus_error *error)

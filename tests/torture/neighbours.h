@@ -10,5 +10,7 @@ int keyring_start(Torture *t);
 /* The person is asked, and unlocks it at once. */
 int keyring_lock(Torture *t);
 int keyring_unlock(Torture *t);
+/* Whether it did that since this was last asked. */
+bool keyring_prompted(Torture *t);
 
 int user_manager_start(Torture *t);

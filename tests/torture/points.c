@@ -25,6 +25,7 @@ static const char *const kind_table[_KIND_MAX] = {
         [KIND_LOOP] = "sd-event",
         [KIND_JSON] = "json-c",
         [KIND_CURL] = "libcurl",
+        [KIND_CRYPTO] = "libgcrypt",
         [KIND_SQLITE_MEMORY] = "SQLite's memory",
         [KIND_SQLITE_IO] = "SQLite's input and output",
         [KIND_SQLITE_FULL] = "SQLite's disk full",

@@ -19,6 +19,7 @@ typedef enum Kind {
         KIND_LOOP,   /* sd-event */
         KIND_JSON,
         KIND_CURL,
+        KIND_CRYPTO,
         KIND_SQLITE_MEMORY,
         KIND_SQLITE_IO,
         KIND_SQLITE_FULL,

@@ -11,6 +11,7 @@
 
 #include "tests/bus/private-bus.h"
 #include "tests/bus/process.h"
+#include "tests/torture/commands.h"
 #include "tests/torture/spoil.h"
 
 #define LISTEN_FD 3
@@ -112,7 +113,7 @@ static int write_config(Torture *t)
                 if ((list[i].only & t->scenario->flags) != list[i].only)
                         continue;
                 if ((list[i].only == SCENARIO_KEYRING
-                                    ? asprintf(&more, "KeySecret=application conductor engine %s",
+                                    ? asprintf(&more, "KeySecret=application=conductor engine=%s",
                                               list[i].name)
                                     : asprintf(&more, "KeyFile=%s/key%s", t->folder,
                                               list[i].only == SCENARIO_UNIT
@@ -354,6 +355,7 @@ Torture *rack_free(Torture *t)
         if (!t)
                 return NULL;
 
+        command_forget(t);
         sd_bus_close_unref(t->keyring);
         process_end(&t->user_manager);
         process_end(&t->bus_pid);

@@ -78,6 +78,7 @@ static int prepare_environment(const Torture *t)
 {
         _cleanup_free_ char *config = NULL, *state = NULL, *pid = NULL;
         bool session = t->scenario->flags & (SCENARIO_SESSION | SCENARIO_KEYRING),
+             screen = t->scenario->flags & SCENARIO_KEYRING,
              listen = t->scenario->flags & SCENARIO_LISTEN;
 
         if (asprintf(&config, "%s/config", t->folder) < 0 ||
@@ -87,6 +88,7 @@ static int prepare_environment(const Torture *t)
         if (set("HOME", t->folder) < 0 || set("XDG_RUNTIME_DIR", t->runtime) < 0 ||
                 set("XDG_CONFIG_HOME", config) < 0 || set("XDG_STATE_HOME", state) < 0 ||
                 set("DBUS_SESSION_BUS_ADDRESS", session ? t->bus_address : NULL) < 0 ||
+                set("DISPLAY", screen ? ":0" : NULL) < 0 || set("WAYLAND_DISPLAY", NULL) < 0 ||
                 set("LISTEN_FDS", listen ? NULL : "1") < 0 ||
                 set("LISTEN_PID", listen ? NULL : pid) < 0 || set("NOTIFY_SOCKET", NULL) < 0 ||
                 set("JOURNAL_STREAM", NULL) < 0 || set("CONDUCTOR_LOG_LEVEL", "info") < 0)
@@ -108,7 +110,8 @@ _noreturn_ static void be_service(const Torture *t, int listener, pid_t parent)
         (void) close_range(LISTEN_FD + (listener >= 0), ~0U, 0);
         (void) alarm(ALARM_SECONDS);
 
-        points_arm(t->run);
+        if (!t->scenario->commands)
+                points_arm(t->run);
         if (t->scenario->flags & SCENARIO_PLANTED)
                 planted();
         status = conductord_main(1, argv);

@@ -22,6 +22,7 @@
 
 #define ACKS_MAX    64U
 #define REPLIES_MAX 32U
+#define PRINTED_MAX 8U
 
 typedef struct Torture Torture;
 
@@ -44,6 +45,15 @@ typedef enum ScenarioFlags {
         SCENARIO_UNIT = 1 << 6,    /* an engine has a unit, and there is a user manager */
 } ScenarioFlags;
 
+typedef enum CommandFlags {
+        COMMAND_PREPARES = 1 << 0, /* nothing fails in it, and its end does not matter */
+        COMMAND_MUTE = 1 << 1,     /* a person who completes is not told what went wrong */
+        COMMAND_TELLS = 1 << 2,    /* what is wrong is what it prints */
+        COMMAND_FILLED = 1 << 3,   /* no string of its JSON is empty */
+} CommandFlags;
+
+typedef struct Command Command; /* commands.h */
+
 typedef struct Scenario {
         const char *name;
         void (*play)(Torture *t);
@@ -51,6 +61,8 @@ typedef struct Scenario {
         ScenarioFlags flags;
         /* Played with the next service, in which nothing fails; what is then there counts. */
         void (*again)(Torture *t);
+        /* In these it fails, and not in the service, which is there for all runs. */
+        const Command *commands;
 } Scenario;
 
 extern const Scenario scenarios[];
@@ -95,6 +107,9 @@ struct Torture {
         Ack acks[ACKS_MAX], seed_acks[_SEED_MAX][ACKS_MAX];
         size_t n_acks, n_seed_acks[_SEED_MAX];
         unsigned n_texts;
+
+        char *printed[PRINTED_MAX]; /* by commands, when nothing failed */
+        unsigned n_runs;            /* of commands */
 
         Buffer found; /* what was wrong in this run, a line each */
         bool told;    /* failed and then told so, in whatever way */
