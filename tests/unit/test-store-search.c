@@ -5,70 +5,71 @@
 
 #include "common/utf8.h"
 
+static const struct {
+        const char *query;
+        unsigned hits;
+} word_cases[] = {
+        { "apple", 2 },
+        { "APPLE", 2 },
+        { "apple pear", 1 },
+        { "pear apple", 1 },
+        { "  apple\t\n pear ", 1 },
+        { "appl", 2 }, /* the last word may be a beginning */
+        { "appl*", 2 },
+        { "app", 2 },
+        { "ap", 0 }, /* of three characters at least */
+        { "pear appl", 1 },
+        { "appl pear", 0 },
+        { "pple", 0 },
+        { "foo-ba", 0 },
+        { "foobar-b", 0 },
+        { "apple, pe", 0 },
+        { "APPLE, PEA!", 1 },
+        { "äpp", 2 },
+        { "str", 1 },
+        { "st", 0 },
+        { "apple*", 2 },
+        { "strasse", 0 },
+        { "straße", 1 },
+        { "cafe", 1 },
+        { "café", 1 },
+        { "foo-bar", 1 }, /* a phrase */
+        { "bar-foo", 0 },
+        { "apple OR nothing", 0 }, /* operators are words */
+        { "apple NOT pear", 0 },
+        { "NEAR(apple pear)", 0 },
+        { "content:apple", 0 },
+        { "\"", 0 },
+        { "\"apple", 2 },
+        { "app\"le", 0 },
+        { "apple ; DROP TABLE messages; --", 0 },
+        { "^apple", 2 },
+        { "apple*pear", 1 },
+        { "(apple", 2 },
+        { "+ apple -", 2 },
+        { "日本", 1 }, /* any part of what is written without spaces */
+        { "日本語", 1 },
+        { "本", 1 },
+        { "本語", 1 },
+        { "語本", 0 },
+        { "日語", 0 },
+        { "日 語", 1 },
+        { "苹果", 1 },
+        { "果苹", 0 },
+        { "吃苹果 喜欢", 1 },
+        { "コーヒ", 1 },
+        { "か\u3099", 1 }, /* a mark stays with its letter */
+        { "학교", 1 },
+        { "USBケーブル", 1 },
+        { "usb", 1 },
+        { "ケーブル3m", 1 },
+        { "ケーブル 3m", 1 },
+        { "𠀋", 1 },
+        { "Ж", 0 },
+};
+
 static void test_words(void **state)
 {
-        static const struct {
-                const char *query;
-                unsigned hits;
-        } cases[] = {
-                { "apple", 2 },
-                { "APPLE", 2 },
-                { "apple pear", 1 },
-                { "pear apple", 1 },
-                { "  apple\t\n pear ", 1 },
-                { "appl", 2 }, /* the last word may be a beginning */
-                { "appl*", 2 },
-                { "app", 2 },
-                { "ap", 0 }, /* of three characters at least */
-                { "pear appl", 1 },
-                { "appl pear", 0 },
-                { "pple", 0 },
-                { "foo-ba", 0 },
-                { "foobar-b", 0 },
-                { "apple, pe", 0 },
-                { "APPLE, PEA!", 1 },
-                { "äpp", 2 },
-                { "str", 1 },
-                { "st", 0 },
-                { "apple*", 2 },
-                { "strasse", 0 },
-                { "straße", 1 },
-                { "cafe", 1 },
-                { "café", 1 },
-                { "foo-bar", 1 }, /* a phrase */
-                { "bar-foo", 0 },
-                { "apple OR nothing", 0 }, /* operators are words */
-                { "apple NOT pear", 0 },
-                { "NEAR(apple pear)", 0 },
-                { "content:apple", 0 },
-                { "\"", 0 },
-                { "\"apple", 2 },
-                { "app\"le", 0 },
-                { "apple ; DROP TABLE messages; --", 0 },
-                { "^apple", 2 },
-                { "apple*pear", 1 },
-                { "(apple", 2 },
-                { "+ apple -", 2 },
-                { "日本", 1 }, /* any part of what is written without spaces */
-                { "日本語", 1 },
-                { "本", 1 },
-                { "本語", 1 },
-                { "語本", 0 },
-                { "日語", 0 },
-                { "日 語", 1 },
-                { "苹果", 1 },
-                { "果苹", 0 },
-                { "吃苹果 喜欢", 1 },
-                { "コーヒ", 1 },
-                { "か\u3099", 1 }, /* a mark stays with its letter */
-                { "학교", 1 },
-                { "USBケーブル", 1 },
-                { "usb", 1 },
-                { "ケーブル3m", 1 },
-                { "ケーブル 3m", 1 },
-                { "𠀋", 1 },
-                { "Ж", 0 },
-        };
         Fixture *f = *state;
         uint64_t n = make_conversation(f, "apple in a title");
 
@@ -78,19 +79,19 @@ static void test_words(void **state)
         (void) add_message(f, n, 0, ROLE_USER, "我喜欢吃苹果。コーヒーとか\u3099 학교에서");
         (void) add_message(f, n, 0, ROLE_USER, "USBケーブル3m 𠀋");
 
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                FailureCode code = do_search(f, cases[i].query, 0, 0, 10);
+        for (size_t i = 0; i < ELEMENTSOF(word_cases); i++) {
+                FailureCode code = do_search(f, word_cases[i].query, 0, 0, 10);
 
-                if (streq(cases[i].query, "\"")) {
+                if (streq(word_cases[i].query, "\"")) {
                         assert_int_equal(code, FAILURE_INVALID_ARGUMENT);
                         continue;
                 }
-                if (code != FAILURE_NONE || f->n_hits != cases[i].hits)
-                        fail_msg("'%s': %s, %zu hits", cases[i].query, failure_message(&f->failure),
-                                f->n_hits);
-                assert_int_equal(
-                        do_search(f, cases[i].query, STORE_SEARCH_RANKED, 0, 10), FAILURE_NONE);
-                assert_int_equal(f->n_hits, cases[i].hits);
+                if (code != FAILURE_NONE || f->n_hits != word_cases[i].hits)
+                        fail_msg("'%s': %s, %zu hits", word_cases[i].query,
+                                failure_message(&f->failure), f->n_hits);
+                assert_int_equal(do_search(f, word_cases[i].query, STORE_SEARCH_RANKED, 0, 10),
+                        FAILURE_NONE);
+                assert_int_equal(f->n_hits, word_cases[i].hits);
         }
 }
 
