@@ -6,150 +6,9 @@
 
 #include <cmocka.h>
 
-#include "conversation-fakes.h"
+#include "tests/unit/fake-store-disk.h"
 
-FakeStore fake_store;
-
-/* ---- the store: what is stored ---- */
-
-typedef struct Row {
-        uint64_t number;
-        StoreMessage m;
-} Row;
-
-typedef struct Thread {
-        StoreConversation c;
-        char *system;
-} Thread;
-
-typedef struct Token {
-        uint64_t number, user, reply;
-        char *token;
-} Token;
-
-static struct {
-        Row *rows;
-        size_t n_rows;
-        Thread *threads;
-        size_t n_threads;
-        Token *tokens;
-        size_t n_tokens;
-        uint64_t id, number;
-} disk;
-
-static char *copy(const char *s, size_t size)
-{
-        char *p = malloc(size + 1);
-
-        assert_non_null(p);
-        if (size > 0)
-                memcpy(p, s, size);
-        p[size] = 0;
-        return p;
-}
-
-static char *copy_string(const char *s)
-{
-        return copy(strempty(s), strlen(strempty(s)));
-}
-
-static void *grow(void *array, size_t n, size_t size)
-{
-        void *p = reallocarray(array, n + 1, size);
-
-        assert_non_null(p);
-        return p;
-}
-
-static StoreMessage copy_message(const StoreMessage *m, bool data)
-{
-        StoreMessage n = *m;
-
-        n.content = copy(m->content, m->content_size);
-        n.reasoning = copy(m->reasoning, m->reasoning_size);
-        n.metadata = copy_string(m->metadata);
-        n.attachments = m->n_attachments ? calloc(m->n_attachments, sizeof *n.attachments) : NULL;
-        for (size_t i = 0; i < m->n_attachments; i++)
-                n.attachments[i] = (StoreAttachment){
-                        .name = copy_string(m->attachments[i].name),
-                        .type = copy_string(m->attachments[i].type),
-                        .data = data ? copy(m->attachments[i].data, m->attachments[i].size) : NULL,
-                        .size = m->attachments[i].size,
-                };
-        return n;
-}
-
-static StoreMessage *find_row(uint64_t number, uint64_t id)
-{
-        for (size_t i = 0; i < disk.n_rows; i++)
-                if (disk.rows[i].number == number && disk.rows[i].m.id == id)
-                        return &disk.rows[i].m;
-        return NULL;
-}
-
-static Thread *find_thread(uint64_t number)
-{
-        for (size_t i = 0; i < disk.n_threads; i++)
-                if (disk.threads[i].c.number == number)
-                        return &disk.threads[i];
-        return NULL;
-}
-
-const StoreMessage *fake_store_message(uint64_t number, uint64_t id)
-{
-        return find_row(number, id);
-}
-
-const StoreConversation *fake_store_conversation(uint64_t number)
-{
-        Thread *t = find_thread(number);
-
-        return t ? &t->c : NULL;
-}
-
-unsigned fake_store_count(uint64_t number)
-{
-        unsigned n = 0;
-
-        for (size_t i = 0; i < disk.n_rows; i++)
-                n += disk.rows[i].number == number;
-        return n;
-}
-
-static void remove_thread(uint64_t number)
-{
-        size_t n = 0;
-
-        for (size_t i = 0; i < disk.n_rows; i++)
-                if (disk.rows[i].number == number)
-                        store_message_done(&disk.rows[i].m);
-                else
-                        disk.rows[n++] = disk.rows[i];
-        disk.n_rows = n;
-        n = 0;
-        for (size_t i = 0; i < disk.n_threads; i++)
-                if (disk.threads[i].c.number == number) {
-                        free(disk.threads[i].c.title);
-                        free(disk.threads[i].c.model);
-                        free(disk.threads[i].system);
-                } else
-                        disk.threads[n++] = disk.threads[i];
-        disk.n_threads = n;
-}
-
-static void clear_disk(void)
-{
-        while (disk.n_threads > 0)
-                remove_thread(disk.threads[0].c.number);
-        for (size_t i = 0; i < disk.n_tokens; i++)
-                free(disk.tokens[i].token);
-        free(disk.rows);
-        free(disk.threads);
-        free(disk.tokens);
-        memset(&disk, 0, sizeof disk);
-}
-
-/* ---- the store: requests ---- */
+/* ---- requests ---- */
 
 typedef struct Request Request;
 struct StoreSlot {
@@ -236,21 +95,22 @@ static Request *submit(FakeKind kind, uint64_t number, void *userdata, StoreSlot
 
 static void add_row(uint64_t number, const StoreMessage *m)
 {
-        disk.rows = grow(disk.rows, disk.n_rows, sizeof *disk.rows);
-        disk.rows[disk.n_rows++] = (Row){ number, copy_message(m, true) };
+        fake_disk.rows = fake_grow(fake_disk.rows, fake_disk.n_rows, sizeof *fake_disk.rows);
+        fake_disk.rows[fake_disk.n_rows++] = (Row){ number, fake_copy_message(m, true) };
 }
 
 static FailureCode do_create(Request *q)
 {
-        disk.threads = grow(disk.threads, disk.n_threads, sizeof *disk.threads);
-        disk.threads[disk.n_threads++] = (Thread){ q->c, q->text };
+        fake_disk.threads = fake_grow(
+                fake_disk.threads, fake_disk.n_threads, sizeof *fake_disk.threads);
+        fake_disk.threads[fake_disk.n_threads++] = (Thread){ q->c, q->text };
         q->c.title = q->c.model = q->text = NULL;
         return FAILURE_NONE;
 }
 
 static FailureCode do_update(Request *q)
 {
-        Thread *t = find_thread(q->number);
+        Thread *t = fake_find_thread(q->number);
 
         if (!t)
                 return FAILURE_NO_SUCH_CONVERSATION;
@@ -281,14 +141,14 @@ static FailureCode do_update(Request *q)
 
 static FailureCode do_add(Request *q)
 {
-        Thread *t = find_thread(q->number);
+        Thread *t = fake_find_thread(q->number);
 
         if (!t)
                 return FAILURE_NO_SUCH_CONVERSATION;
         for (size_t i = 0; i < q->n_messages; i++) {
                 const StoreMessage *m = &q->messages[i];
 
-                if (m->parent > 0 && !find_row(q->number, m->parent))
+                if (m->parent > 0 && !fake_find_row(q->number, m->parent))
                         return FAILURE_NO_SUCH_MESSAGE;
                 assert_true(m->parent < m->id);
                 add_row(q->number, m);
@@ -297,16 +157,17 @@ static FailureCode do_add(Request *q)
         t->c.modified = q->before;
         t->c.messages += q->n_messages;
         if (!isempty(q->token)) {
-                disk.tokens = grow(disk.tokens, disk.n_tokens, sizeof *disk.tokens);
-                disk.tokens[disk.n_tokens++] = (Token){ q->number, q->messages[0].id,
-                        q->messages[1].id, copy_string(q->token) };
+                fake_disk.tokens = fake_grow(
+                        fake_disk.tokens, fake_disk.n_tokens, sizeof *fake_disk.tokens);
+                fake_disk.tokens[fake_disk.n_tokens++] = (Token){ q->number, q->messages[0].id,
+                        q->messages[1].id, fake_copy_string(q->token) };
         }
         return FAILURE_NONE;
 }
 
 static FailureCode do_append(Request *q)
 {
-        StoreMessage *m = find_row(q->number, q->id);
+        StoreMessage *m = fake_find_row(q->number, q->id);
         char **text;
         size_t *size, more = strlen(q->text);
 
@@ -324,7 +185,7 @@ static FailureCode do_append(Request *q)
 
 static FailureCode do_end(Request *q)
 {
-        StoreMessage *m = find_row(q->number, q->id), *end = &q->messages[0];
+        StoreMessage *m = fake_find_row(q->number, q->id), *end = &q->messages[0];
 
         if (!m)
                 return FAILURE_NO_SUCH_MESSAGE;
@@ -343,7 +204,7 @@ static FailureCode do_end(Request *q)
 
 static FailureCode do_reopen(Request *q)
 {
-        StoreMessage *m = find_row(q->number, q->id);
+        StoreMessage *m = fake_find_row(q->number, q->id);
 
         if (!m || m->live)
                 return FAILURE_NO_SUCH_MESSAGE;
@@ -354,18 +215,18 @@ static FailureCode do_reopen(Request *q)
 
 static FailureCode do_purge_deleted(Request *q)
 {
-        for (size_t i = disk.n_threads; i-- > 0;) {
-                const StoreConversation *c = &disk.threads[i].c;
+        for (size_t i = fake_disk.n_threads; i-- > 0;) {
+                const StoreConversation *c = &fake_disk.threads[i].c;
 
                 if (c->deleted > 0 && c->deleted < q->before)
-                        remove_thread(c->number);
+                        fake_remove_thread(c->number);
         }
         return FAILURE_NONE;
 }
 
 static FailureCode do_set_system(Request *q)
 {
-        assert_int_equal(free_and_strdup(&find_thread(q->number)->system, q->text), 0);
+        assert_int_equal(free_and_strdup(&fake_find_thread(q->number)->system, q->text), 0);
         return FAILURE_NONE;
 }
 
@@ -377,7 +238,7 @@ static FailureCode do_setting(Request *q)
 
 static FailureCode do_purge(Request *q)
 {
-        remove_thread(q->number);
+        fake_remove_thread(q->number);
         return FAILURE_NONE;
 }
 
@@ -400,24 +261,24 @@ static StoreMessages *read_branch(Request *q)
         uint64_t id = q->id;
 
         assert_non_null(result);
-        if (!find_row(q->number, id)) {
+        if (!fake_find_row(q->number, id)) {
                 free(result);
                 return NULL;
         }
         while (id > 0) {
-                const StoreMessage *m = find_row(q->number, id);
+                const StoreMessage *m = fake_find_row(q->number, id);
 
                 assert_non_null(m);
-                result->messages = grow(
+                result->messages = fake_grow(
                         result->messages, result->n_messages, sizeof *result->messages);
                 memmove(result->messages + 1, result->messages,
                         result->n_messages * sizeof *result->messages);
-                result->messages[0] = copy_message(m, q->kind != FAKE_GET_PAGE);
+                result->messages[0] = fake_copy_message(m, q->kind != FAKE_GET_PAGE);
                 result->n_messages++;
                 id = q->kind == FAKE_GET_CONTEXT ? m->parent : 0;
         }
         if (q->kind == FAKE_GET_CONTEXT)
-                result->system = copy_string(find_thread(q->number)->system);
+                result->system = fake_copy_string(fake_find_thread(q->number)->system);
         return result;
 }
 
@@ -425,10 +286,11 @@ static void find_token(Request *q, const Failure *failure)
 {
         uint64_t user = 0, reply = 0;
 
-        for (size_t i = 0; i < disk.n_tokens; i++)
-                if (disk.tokens[i].number == q->number && streq(disk.tokens[i].token, q->token)) {
-                        user = disk.tokens[i].user;
-                        reply = disk.tokens[i].reply;
+        for (size_t i = 0; i < fake_disk.n_tokens; i++)
+                if (fake_disk.tokens[i].number == q->number &&
+                        streq(fake_disk.tokens[i].token, q->token)) {
+                        user = fake_disk.tokens[i].user;
+                        reply = fake_disk.tokens[i].reply;
                 }
         q->token_done(failure, user, reply, q->userdata);
 }
@@ -439,11 +301,11 @@ static void find_head(Request *q, const Failure *failure)
 {
         uint64_t id = q->id;
 
-        if (!failure && !find_row(q->number, q->id))
+        if (!failure && !fake_find_row(q->number, q->id))
                 failure = &no_message;
-        for (size_t i = 0; i < disk.n_rows; i++)
-                if (disk.rows[i].number == q->number && disk.rows[i].m.parent == id)
-                        id = disk.rows[i].m.id;
+        for (size_t i = 0; i < fake_disk.n_rows; i++)
+                if (fake_disk.rows[i].number == q->number && fake_disk.rows[i].m.parent == id)
+                        id = fake_disk.rows[i].m.id;
         q->ids_done(failure, &id, failure ? 0 : 1, q->userdata);
 }
 
@@ -456,7 +318,7 @@ static void get_messages(Request *q, const Failure *failure)
 
 static void get_system(Request *q, const Failure *failure)
 {
-        const Thread *t = find_thread(q->number);
+        const Thread *t = fake_find_thread(q->number);
 
         q->system_done(failure, t ? strempty(t->system) : "", q->userdata);
 }
@@ -514,16 +376,16 @@ void fake_store_release(void)
         assert_true(sd_event_source_set_enabled(deliver, SD_EVENT_ONESHOT) >= 0);
 }
 
-/* ---- the store: its face ---- */
+/* ---- the face ---- */
 
 uint64_t store_next_number(Store *s, bool private)
 {
-        return ++disk.number | (private ? STORE_PRIVATE : 0);
+        return ++fake_disk.number | (private ? STORE_PRIVATE : 0);
 }
 
 uint64_t store_next_id(Store *s)
 {
-        return ++disk.id;
+        return ++fake_disk.id;
 }
 
 int store_create_conversation(Store *s, const StoreConversation *c, const char *system,
@@ -534,9 +396,9 @@ int store_create_conversation(Store *s, const StoreConversation *c, const char *
         if (!q)
                 return -ENOMEM;
         q->c = *c;
-        q->c.title = copy_string(c->title);
-        q->c.model = copy_string(c->model);
-        q->text = copy_string(system);
+        q->c.title = fake_copy_string(c->title);
+        q->c.model = fake_copy_string(c->model);
+        q->text = fake_copy_string(system);
         q->done = done;
         return 0;
 }
@@ -549,8 +411,8 @@ int store_update_conversation(Store *s, const StoreConversation *c, StoreField f
         if (!q)
                 return -ENOMEM;
         q->c = *c;
-        q->c.title = copy_string(c->title);
-        q->c.model = copy_string(c->model);
+        q->c.title = fake_copy_string(c->title);
+        q->c.model = fake_copy_string(c->model);
         q->fields = fields;
         q->done = done;
         return 0;
@@ -563,7 +425,7 @@ int store_set_system(Store *s, uint64_t number, const char *system, store_done_t
 
         if (!q)
                 return -ENOMEM;
-        q->text = copy_string(system);
+        q->text = fake_copy_string(system);
         q->done = done;
         return 0;
 }
@@ -576,7 +438,7 @@ int store_set_setting(Store *s, const char *key, const char *value, store_done_t
         if (!q)
                 return -ENOMEM;
         assert_string_equal(key, "last_model");
-        q->text = copy_string(value);
+        q->text = fake_copy_string(value);
         q->done = done;
         return 0;
 }
@@ -596,12 +458,12 @@ int store_add_messages(Store *s, uint64_t number, StoreMessage *messages, size_t
         assert_non_null(q->messages);
         q->n_messages = n_messages;
         for (size_t i = 0; i < n_messages; i++) {
-                q->messages[i] = copy_message(&messages[i], true);
+                q->messages[i] = fake_copy_message(&messages[i], true);
                 store_attachments_free(messages[i].attachments, messages[i].n_attachments);
         }
         q->id = head;
         q->before = modified;
-        q->token = copy_string(token);
+        q->token = fake_copy_string(token);
         q->done = done;
         return 0;
 }
@@ -613,7 +475,7 @@ int store_find_token(Store *s, uint64_t number, const char *token, store_token_d
 
         if (!q)
                 return -ENOMEM;
-        q->token = copy_string(token);
+        q->token = fake_copy_string(token);
         q->token_done = done;
         return 0;
 }
@@ -628,7 +490,7 @@ int store_append_reply(Store *s, uint64_t number, uint64_t reply, Channel channe
         q->id = reply;
         q->channel = channel;
         q->offset = offset;
-        q->text = copy(text, size);
+        q->text = fake_copy(text, size);
         return 0;
 }
 
@@ -649,7 +511,7 @@ int store_end_reply(Store *s, uint64_t number, const StoreMessage *reply, const 
         q->id = reply->id;
         q->messages = calloc(1, sizeof *q->messages);
         assert_non_null(q->messages);
-        q->messages[0] = copy_message(reply, false);
+        q->messages[0] = fake_copy_message(reply, false);
         loan->release(loan->owner, NULL);
         q->n_messages = 1;
         q->done = done;
@@ -746,88 +608,6 @@ int store_get_system(Store *s, uint64_t number,
         return 0;
 }
 
-/* ---- between two lives of the room ---- */
-
-static int compare_modified(const void *a, const void *b)
-{
-        const StoreConversation *x = a, *y = b;
-
-        return x->modified > y->modified ? -1 : x->modified < y->modified;
-}
-
-void fake_store_age(uint64_t number, usec_t by)
-{
-        find_thread(number)->c.deleted -= by;
-}
-
-StoreIndex *fake_store_open(void)
-{
-        StoreIndex *index = calloc(1, sizeof *index);
-
-        assert_non_null(index);
-        index->conversations = calloc(disk.n_threads + 1, sizeof *index->conversations);
-        assert_non_null(index->conversations);
-        index->default_model = copy_string("");
-        index->last_model = copy_string(fake_store.last_model);
-        for (size_t i = 0; i < disk.n_threads; i++) {
-                StoreConversation *c = &index->conversations[index->n_conversations++];
-
-                *c = disk.threads[i].c;
-                c->title = copy_string(c->title);
-                c->model = copy_string(c->model);
-        }
-        qsort(index->conversations, index->n_conversations, sizeof *index->conversations,
-                compare_modified);
-        for (size_t i = 0; i < disk.n_rows; i++)
-                if (disk.rows[i].m.live) {
-                        disk.rows[i].m.live = false;
-                        disk.rows[i].m.reason = REASON_INTERRUPTED;
-                }
-        return index;
-}
-
-void fake_store_lose(uint64_t number)
-{
-        remove_thread(number);
-}
-
-void fake_store_cut(uint64_t number, uint64_t head, uint64_t messages)
-{
-        Thread *t = find_thread(number);
-
-        t->c.head = head;
-        t->c.messages = messages;
-}
-
-void fake_store_recover(uint64_t number, const char *title)
-{
-        disk.threads = grow(disk.threads, disk.n_threads, sizeof *disk.threads);
-        disk.threads[disk.n_threads++] = (Thread){
-                .c = {
-                        .number = number,
-                        .title = copy_string(title),
-                        .model = copy_string(""),
-                        .modified = 1,
-                },
-        };
-        assert_true(sd_id128_randomize(&disk.threads[disk.n_threads - 1].c.id) >= 0);
-}
-
-static store_salvaged_t salvaged;
-static void *salvaged_userdata;
-
-void store_set_salvaged(Store *s, store_salvaged_t callback, void *userdata)
-{
-        salvaged = callback;
-        salvaged_userdata = userdata;
-}
-
-void fake_store_salvage(void)
-{
-        assert_non_null(salvaged);
-        salvaged(fake_store_open(), salvaged_userdata);
-}
-
 void fake_store_close(void)
 {
         for (Request *q; (q = requests);) {
@@ -835,11 +615,4 @@ void fake_store_close(void)
                 request_free(q);
         }
         deliver = sd_event_source_disable_unref(deliver);
-}
-
-void fake_store_clear(void)
-{
-        clear_disk();
-        free(fake_store.last_model);
-        memset(&fake_store, 0, sizeof fake_store);
 }
