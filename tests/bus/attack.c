@@ -131,7 +131,8 @@ void attack_check(Attack *a, size_t growth, const char *what, unsigned n)
         attack_check_served(a->harness);
         attack_wait_descriptors(a->harness, a->descriptors);
         harness_memory(a->harness, &after);
-        assert_in_range(after.private_dirty, 1, a->before.private_dirty + growth);
+        if (harness_can_measure())
+                assert_in_range(after.private_dirty, 1, a->before.private_dirty + growth);
         print_message("# tried | %s | %u | %sothers served, descriptors given back, memory %+lld "
                       "KiB\n",
                 what, n, calls,

@@ -380,7 +380,8 @@ static void test_lengths(void **state)
         /* What was only claimed takes no memory. */
         attack_check_served(h);
         harness_memory(h, &during);
-        assert_in_range(during.private_dirty, 1, a.before.private_dirty + GROWTH_MAX);
+        if (harness_can_measure())
+                assert_in_range(during.private_dirty, 1, a.before.private_dirty + GROWTH_MAX);
         for (unsigned i = 0; i < n; i++)
                 raw_done(&held[i]);
         attack_end(&a, GROWTH_MAX, "messages that claim to have up to 4 GiB", n);

@@ -51,7 +51,7 @@ static void check_absent(const char *where, const char *data, size_t size)
                 _cleanup_buffer_ Buffer form = BUFFER_INIT(KIB(1));
 
                 assert_return_code(
-                        base64_append(&form, KEY + skip, (strlen(KEY) - skip) / 3 * 3), 0);
+                        base64_append(&form, &KEY[skip], (strlen(KEY) - skip) / 3 * 3), 0);
                 if (count_parts(data, size, buffer_text(&form)) > 0)
                         fail_msg("%s has the key in base64", where);
         }
@@ -171,8 +171,7 @@ static void ask(Harness *h, Via via, const char *what)
 static void provoke(Harness *h, size_t n_tellings)
 {
         for (size_t i = 0; i < n_tellings; i++) {
-                _cleanup_free_ char *page = harness_engine_page(h, "/script", tellings[i].script);
-
+                free(harness_engine_page(h, "/script", tellings[i].script));
                 for (Via via = VIA_SESSION; via <= VIA_PRIVATE; via++)
                         ask(h, via, tellings[i].what);
         }
@@ -183,12 +182,13 @@ static void look_around(Harness *h)
 {
         static const char *const members[] = { "ListEngines", "GetSnapshot", "GetStatistics" };
         _cleanup_connection_ sd_bus *bus = harness_connect(h, VIA_SESSION);
-        _cleanup_free_ char *page = harness_engine_page(h, "/script", ""), *path = NULL;
+        _cleanup_free_ char *path = NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
         char part[4096];
         ssize_t n;
         int fd;
 
+        free(harness_engine_page(h, "/script", ""));
         for (size_t i = 0; i < ELEMENTSOF(members); i++)
                 sd_bus_message_unref(
                         harness_call(h, bus, PATH_ROOT, INTERFACE_MANAGER, members[i], ""));

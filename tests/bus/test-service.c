@@ -109,12 +109,12 @@ static void test_leaving_with_work(void **state)
         harness_start_engine(h, "ollama", "", NULL);
         harness_start(h);
         bus = harness_connect(h, VIA_SESSION);
-        harness_write_config(h, "conductor.conf", "[Service]\nIdleTimeoutSec=1s\n");
-        sd_bus_message_unref(harness_call(h, bus, PATH_ROOT, INTERFACE_MANAGER, "Reload", ""));
 
         /* It waits until it can say STOPPING=1, and the question comes before it could. */
         assert_return_code(sd_event_source_set_enabled(h->notify_source, SD_EVENT_OFF), 0);
         fill_notify(h);
+        harness_write_config(h, "conductor.conf", "[Service]\nIdleTimeoutSec=1s\n");
+        sd_bus_message_unref(harness_call(h, bus, PATH_ROOT, INTERFACE_MANAGER, "Reload", ""));
         wait_logged(h, "Nobody needs the service; it leaves");
         assert_false(h->stopping);
         assert_return_code(sd_bus_call_method_async(bus, NULL, BUS_NAME, PATH_ROOT,

@@ -458,7 +458,7 @@ static void start(World *w, unsigned round)
         if (round % 4 == 3)
                 make_earlier(w);
         if (round % 2) {
-                _cleanup_(sd_event_source_disable_unrefp)
+                _unused_ _cleanup_(sd_event_source_disable_unrefp)
                         sd_event_source *timer = kill_in(w, pick(w, 30) * USEC_PER_MSEC);
 
                 if (harness_try_start(w->h) == 128 + SIGKILL)
