@@ -117,7 +117,7 @@ static void wait_for_provider(Harness *h, sd_bus *bus)
 
 int main(void)
 {
-        const unsigned conversations = 100, messages = 1000;
+        const unsigned conversations = bench_rounds(100, 50), messages = 1000;
         Harness *h = bench_begin();
         sd_bus *bus;
         pid_t provider;

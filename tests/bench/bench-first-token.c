@@ -9,7 +9,7 @@
 #include "tests/bus/reader.h"
 
 #define WARM_UP bench_rounds(10, 2)
-#define ROUNDS  bench_rounds(300, 15)
+#define ROUNDS  bench_rounds(300, 10)
 /* The second token comes so late that nothing waits behind the first. */
 #define QUESTION "@tokens=2 @rate=100 @text=clock"
 

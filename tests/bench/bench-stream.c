@@ -13,7 +13,7 @@
 #include "tests/bus/reader.h"
 
 #define FLAT_QUESTION "@tokens=100000"
-#define FLAT_ROUNDS   bench_rounds(15, 3)
+#define FLAT_ROUNDS   bench_rounds(15, 2)
 
 static void fetch_lines(Harness *h, Buffer *lines)
 {
