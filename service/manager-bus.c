@@ -299,7 +299,7 @@ void manager_emit_notice(Manager *m, int level, const char *title, const char *t
 
 void manager_emit_property(Manager *m, const char *name)
 {
-        char *names[] = { (char *) name, NULL };
+        const char *const names[] = { name, NULL };
         int r;
 
         if (!m->doors)

@@ -54,13 +54,13 @@ static void on_changed(Avatar *a, AvatarChange what, void *userdata)
                 { AVATAR_CHANGED_POSITION, "Position" },
         };
         Manager *m = ASSERT_PTR(userdata);
-        char *names[ELEMENTSOF(table) + 1] = { 0 };
+        const char *names[ELEMENTSOF(table) + 1] = { NULL };
         size_t n = 0;
         int r;
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++)
                 if (what & table[i].what)
-                        names[n++] = (char *) table[i].name;
+                        names[n++] = table[i].name;
         r = doors_emit_properties(m->doors, PATH_AVATAR, INTERFACE_AVATAR, names);
         if (r < 0)
                 log_warning_errno(r, "The avatar's properties could not be sent, ignoring: %m");

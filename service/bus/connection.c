@@ -332,7 +332,9 @@ int connection_check_queue(Connection *c)
 
 int connection_send(Connection *c, sd_bus_message *m)
 {
-        return c->n_posted > 0 ? connection_post(c, m) : connection_send_ahead(c, m);
+        int r = connection_flush(c);
+
+        return r < 0 ? r : connection_send_ahead(c, m);
 }
 
 int connection_send_ahead(Connection *c, sd_bus_message *m)

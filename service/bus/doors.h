@@ -89,12 +89,13 @@ void peer_disconnect(Peer *p);
 
 /* ---- to all ---- */
 
-/* Appends the signal's arguments; called once for each connection it goes to. */
+/* Appends the signal's arguments; called once for each door it goes to. */
 typedef int (*doors_fill_t)(sd_bus_message *m, void *userdata);
 int doors_emit(Doors *d, Door doors, const char *path, const char *interface, const char *member,
         doors_fill_t fill, void *userdata);
-/* PropertiesChanged with the values, or invalidated, as the vtable says. names NULL-ended. */
-int doors_emit_properties(Doors *d, const char *path, const char *interface, char **names);
+/* PropertiesChanged with the values. names NULL-ended. */
+int doors_emit_properties(
+        Doors *d, const char *path, const char *interface, const char *const *names);
 
 /* ---- calls in flight ---- */
 

@@ -36,54 +36,61 @@ static int emit_session(Doors *d, const Signal *signal)
         return sd_bus_send(d->session.bus, m, /* ret_cookie= */ NULL);
 }
 
-static int emit_private(Connection *c, const Signal *signal)
+/* One message for all of them: sd-bus sends a sealed one through any number of connections. */
+static int emit_private(Doors *d, const Signal *signal)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        int r;
+        int r = 0, k;
 
-        r = signal_new(signal, c->bus, &m);
-        if (r < 0)
-                return r;
-        r = connection_post(c, m);
-        /* One that is gone, or does not read, is its own affair. */
-        return r == -ECONNRESET || r == -ENOTCONN ? 0 : r;
+        for (Connection *c = d->connections; c; c = c->next) {
+                if (!c->connected || c->doomed)
+                        continue;
+                if (!m) {
+                        k = signal_new(signal, c->bus, &m);
+                        if (k < 0)
+                                return k;
+                }
+                k = connection_post(c, m);
+                /* One that is gone, or does not read, is its own affair. */
+                if (k < 0 && k != -ECONNRESET && k != -ENOTCONN && r >= 0)
+                        r = k;
+        }
+        return r;
 }
 
 int doors_emit(Doors *d, Door doors, const char *path, const char *interface, const char *member,
         doors_fill_t fill, void *userdata)
 {
         const Signal signal = { path, interface, member, fill, userdata };
-        int r = 0, k;
+        int r = 0, k = 0;
 
         if (doors & DOOR_SESSION && session_is_ready(d))
                 r = emit_session(d, &signal);
-
         if (doors & DOOR_PRIVATE)
-                for (Connection *c = d->connections; c; c = c->next) {
-                        if (!c->connected || c->doomed)
-                                continue;
-                        k = emit_private(c, &signal);
-                        if (k < 0 && r >= 0)
-                                r = k;
-                }
-
-        return r < 0 ? r : 0;
+                k = emit_private(d, &signal);
+        return r < 0 ? r : MIN(k, 0);
 }
 
-int doors_emit_properties(Doors *d, const char *path, const char *interface, char **names)
+typedef struct Properties {
+        const Doors *doors;
+        const char *path, *interface;
+        const char *const *names;
+} Properties;
+
+static int fill_properties(sd_bus_message *m, void *userdata)
 {
-        int r = 0, k;
+        const Properties *p = ASSERT_PTR(userdata);
 
-        if (session_is_ready(d))
-                r = sd_bus_emit_properties_changed_strv(d->session.bus, path, interface, names);
+        return bus_object_append_changed(
+                m, p->doors->root, p->path, p->interface, p->names, p->doors->objects_userdata);
+}
 
-        for (Connection *c = d->connections; c; c = c->next) {
-                if (!c->connected || connection_flush(c) < 0 || connection_check_queue(c) < 0)
-                        continue;
-                k = sd_bus_emit_properties_changed_strv(c->bus, path, interface, names);
-                if (k < 0 && k != -ENOTCONN && k != -ECONNRESET && r >= 0)
-                        r = k;
-        }
+/* Not sd-bus's own, which makes the message anew for each connection. */
+int doors_emit_properties(
+        Doors *d, const char *path, const char *interface, const char *const *names)
+{
+        Properties p = { d, path, interface, names };
 
-        return r < 0 ? r : 0;
+        return doors_emit(d, DOOR_BOTH, path, "org.freedesktop.DBus.Properties",
+                "PropertiesChanged", fill_properties, &p);
 }

@@ -39,6 +39,89 @@ int bus_object_register(sd_bus *bus, const BusObject *root, void *userdata)
         return 0;
 }
 
+static const BusInterface *find_interface(
+        const BusObject *o, const char *path, const char *interface)
+{
+        for (size_t i = 0; i < o->n_interfaces; i++) {
+                const BusInterface *f = o->interfaces + i;
+
+                if (streq(f->name, interface) &&
+                        (f->find ? startswith(path, o->path) != NULL : streq(path, o->path)))
+                        return f;
+        }
+        for (const BusObject *const *child = o->children; child && *child; child++) {
+                const BusInterface *found = find_interface(*child, path, interface);
+
+                if (found)
+                        return found;
+        }
+        return NULL;
+}
+
+static const sd_bus_vtable *find_property(const BusInterface *interface, const char *name)
+{
+        for (const sd_bus_vtable *v = interface->vtable; v->type != _SD_BUS_VTABLE_END; v++)
+                if ((v->type == _SD_BUS_VTABLE_PROPERTY ||
+                            v->type == _SD_BUS_VTABLE_WRITABLE_PROPERTY) &&
+                        streq(v->x.property.member, name))
+                        return v;
+        return NULL;
+}
+
+static int append_property(sd_bus_message *m, const char *path, const BusInterface *interface,
+        const char *name, void *object)
+{
+        const sd_bus_vtable *v = find_property(interface, name);
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        if (!v)
+                return -ENOENT;
+        r = sd_bus_message_open_container(m, SD_BUS_TYPE_DICT_ENTRY, "sv");
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append_basic(m, SD_BUS_TYPE_STRING, name);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_open_container(m, SD_BUS_TYPE_VARIANT, v->x.property.signature);
+        if (r < 0)
+                return r;
+        r = v->x.property.get(
+                sd_bus_message_get_bus(m), path, interface->name, name, m, object, &error);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_close_container(m);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+int bus_object_append_changed(sd_bus_message *m, const BusObject *root, const char *path,
+        const char *interface, const char *const *names, void *userdata)
+{
+        const BusInterface *f = find_interface(root, path, interface);
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        void *object = userdata;
+        int r;
+
+        if (!f)
+                return -ENOENT;
+        if (f->find) {
+                r = f->find(sd_bus_message_get_bus(m), path, interface, userdata, &object, &error);
+                if (r <= 0)
+                        return r < 0 ? r : -ENOENT;
+        }
+        r = sd_bus_message_append_basic(m, SD_BUS_TYPE_STRING, interface);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_open_container(m, SD_BUS_TYPE_ARRAY, "{sv}");
+        for (; r >= 0 && *names; names++)
+                r = append_property(m, path, f, *names, object);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_close_container(m);
+        /* None is without its value. */
+        return r < 0 ? r : sd_bus_message_append(m, "as", 0);
+}
+
 /* The length of the first complete type; the signature is a constant of ours. */
 static size_t first_type(const char *signature)
 {

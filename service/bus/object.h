@@ -25,5 +25,10 @@ struct BusObject {
 
 int bus_object_register(sd_bus *bus, const BusObject *root, void *userdata);
 
+/* The arguments of PropertiesChanged: these properties of that object, NULL-ended, with the values
+ * that they have now. userdata as at registration. -ENOENT for what is not there. */
+int bus_object_append_changed(sd_bus_message *m, const BusObject *root, const char *path,
+        const char *interface, const char *const *names, void *userdata);
+
 /* Prints the XML of the object at path ("list" names all paths). -ENOENT. */
 int bus_object_introspect(FILE *f, const BusObject *root, const char *path);

@@ -60,7 +60,7 @@ static void announce_one(ConversationFace *f, const Change *change)
                 if (change->what & table[i].what)
                         names[n++] = table[i].property;
         r = doors_emit_properties(
-                f->manager->doors, conversation_path(c), INTERFACE_CONVERSATION, (char **) names);
+                f->manager->doors, conversation_path(c), INTERFACE_CONVERSATION, names);
         if (r < 0)
                 log_warning_errno(r, "Cannot send PropertiesChanged, ignoring: %m");
 }

@@ -32,7 +32,7 @@ static void surface_face_free(void *userdata)
 
 static void emit_changed(Manager *m, const char *path, const char *interface, const char *name)
 {
-        char *names[] = { (char *) name, NULL };
+        const char *const names[] = { name, NULL };
         int r;
 
         r = doors_emit_properties(m->doors, path, interface, names);

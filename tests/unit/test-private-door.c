@@ -348,7 +348,7 @@ static void test_signals(void **state)
         Fixture *f = *state;
         _cleanup_(client_closep) sd_bus *a = client_open_private(f), *b = client_open_private(f);
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        char *names[] = { (char *) "Level", NULL };
+        const char *const names[] = { "Level", NULL };
         unsigned at_a = 0, at_b = 0, changed = 0;
 
         client_count_signals(a, "Said", &at_a);
@@ -367,6 +367,56 @@ static void test_signals(void **state)
         run_until(f, at_a == 2 && at_b == 1 && changed == 1);
         sd_bus_message_unref(client_call_wait(f, a, "Ping"));
         assert_int_equal(at_a, 2);
+}
+
+static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        unsigned *sum = userdata;
+        const char *interface, *name;
+        uint32_t level;
+
+        assert_string_equal(sd_bus_message_get_sender(m), BUS_NAME);
+        assert_true(sd_bus_message_read(m, "sa{sv}as", &interface, 1, &name, "u", &level, 0) >= 0);
+        assert_string_equal(interface, TEST_INTERFACE);
+        assert_string_equal(name, "Level");
+        *sum += level;
+        return 0;
+}
+
+/* All have the same message, the one too whose connection it was made on: it may go before. */
+static void test_properties(void **state)
+{
+        static const char *const names[] = { "Level", NULL }, *const none[] = { "Depth", NULL };
+        Fixture *f = *state;
+        sd_bus *buses[3];
+        unsigned sum = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(buses); i++) {
+                buses[i] = client_open_private(f);
+                assert_true(sd_bus_match_signal(buses[i], NULL, NULL, TEST_PATH,
+                                    "org.freedesktop.DBus.Properties", "PropertiesChanged",
+                                    on_changed, &sum) >= 0);
+                sd_bus_message_unref(client_call_wait(f, buses[i], "Ping"));
+        }
+        f->level = 7;
+        assert_int_equal(doors_emit_properties(f->doors, TEST_PATH, TEST_INTERFACE, names), 0);
+        f->level = 100;
+        run_until(f, sum == 7 * ELEMENTSOF(buses));
+
+        assert_int_equal(doors_emit_properties(f->doors, TEST_PATH, TEST_INTERFACE, none), -ENOENT);
+        assert_int_equal(
+                doors_emit_properties(f->doors, TEST_PATH "/x", TEST_INTERFACE, names), -ENOENT);
+        assert_int_equal(doors_emit_properties(f->doors, TEST_PATH, "a.b", names), -ENOENT);
+
+        /* The newest connection is the first of the list. */
+        assert_int_equal(doors_emit_properties(f->doors, TEST_PATH, TEST_INTERFACE, names), 0);
+        client_close(buses[ELEMENTSOF(buses) - 1]);
+        run_until(f, sum >= 7 * ELEMENTSOF(buses) + 100 * (ELEMENTSOF(buses) - 1));
+        run_until(f, doors_private_connections(f->doors) == ELEMENTSOF(buses) - 1);
+        for (size_t i = 0; i < ELEMENTSOF(buses) - 1; i++) {
+                sd_bus_message_unref(client_call_wait(f, buses[i], "Ping"));
+                client_close(buses[i]);
+        }
 }
 
 /* In order with all else, but for the answers that may go ahead; never lost. */
@@ -599,6 +649,7 @@ int main(void)
                 TEST(test_watch),
                 TEST(test_watch_freed_before),
                 TEST(test_signals),
+                TEST(test_properties),
                 TEST(test_signals_order),
                 TEST(test_queue_messages_limit),
                 TEST(test_queue_bytes_limit),

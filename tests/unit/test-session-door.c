@@ -280,7 +280,7 @@ static void test_signals(void **state)
         Fixture *f = *state;
         _cleanup_(client_closep) sd_bus *a = NULL, *b = NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        char *names[] = { (char *) "Level", NULL };
+        const char *const names[] = { "Level", NULL };
         unsigned at_a = 0, at_b = 0, changed = 0;
 
         start_bus();
