@@ -155,7 +155,6 @@ const PromptMessage *wire_next_message(const WireRequest *request, const PromptM
         return NULL;
 }
 
-/* No format makes it smaller: what does not fit is not even begun. */
 void wire_out_messages(WireOut *o, const WireRequest *request,
         void (*out_message)(WireOut *o, const PromptMessage *m))
 {
@@ -179,21 +178,24 @@ void wire_out_messages(WireOut *o, const WireRequest *request,
         wire_out(o, "]");
 }
 
-static bool is_too_large(const WireRequest *request, size_t maximum)
+/* No format makes it smaller: what does not fit is not even begun. What it takes at least is
+ * reserved at once: grown step by step, it would leave its smaller steps behind in the allocator.
+ */
+static int reserve(const WireRequest *request, Buffer *body)
 {
-        size_t left = maximum;
+        size_t least = 0;
 
         for (const PromptMessage *m = NULL; (m = wire_next_message(request, m));) {
-                if (m->size > left)
-                        return true;
-                left -= m->size;
+                if (m->size > body->maximum - least)
+                        return -EFBIG;
+                least += m->size;
                 for (size_t i = 0; i < m->n_attachments; i++) {
-                        if (m->attachments[i].size > left)
-                                return true;
-                        left -= m->attachments[i].size;
+                        if (m->attachments[i].size > body->maximum - least)
+                                return -EFBIG;
+                        least += m->attachments[i].size;
                 }
         }
-        return false;
+        return buffer_reserve(body, least, /* ret= */ NULL);
 }
 
 int wire_build_chat(EngineType type, const WireRequest *request, Buffer *body, Failure *failure)
@@ -203,9 +205,8 @@ int wire_build_chat(EngineType type, const WireRequest *request, Buffer *body, F
         WireOut out = { .body = body, .failure = failure, .stop = request->stop };
 
         assert(format);
-        if (is_too_large(request, body->maximum))
-                out.error = -EFBIG;
-        else
+        out_check(&out, reserve(request, body));
+        if (out.error >= 0)
                 format->build(request, &out);
         if (out.error >= 0)
                 return 0;
