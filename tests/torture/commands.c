@@ -94,7 +94,7 @@ static int wait_end(Torture *t, pid_t pid)
         int status = 0;
 
         /* Whatever the machine has to do besides. */
-        if (fd < 0 || poll(&p, 1, (int) ((PATIENCE + STARVED_MAX) / USEC_PER_MSEC)) <= 0) {
+        if (fd < 0 || poll(&p, 1, (int) ((patience + STARVED_MAX) / USEC_PER_MSEC)) <= 0) {
                 found(t, "it does not end");
                 (void) kill(pid, SIGKILL);
         }

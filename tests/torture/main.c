@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* torture [--jobs=N] [--part=N] [--times=N] [--seconds=N] [--runs=N] [--scenario=NAME]: see
- * README.md. */
+/* torture [--jobs=N] [--part=N] [--times=N] [--seconds=N] [--runs=N] [--patience=N]
+ * [--scenario=NAME]: see README.md. */
 
 #include <execinfo.h>
 #include <getopt.h>
@@ -58,6 +58,8 @@ typedef struct Options {
         unsigned jobs, part, times, seconds, runs;
         const char *scenario;
 } Options;
+
+usec_t patience = 15 * USEC_PER_SEC;
 
 static Totals *totals;
 static usec_t give_up = UINT64_MAX;
@@ -277,7 +279,7 @@ static void run_once(Torture *t, const Scenario *s, Mode mode)
 /* The service is there, and stays. */
 static void run_command(Torture *t, Mode mode)
 {
-        *t->run = (Run){ .mode = mode, .kinds = UINT_MAX };
+        *t->run = (Run){ .mode = mode, .kinds = (1U << KIND_SQLITE_MEMORY) - 1 };
         if (mode == MODE_ON)
                 t->run->kinds = 1U << KIND_MEMORY;
         t->n_refused = 0;
@@ -355,6 +357,13 @@ static int open_desktop(Torture *t, const Scenario *s)
         return r;
 }
 
+static bool is_wanted(const Options *o, const char *name)
+{
+        const char *without = o->scenario ? startswith(o->scenario, "!") : NULL;
+
+        return without ? !strstr(name, without) : !o->scenario || strstr(name, o->scenario);
+}
+
 /* Takes scenarios from the list until there is none left. */
 static int job(const Options *o)
 {
@@ -375,7 +384,7 @@ static int job(const Options *o)
         while ((work = atomic_fetch_add(&totals->next, 1)) < 2 * n_scenarios) {
                 size_t i = work / 2;
 
-                if (o->scenario && !strstr(scenarios[i].name, o->scenario))
+                if (!is_wanted(o, scenarios[i].name))
                         continue;
                 if (open_desktop(t, &scenarios[i]) < 0) {
                         printf("# there is no dbus-daemon: \"%s\" is left out\n",
@@ -459,6 +468,7 @@ static void parse(Options *o, int argc, char *argv[])
                 { "times", required_argument, NULL, 't' },
                 { "seconds", required_argument, NULL, 's' },
                 { "runs", required_argument, NULL, 'r' },
+                { "patience", required_argument, NULL, 'w' },
                 { "scenario", required_argument, NULL, 'c' },
                 { 0 },
         };
@@ -482,6 +492,9 @@ static void parse(Options *o, int argc, char *argv[])
                         break;
                 case 'r':
                         o->runs = value;
+                        break;
+                case 'w':
+                        patience = value * USEC_PER_SEC;
                         break;
                 case 'c':
                         o->scenario = optarg;

@@ -24,7 +24,7 @@ static int keyring_call(Torture *t, const char *member, const char *types, ...)
         if (r >= 0)
                 r = sd_bus_message_appendv(m, types, ap);
         va_end(ap);
-        return r < 0 ? r : sd_bus_call(t->keyring, m, PATIENCE, NULL, NULL);
+        return r < 0 ? r : sd_bus_call(t->keyring, m, patience, NULL, NULL);
 }
 
 static int keyring_connect(Torture *t)

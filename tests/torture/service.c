@@ -231,7 +231,7 @@ void service_may_end(Torture *t)
 
 bool service_ends(Torture *t)
 {
-        return !service_lives(t) || ends_within(t, PATIENCE);
+        return !service_lives(t) || ends_within(t, patience);
 }
 
 bool service_wait_until(
@@ -248,7 +248,7 @@ bool service_wait_until(
         while (!there(t, userdata)) {
                 struct pollfd p[] = { { watch, POLLIN, 0 }, { end, POLLIN, 0 } };
 
-                if (poll(p, ELEMENTSOF(p), (int) (PATIENCE / USEC_PER_MSEC)) <= 0 || p[1].revents)
+                if (poll(p, ELEMENTSOF(p), (int) (patience / USEC_PER_MSEC)) <= 0 || p[1].revents)
                         return false;
                 (void) read(watch, events, sizeof events);
         }
@@ -277,7 +277,7 @@ void service_wait(Torture *t)
 
         if (!service_lives(t))
                 return;
-        if (!ends_within(t, PATIENCE)) {
+        if (!ends_within(t, patience)) {
                 found(t, "it does not end");
                 (void) kill(t->service, SIGABRT);
         }

@@ -14,8 +14,8 @@
 /* Longer than this nobody waits for an answer, an end or an exit. What the service's threads stood
  * ready and were not given a CPU does not count, up to STARVED_MAX: a machine may have much else to
  * do. */
-#define PATIENCE    (15 * USEC_PER_SEC)
-#define STARVED_MAX (2 * PATIENCE)
+extern usec_t patience;
+#define STARVED_MAX (2 * patience)
 
 /* With the sanitizers' own words (see service.c). */
 #define EXIT_SANITIZER 99

@@ -19,6 +19,23 @@ JSON(const char *, json_object_to_json_string_ext, (struct json_object * o, int 
 JSON(const char *, json_object_to_json_string_length,
         (struct json_object * o, int flags, size_t *size), (o, flags, size))
 
+#define JSON_NEW(name, parameters, arguments) \
+        JSON(struct json_object *, name, parameters, arguments)
+
+JSON_NEW(json_object_new_object, (void), ())
+JSON_NEW(json_object_new_array, (void), ())
+JSON_NEW(json_object_new_boolean, (json_bool b), (b))
+JSON_NEW(json_object_new_double, (double n), (n))
+JSON_NEW(json_object_new_int, (int32_t n), (n))
+JSON_NEW(json_object_new_int64, (int64_t n), (n))
+JSON_NEW(json_object_new_uint64, (uint64_t n), (n))
+JSON_NEW(json_object_new_string, (const char *text), (text))
+JSON_NEW(json_object_new_string_len, (const char *text, int size), (text, size))
+WRAP(KIND_JSON, int, json_object_object_add, -1,
+        (struct json_object * o, const char *key, struct json_object *value), (o, key, value))
+WRAP(KIND_JSON, int, json_object_array_add, -1, (struct json_object * o, struct json_object *value),
+        (o, value))
+
 /* ---- libcurl ---- */
 
 /* The headers have macros of these names, which check types. */

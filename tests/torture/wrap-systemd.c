@@ -61,6 +61,33 @@ BUS(sd_bus_call_async,
         (sd_bus * bus, sd_bus_slot **slot, sd_bus_message *m, sd_bus_message_handler_t f,
                 void *userdata, uint64_t usec),
         (bus, slot, m, f, userdata, usec))
+BUS(sd_bus_call,
+        (sd_bus * bus, sd_bus_message *m, uint64_t usec, sd_bus_error *e, sd_bus_message **ret),
+        (bus, m, usec, e, ret))
+BUS(sd_bus_add_match,
+        (sd_bus * bus, sd_bus_slot **slot, const char *match, sd_bus_message_handler_t f,
+                void *userdata),
+        (bus, slot, match, f, userdata))
+BUS(sd_bus_flush, (sd_bus * bus), (bus))
+BUS(sd_bus_wait, (sd_bus * bus, uint64_t usec), (bus, usec))
+BUS(sd_bus_open_user, (sd_bus * *ret), (ret))
+BUS(sd_bus_set_method_call_timeout, (sd_bus * bus, uint64_t usec), (bus, usec))
+BUS(sd_bus_get_unique_name, (sd_bus * bus, const char **ret), (bus, ret))
+BUS(sd_bus_get_name_creds, (sd_bus * bus, const char *name, uint64_t mask, sd_bus_creds **ret),
+        (bus, name, mask, ret))
+BUS(sd_bus_creds_get_pid, (sd_bus_creds * c, pid_t *ret), (c, ret))
+BUS(sd_bus_get_property_string,
+        (sd_bus * bus, const char *to, const char *path, const char *interface, const char *name,
+                sd_bus_error *e, char **ret),
+        (bus, to, path, interface, name, e, ret))
+BUS(sd_bus_get_property_strv,
+        (sd_bus * bus, const char *to, const char *path, const char *interface, const char *name,
+                sd_bus_error *e, char ***ret),
+        (bus, to, path, interface, name, e, ret))
+BUS(sd_bus_get_property_trivial,
+        (sd_bus * bus, const char *to, const char *path, const char *interface, const char *name,
+                sd_bus_error *e, char type, void *ret),
+        (bus, to, path, interface, name, e, type, ret))
 BUS(sd_bus_request_name_async,
         (sd_bus * bus, sd_bus_slot **slot, const char *name, uint64_t flags,
                 sd_bus_message_handler_t f, void *userdata),
@@ -74,9 +101,6 @@ BUS(sd_bus_add_match_async,
                 sd_bus_message_handler_t installed, void *userdata),
         (bus, slot, match, f, installed, userdata))
 BUS(sd_bus_send, (sd_bus * bus, sd_bus_message *m, uint64_t *cookie), (bus, m, cookie))
-BUS(sd_bus_emit_properties_changed_strv,
-        (sd_bus * bus, const char *path, const char *interface, char **names),
-        (bus, path, interface, names))
 BUS(sd_bus_error_set, (sd_bus_error * e, const char *name, const char *text), (e, name, text))
 BUS(sd_bus_message_new_signal,
         (sd_bus * bus, sd_bus_message **ret, const char *path, const char *interface,
@@ -89,6 +113,8 @@ BUS(sd_bus_message_new_method_call,
 BUS(sd_bus_message_new_method_return, (sd_bus_message * call, sd_bus_message **ret), (call, ret))
 BUS(sd_bus_message_new_method_error,
         (sd_bus_message * call, sd_bus_message **ret, const sd_bus_error *e), (call, ret, e))
+BUS(sd_bus_message_set_expect_reply, (sd_bus_message * m, int b), (m, b))
+BUS(sd_bus_message_at_end, (sd_bus_message * m, int complete), (m, complete))
 BUS(sd_bus_message_set_auto_start, (sd_bus_message * m, int b), (m, b))
 BUS(sd_bus_message_rewind, (sd_bus_message * m, int complete), (m, complete))
 BUS(sd_bus_message_skip, (sd_bus_message * m, const char *types), (m, types))
@@ -99,6 +125,8 @@ BUS(sd_bus_message_open_container, (sd_bus_message * m, char type, const char *c
         (m, type, contents))
 BUS(sd_bus_message_close_container, (sd_bus_message * m), (m))
 BUS(sd_bus_message_appendv, (sd_bus_message * m, const char *types, va_list ap), (m, types, ap))
+BUS(sd_bus_message_append_basic, (sd_bus_message * m, char type, const void *value),
+        (m, type, value))
 BUS(sd_bus_message_append_strv, (sd_bus_message * m, char **l), (m, l))
 BUS(sd_bus_message_append_string_space, (sd_bus_message * m, size_t size, char **ret),
         (m, size, ret))
@@ -175,6 +203,22 @@ int __wrap_sd_bus_call_method_async(sd_bus *bus, sd_bus_slot **slot, const char 
         return r;
 }
 
+int __wrap_sd_bus_call_method(sd_bus *bus, const char *to, const char *path, const char *interface,
+        const char *member, sd_bus_error *e, sd_bus_message **ret, const char *types, ...);
+int __wrap_sd_bus_call_method(sd_bus *bus, const char *to, const char *path, const char *interface,
+        const char *member, sd_bus_error *e, sd_bus_message **ret, const char *types, ...)
+{
+        va_list ap;
+        int r;
+
+        if (point_fails(KIND_BUS, "sd_bus_call_method"))
+                return -ENOMEM;
+        va_start(ap, types);
+        r = sd_bus_call_methodv(bus, to, path, interface, member, e, ret, types, ap);
+        va_end(ap);
+        return r;
+}
+
 /* ---- sd-event ---- */
 
 #define LOOP(name, parameters, arguments) WRAP(KIND_LOOP, int, name, -ENOMEM, parameters, arguments)
@@ -216,6 +260,8 @@ LOOP(sd_event_source_set_description, (sd_event_source * s, const char *text), (
 LOOP(sd_event_prepare, (sd_event * e), (e))
 LOOP(sd_event_wait, (sd_event * e, uint64_t usec), (e, usec))
 LOOP(sd_event_dispatch, (sd_event * e), (e))
+LOOP(sd_event_run, (sd_event * e, uint64_t usec), (e, usec))
+LOOP(sd_event_loop, (sd_event * e), (e))
 
 /* Off cannot fail. */
 int __real_sd_event_source_set_enabled(sd_event_source *s, int enabled);

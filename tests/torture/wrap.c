@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 /* ---- memory ---- */
 
@@ -82,6 +83,16 @@ SYSTEM(ssize_t, sendmsg, EAGAIN, (int fd, const struct msghdr *m, int flags), (f
 SYSTEM(int, poll, ENOMEM, (struct pollfd * list, nfds_t n, int msec), (list, n, msec))
 SYSTEM(int, getrlimit64, EPERM, (__rlimit_resource_t what, struct rlimit *l), (what, l))
 SYSTEM(int, setrlimit64, EPERM, (__rlimit_resource_t what, const struct rlimit *l), (what, l))
+SYSTEM(int, fsync, EIO, (int fd), (fd))
+SYSTEM(int, renameat, EIO, (int a, const char *from, int b, const char *to), (a, from, b, to))
+SYSTEM(int, renameat2, EIO, (int a, const char *from, int b, const char *to, unsigned flags),
+        (a, from, b, to, flags))
+SYSTEM(int, unlinkat, EIO, (int folder, const char *name, int flags), (folder, name, flags))
+SYSTEM(int, faccessat, EACCES, (int folder, const char *name, int mode, int flags),
+        (folder, name, mode, flags))
+SYSTEM(int, memfd_create, EMFILE, (const char *name, unsigned flags), (name, flags))
+SYSTEM(int, statvfs64, EIO, (const char *path, struct statvfs *s), (path, s))
+SYSTEM(int, fflush, ENOSPC, (FILE * f), (f))
 SYSTEM(int, madvise, EINVAL, (void *at, size_t size, int what), (at, size, what))
 WRAP(KIND_SYSTEM, int, getpwuid_r, EIO,
         (uid_t uid, struct passwd *p, char *room, size_t size, struct passwd **ret),
@@ -110,6 +121,23 @@ int __wrap_open64(const char *path, int flags, ...)
                 va_end(ap);
         }
         return __real_open64(path, flags, mode);
+}
+
+int __real_openat64(int folder, const char *path, int flags, ...);
+int __wrap_openat64(int folder, const char *path, int flags, ...);
+int __wrap_openat64(int folder, const char *path, int flags, ...)
+{
+        mode_t mode = 0;
+        va_list ap;
+
+        if (point_fails(KIND_SYSTEM, "openat"))
+                return FAIL(EMFILE, -1);
+        if (flags & (O_CREAT | __O_TMPFILE)) {
+                va_start(ap, flags);
+                mode = va_arg(ap, mode_t);
+                va_end(ap);
+        }
+        return __real_openat64(folder, path, flags, mode);
 }
 
 int __real_fcntl64(int fd, int command, ...);
