@@ -290,6 +290,34 @@ static void test_tampered_index(void **state)
         assert_int_equal(f->messages->n_messages, MESSAGES + 1);
 }
 
+/* A message that an index has lost is in no page: for whoever reads, it is lost. The index is left
+ * as it is while a message is written, by a condition that none fits. */
+static void test_hidden_message(void **state)
+{
+        Fixture *f = *state;
+        _cleanup_free_ char *log = fixture_beside(f, "-wal");
+        uint64_t n = fill(f);
+
+        tamper(f,
+                "PRAGMA writable_schema = ON;"
+                "UPDATE sqlite_schema SET sql = sql || ' WHERE id < 0'"
+                " WHERE name = 'messages_by_conversation'");
+        tamper(f,
+                "INSERT INTO messages SELECT id + 1, conversation, id, role, reason, live, created,"
+                " metadata, 'hidden', '' FROM messages ORDER BY id DESC LIMIT 1");
+        tamper(f,
+                "PRAGMA writable_schema = ON;"
+                "UPDATE sqlite_schema SET sql = replace(sql, ' WHERE id < 0', '')"
+                " WHERE name = 'messages_by_conversation'");
+        assert_int_equal(count_readable(f, n), MESSAGES);
+        fixture_close(f);
+
+        write_file(log, "no log", 6);
+        assert_int_equal(fixture_open(f), FAILURE_NONE);
+        wait_notice(f, STORE_NOTICE_SALVAGED);
+        assert_int_equal(count_readable(f, n), MESSAGES + 1);
+}
+
 /* A conversation's row is lost, its messages are not. */
 static void test_lost_conversation(void **state)
 {
@@ -437,6 +465,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(
                         test_tampered_index, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_check, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_hidden_message, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_live_reply, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_no_database, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(
