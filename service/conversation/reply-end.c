@@ -10,7 +10,8 @@
 #include "common/utf8.h"
 #include "service/conversation/conversation-internal.h"
 
-#define SAVE_USEC     USEC_PER_SEC
+/* What has come is on the disk a second later: what is left of it is for the disk. */
+#define SAVE_USEC     (700 * USEC_PER_MSEC)
 #define SAVE_ACCURACY (100 * USEC_PER_MSEC)
 #define SAVE_TURN_MAX MIB(1) /* is copied in one turn of the loop */
 #define CHARACTER_MAX 4U     /* bytes of one in UTF-8 */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* The real service is killed at random moments of a mixed load, and while it starts, now and then
- * with a database of an earlier version: again and again on the same database. After each kill all
- * that it had acknowledged is there, once. CONDUCTOR_TEST_SEED repeats a run,
+ * with a database of each earlier version: again and again on the same database. After each kill
+ * all that it had acknowledged is there, once. CONDUCTOR_TEST_SEED repeats a run,
  * CONDUCTOR_TEST_ROUNDS says how many kills. */
 
 #include <fcntl.h>
@@ -13,6 +13,7 @@
 
 #include "tests/bus/harness.h"
 #include "tests/bus/reader.h"
+#include "tests/crash/copies.h"
 
 #define LANES       6U
 #define STREAMS     2U /* lanes with one reply that does not end */
@@ -20,8 +21,8 @@
 #define SEARCHES    50U /* one after the other, in each round */
 #define PURGE_AFTER 3U  /* messages of a lane that is purged */
 
-/* A reply's text is saved once a second; the rest is for a machine that has too much to do. */
-#define SAVED_AFTER (2 * USEC_PER_SEC)
+/* What was seen for so long is on the disk. */
+#define SAVED_AFTER (1 * USEC_PER_SEC)
 
 typedef struct Fact {
         unsigned question; /* its number, which is in its text */
@@ -52,6 +53,7 @@ struct World {
         sd_bus *bus;
         unsigned seed, rounds;
         Lane lanes[LANES];
+        Copies *copies;
         Fact *facts;
         size_t n_facts, first; /* of this round */
         unsigned n_conversations;
@@ -219,6 +221,7 @@ static int on_kill(sd_event_source *source, uint64_t usec, void *userdata)
         w->killed = harness_now();
         assert_return_code(kill(w->h->service, SIGKILL), errno);
         w->n_kills++;
+        copies_killed(w->copies);
         /* Nobody is there to be told what was read. */
         for (size_t i = 0; i < LANES; i++)
                 if (w->lanes[i].reader)
@@ -261,6 +264,7 @@ static void load(World *w, unsigned round)
         w->bus = harness_connect(w->h, VIA_PRIVATE);
         for (size_t i = 0; i < LANES; i++)
                 lane_open(w, &w->lanes[i]);
+        copies_begin(w->copies, w->bus);
         assert_return_code(sd_bus_call_method_async(w->bus, NULL, BUS_NAME, PATH_ROOT,
                                    INTERFACE_MANAGER, "Search", on_found, w, "sa{sv}", "tokens", 0),
                 0);
@@ -279,6 +283,7 @@ static void load(World *w, unsigned round)
                 lane_judge(&w->lanes[i]);
                 lane_close(&w->lanes[i]);
         }
+        copies_end(w->copies);
         harness_disconnectp(&w->bus);
         w->bus = NULL;
 }
@@ -392,6 +397,7 @@ static void check(World *w, size_t first)
                         0),
                 0);
         run(sqlite, "INSERT INTO search (search) VALUES ('integrity-check')");
+        copies_check(w->copies, sqlite);
         assert_int_equal(get(sqlite, "SELECT count(*) FROM messages WHERE live", 0), 0);
         /* Each question is there once, and each has its reply. */
         assert_int_equal(get(sqlite,
@@ -440,16 +446,31 @@ static void check_ends(World *w)
 
 /* ---- rounds ---- */
 
+/* From each version to the one before it. */
+static const char *const back[] = {
+        "INSERT INTO search (search) VALUES ('rebuild');"
+        "DELETE FROM meta WHERE key LIKE 'unsplit%'",
+        "DELETE FROM search_config WHERE k IN ('automerge', 'crisismerge')",
+};
+
 static void make_earlier(World *w)
 {
         sqlite3 *sqlite = open_database(w);
+        unsigned version = 1 + w->n_migrations++ % ELEMENTSOF(back);
+        char pragma[64];
 
-        run(sqlite,
-                "INSERT INTO search (search) VALUES ('rebuild');"
-                "DELETE FROM meta WHERE key LIKE 'unsplit%';"
-                "PRAGMA user_version = 1");
+        /* A new version is to be undone here, too. */
+        assert_int_equal(get(sqlite, "PRAGMA user_version", 0), ELEMENTSOF(back) + 1);
+        assert_int_equal(get(sqlite,
+                                 "SELECT count(*) FROM search_config"
+                                 " WHERE k IN ('automerge', 'crisismerge')",
+                                 0),
+                2);
+        for (unsigned i = ELEMENTSOF(back); i >= version; i--)
+                run(sqlite, back[i - 1]);
+        (void) snprintf(pragma, sizeof pragma, "PRAGMA user_version = %u", version);
+        run(sqlite, pragma);
         assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
-        w->n_migrations++;
 }
 
 /* Sometimes it is killed while it starts, once more. */
@@ -481,6 +502,7 @@ static void test_kill(void **state)
         w->purged = calloc((size_t) w->rounds * LANES, sizeof *w->purged);
         w->purging = calloc((size_t) w->rounds * LANES, sizeof *w->purging);
         assert_true(w->purged && w->purging);
+        w->copies = copies_new(w->h);
         print_message("# CONDUCTOR_TEST_SEED=%u\n", w->seed);
 
         harness_start_engine(w->h, "ollama", "MaxConcurrent=0", NULL);
@@ -495,9 +517,12 @@ static void test_kill(void **state)
         assert_int_equal(harness_stop(w->h), 0);
         print_message("# tried | kill -9 at a random moment of a mixed load | %u | %u acknowledged"
                       " messages there once, %u replies interrupted, %u purged conversations gone,"
-                      " %u while it started, %u upgrades, %u searches, 0 lost\n",
+                      " %u while it started, %u upgrades of %zu earlier versions, %u searches,"
+                      " %u imports there whole, %u exported again, 0 lost\n",
                 w->n_kills, w->n_acknowledged, w->n_interrupted, w->n_purged, w->n_starts,
-                w->n_migrations, w->n_searches);
+                w->n_migrations, ELEMENTSOF(back), w->n_searches, copies_imported(w->copies),
+                copies_exported(w->copies));
+        copies_free(w->copies);
         free(w->facts);
         free(w->purged);
         free(w->purging);

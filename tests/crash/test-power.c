@@ -220,7 +220,16 @@ static void live_session(World *w, unsigned pairs)
 
 /* ---- the database of an earlier version ---- */
 
-static void make_earlier(World *w)
+/* From each version to the one before it. */
+static const char *const back[] = {
+        "INSERT INTO search (search) VALUES ('rebuild');"
+        "DELETE FROM meta WHERE key LIKE 'unsplit%';"
+        "PRAGMA user_version = 1",
+        "DELETE FROM search_config WHERE k IN ('automerge', 'crisismerge');"
+        "PRAGMA user_version = 2",
+};
+
+static void make_earlier(World *w, size_t version)
 {
         sqlite3 *sqlite;
 
@@ -228,12 +237,8 @@ static void make_earlier(World *w)
         live_session(w, 12);
         fixture_close(w->f);
         assert_int_equal(sqlite3_open(w->f->path, &sqlite), SQLITE_OK);
-        assert_int_equal(sqlite3_exec(sqlite,
-                                 "INSERT INTO search (search) VALUES ('rebuild');"
-                                 "DELETE FROM meta WHERE key LIKE 'unsplit%';"
-                                 "PRAGMA user_version = 1",
-                                 NULL, NULL, NULL),
-                SQLITE_OK);
+        for (size_t i = ELEMENTSOF(back); i >= version; i--)
+                assert_int_equal(sqlite3_exec(sqlite, back[i - 1], NULL, NULL, NULL), SQLITE_OK);
         assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
 }
 
@@ -625,7 +630,7 @@ static Tape *record_first(World *w)
 /* An earlier version's database is brought up to date, used, closed; damaged, saved, used. */
 static Tape *record_life(World *w)
 {
-        make_earlier(w);
+        make_earlier(w, 1);
         disk_record(w->f->folder);
         disk_mark(MARK_EARLIER + w->n_facts);
         assert_int_equal(fixture_open(w->f), FAILURE_NONE);
@@ -636,6 +641,17 @@ static Tape *record_life(World *w)
         assert_int_equal(fixture_open(w->f), FAILURE_NONE);
         live_session(w, 6);
         assert_int_equal(w->f->notices[STORE_NOTICE_SALVAGED], 1);
+        fixture_close(w->f);
+        return disk_stop();
+}
+
+static Tape *record_upgrade(World *w)
+{
+        make_earlier(w, 2);
+        disk_record(w->f->folder);
+        disk_mark(MARK_EARLIER + w->n_facts);
+        assert_int_equal(fixture_open(w->f), FAILURE_NONE);
+        live_session(w, 2);
         fixture_close(w->f);
         return disk_stop();
 }
@@ -667,6 +683,11 @@ static void test_life(void **state)
                 " damaged file");
 }
 
+static void test_upgrade(void **state)
+{
+        cut_tape(*state, record_upgrade, "during the upgrade from the version before");
+}
+
 /* Without syncs, what is acknowledged is lost: so this test sees it. */
 static void test_without_syncs(void **state)
 {
@@ -684,6 +705,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_first_start, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_life, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_upgrade, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_without_syncs, setup, teardown),
         };
 
