@@ -87,26 +87,37 @@ static int engine_connect(const Harness *h)
         }
 }
 
-char *harness_engine_page(Harness *h, const char *path, const char *body)
+/* False: there was no answer, not a byte. */
+static bool ask_engine(Harness *h, const char *path, const char *body, Buffer *answer)
 {
-        _cleanup_buffer_ Buffer answer = BUFFER_INIT(MIB(256));
         _cleanup_close_ int fd = engine_connect(h);
-        char *page, *place;
+        char *place;
         ssize_t n;
 
         assert_true(
                 dprintf(fd, "%s %s HTTP/1.1\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
                         body ? "POST" : "GET", path, strlen(strempty(body)), strempty(body)) > 0);
         for (;;) {
-                assert_return_code(buffer_reserve(&answer, KIB(64), &place), 0);
+                assert_return_code(buffer_reserve(answer, KIB(64), &place), 0);
                 n = read(fd, place, KIB(64));
-                /* An end may come as a reset, after the page; what is missing of it is seen below.
-                 */
+                /* An end may come as a reset, after the page; what is missing is seen later. */
                 if (n == 0 || (n < 0 && errno == ECONNRESET))
-                        break;
+                        return answer->size > 0;
                 assert_return_code(n, errno); /* waited too long for what was asked */
-                buffer_advance(&answer, (size_t) n);
+                buffer_advance(answer, (size_t) n);
         }
+}
+
+char *harness_engine_page(Harness *h, const char *path, const char *body)
+{
+        _cleanup_buffer_ Buffer answer = BUFFER_INIT(MIB(256));
+        usec_t deadline = harness_now() + HARNESS_PATIENCE;
+        char *page;
+
+        /* It may have been taken for one that was reset before it, as in engine_connect(). */
+        while (!ask_engine(h, path, body, &answer))
+                if (harness_now() >= deadline)
+                        fail_msg("%s: no answer", path);
         if (!startswith(buffer_text(&answer), "HTTP/1.1 200 "))
                 fail_msg("%s: \"%s\"", path, buffer_text(&answer));
         page = strstr(answer.data, "\r\n\r\n");
