@@ -166,7 +166,7 @@ int main(void)
 
         if (SANITIZED) {
                 puts("1..0 # SKIP a sanitizer has an allocator of its own: nothing is counted");
-                return 77; /* meson: skipped */
+                return EXIT_SUCCESS;
         }
         harness_require_bus();
         return cmocka_run_group_tests_name("tui-allocations", tests, NULL, NULL);
