@@ -35,6 +35,7 @@ static const char *const names[COUNTS] = {
         [COUNT_SYSTEMD] = "systemd",
         [COUNT_CURL] = "curl",
         [COUNT_SQLITE] = "sqlite",
+        [COUNT_MD4C] = "md4c",
         [COUNT_OTHER] = "other",
         [COUNT_KEPT] = "kept",
 };

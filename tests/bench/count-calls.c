@@ -49,6 +49,7 @@ static unsigned owner_of_library(const char *path)
                 { "/libsystemd.", COUNT_SYSTEMD },
                 { "/libcurl.", COUNT_CURL },
                 { "/libsqlite3.", COUNT_SQLITE },
+                { "/libmd4c.", COUNT_MD4C },
                 { "/libc.", OWNER_LIBC },
                 { "/count-calls.", OWNER_LIBC },
         };

@@ -14,6 +14,7 @@ typedef enum CountOwner {
         COUNT_SYSTEMD, /* sd-bus and sd-event */
         COUNT_CURL,
         COUNT_SQLITE,
+        COUNT_MD4C,
         COUNT_OTHER,
         _COUNT_OWNER_MAX,
 } CountOwner;
