@@ -18,7 +18,3 @@ int client_new_call(sd_bus *bus, const char *path, const char *interface, const 
 /* call-wait.c, for clients without a loop. Sends and waits, without a limit of time: the service
  * answers or its connection ends. */
 int client_send(sd_bus *bus, sd_bus_message *call, sd_bus_message **ret_reply, Failure *failure);
-
-/* Both in one, for plain arguments. ret_reply may be NULL. */
-int client_call(sd_bus *bus, const char *path, const char *interface, const char *member,
-        sd_bus_message **ret_reply, Failure *failure, const char *types, ...);

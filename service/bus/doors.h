@@ -62,7 +62,6 @@ void doors_refuse(int fd);
  * door (the sender in a private message's header is the peer's own word). *ret is borrowed and
  * valid until the peer is gone. */
 int doors_get_peer(Doors *d, sd_bus_message *m, Peer **ret);
-bool peer_is_private(const Peer *p);
 const char *peer_name(const Peer *p); /* for logs: ":1.7", "private-3" */
 
 /* gone is called once when the peer's connection is gone, from the loop; after it the watch is only

@@ -232,11 +232,6 @@ int doors_get_peer(Doors *d, sd_bus_message *m, Peer **ret)
         return 0;
 }
 
-bool peer_is_private(const Peer *p)
-{
-        return p->flags & PEER_PRIVATE;
-}
-
 const char *peer_name(const Peer *p)
 {
         return p->name;

@@ -31,7 +31,7 @@ const char *engine_type_to_string(EngineType t)
         return types[t].name;
 }
 
-EngineType engine_type_from_string(const char *s)
+static EngineType engine_type_from_string(const char *s)
 {
         for (EngineType t = 0; t < _ENGINE_TYPE_MAX; t++)
                 if (streq_ptr(types[t].name, s))

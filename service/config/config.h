@@ -25,7 +25,6 @@ typedef enum EngineType {
 } EngineType;
 
 const char *engine_type_to_string(EngineType t);
-EngineType engine_type_from_string(const char *s);
 
 typedef struct ModelAlias {
         char *alias, *model; /* Models=fast=qwen2.5:0.5b big=llama3:70b plain-name */

@@ -125,8 +125,6 @@ int database_join_reply(Database *d, uint64_t reply, Channel channel, const char
         "split(" content ", " id " NOT BETWEEN" \
         " (SELECT value FROM meta WHERE key = '" META_UNSPLIT_NEXT "') AND" \
         " (SELECT value FROM meta WHERE key = '" META_UNSPLIT_END "'))"
-int database_index_message(
-        Database *d, uint64_t id, const char *content, size_t size, Failure *failure);
 int database_unindex_message(Database *d, uint64_t id, Failure *failure);
 
 /* Small facts about the database itself. */

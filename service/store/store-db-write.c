@@ -140,7 +140,7 @@ int store_db_set_setting(StoreDb *db, const char *key, const char *value, Failur
 
 /* ---- the search index ---- */
 
-int database_index_message(
+static int database_index_message(
         Database *d, uint64_t id, const char *content, size_t size, Failure *failure)
 {
         int r;

@@ -117,7 +117,7 @@ void attack_begin(Attack *a, Harness *h)
         harness_memory(h, &a->before);
 }
 
-void attack_check(Attack *a, size_t growth, const char *what, unsigned n)
+static void attack_check(Attack *a, size_t growth, const char *what, unsigned n)
 {
         char calls[64] = "";
         Memory after;

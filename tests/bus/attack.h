@@ -31,9 +31,7 @@ typedef struct Attack {
 /* Starts the engine and the service, serves everybody once, and looks what that takes. */
 void attack_begin(Attack *a, Harness *h);
 /* Everybody is served; descriptors are back; memory grew by at most so much. Prints the line of the
- * table: what was tried, n times. The service goes on. */
-void attack_check(Attack *a, size_t growth, const char *what, unsigned n);
-/* The same, and the end of the service, which must be clean. */
+ * table: what was tried, n times. The service ends, cleanly. */
 void attack_end(Attack *a, size_t growth, const char *what, unsigned n);
 
 /* By each door: Ping, then a question and its whole answer. */

@@ -56,11 +56,6 @@ void harness_start_engine(
         harness_remove_config(h, "engines.d/builtin.conf");
 }
 
-void harness_stop_engine(Harness *h)
-{
-        process_end(&h->engine);
-}
-
 /* ---- its pages: one blocking request each, from a process that has nothing else to do ---- */
 
 static int engine_connect(const Harness *h)

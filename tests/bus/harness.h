@@ -112,7 +112,6 @@ bool harness_logged(const Harness *h, const char *text);
  * [Engine], or "". */
 void harness_start_engine(
         Harness *h, const char *type, const char *extra, const char *const *arguments);
-void harness_stop_engine(Harness *h);
 /* Waits until the engine counted so many: "cancelled=1", "held=2". */
 void harness_engine_wait(Harness *h, const char *what);
 /* Waits until every connection to it is closed: half a minute after the last question. */

@@ -15,7 +15,7 @@ static void begin(Reader *r, uint64_t reply)
                 buffer_clear(&r->text[c]);
 }
 
-void reader_acknowledge(Reader *r)
+static void reader_acknowledge(Reader *r)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = harness_message(
                 r->bus, r->conversation, INTERFACE_CONVERSATION, "Ack");

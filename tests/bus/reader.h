@@ -39,4 +39,3 @@ DEFINE_CLEANUP(Reader *, reader_free)
 
 /* Waits for the end of this reply; returns its reason. */
 const char *reader_wait(Reader *r, uint64_t reply);
-void reader_acknowledge(Reader *r);

@@ -50,7 +50,7 @@ Client *client_new_at(Harness *h, const char *door)
         return c;
 }
 
-Client *client_new(Harness *h, Via via)
+static Client *client_new(Harness *h, Via via)
 {
         _cleanup_free_ char *door = NULL;
 

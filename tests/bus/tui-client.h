@@ -21,8 +21,7 @@ typedef struct Client {
 } Client;
 
 Client *client_new_at(Harness *h, const char *door); /* of CONDUCTOR_BUS */
-Client *client_new(Harness *h, Via via);
-Client *client_up(Harness *h, Via via); /* and waits until it is */
+Client *client_up(Harness *h, Via via);              /* and waits until it is */
 Client *client_free(Client *c);
 DEFINE_CLEANUP(Client *, client_free)
 bool client_is_up(const Client *c);

@@ -17,7 +17,8 @@ const char *format_stream_type(Format f)
         return f == FORMAT_OLLAMA ? "application/x-ndjson" : "text/event-stream";
 }
 
-int format_escape(Buffer *b, const char *text, size_t size)
+/* Text as the inside of a JSON string. Bytes above 0x7f pass as they are. */
+static int format_escape(Buffer *b, const char *text, size_t size)
 {
         size_t begin = 0;
 

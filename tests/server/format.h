@@ -22,9 +22,6 @@ typedef struct Reply {
 
 const char *format_stream_type(Format f);
 
-/* Text as the inside of a JSON string. Bytes above 0x7f pass as they are. */
-int format_escape(Buffer *b, const char *text, size_t size);
-
 /* Each appends whole events. */
 int format_begin(Reply *r, Buffer *b);
 int format_text(Reply *r, Buffer *b, const char *text, size_t size);

@@ -94,7 +94,6 @@ static void test_call_and_numbers(void **state)
         assert_int_equal(doors_private_connections(f->doors), 1);
         assert_int_equal(doors_served(f->doors), 1);
         assert_int_equal(doors_calls(f->doors), 0);
-        assert_true(peer_is_private(f->peer));
         assert_string_equal(peer_name(f->peer), "private-1");
 
         /* A private connection is a reason to stay, until it says that it is none. */

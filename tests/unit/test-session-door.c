@@ -146,7 +146,6 @@ static void test_call_and_peer(void **state)
         assert_int_equal(f->n_connected, 1);
 
         sd_bus_message_unref(client_call_wait(f, a, "Watch"));
-        assert_false(peer_is_private(f->peer));
         assert_true(sd_bus_get_unique_name(a, &name) >= 0);
         assert_string_equal(peer_name(f->peer), name);
         assert_int_equal(doors_reasons_to_stay(f->doors), 0);

@@ -229,9 +229,8 @@ static int read_avatar(sd_bus_message *answer, void *userdata)
 
 static int read_snapshot(Mirror *m, sd_bus_message *answer)
 {
-        const char *version = "", *model = "";
+        const char *model = "";
         const Field fields[] = {
-                { "version", 's', &version },
                 { "default_model", 's', &model },
                 { "conversations", '*', m, read_list },
                 { "engines", '*', m, read_engine_list },
@@ -240,9 +239,6 @@ static int read_snapshot(Mirror *m, sd_bus_message *answer)
         int r;
 
         r = read_dictionary(answer, fields, ELEMENTSOF(fields));
-        if (r < 0)
-                return r;
-        r = free_and_strdup(&m->version, version);
         if (r < 0)
                 return r;
         r = free_and_strdup(&m->default_model, model);

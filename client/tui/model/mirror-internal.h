@@ -186,7 +186,7 @@ struct Mirror {
         sd_bus_slot *filter;
         char *service; /* its unique name; NULL on the private door */
 
-        char *version, *default_model;
+        char *default_model;
         ConversationItem *list;
         size_t n_list;
         bool more;       /* conversations */
@@ -274,9 +274,6 @@ int open_load_around(Mirror *m, uint64_t message);
 int open_fetch_one(Mirror *m, uint64_t message);
 int open_fetch_siblings(Mirror *m, uint64_t message);
 void open_head_changed(Mirror *m, uint64_t head);
-int page_read(Mirror *m, sd_bus_message *answer, const MirrorCall *call, MessageItem ***ret,
-        size_t *ret_n);
-void page_free(MessageItem **messages, size_t n, const Mirror *m);
 
 /* live-bus.c: signals of the open conversation */
 int live_signal(Mirror *m, sd_bus_message *signal);

@@ -44,7 +44,6 @@ Mirror *mirror_free(Mirror *m)
         avatar_state_done(&m->avatar);
         sd_event_unref(m->event);
         free(m->service);
-        free(m->version);
         free(m->default_model);
         free(m->surface);
         free(m);
@@ -64,11 +63,6 @@ usec_t mirror_now(const Mirror *m)
 LinkState mirror_link(const Mirror *m, const char **ret_sentence, usec_t *ret_retry)
 {
         return link_state(m->link, ret_sentence, ret_retry);
-}
-
-const char *mirror_version(const Mirror *m)
-{
-        return strempty(m->version);
 }
 
 const char *mirror_default_model(const Mirror *m)

@@ -124,7 +124,6 @@ DEFINE_CLEANUP(Mirror *, mirror_free)
  * monotonic.
  */
 LinkState mirror_link(const Mirror *m, const char **ret_sentence, usec_t *ret_retry);
-const char *mirror_version(const Mirror *m); /* of the service; "" = unknown */
 const char *mirror_default_model(const Mirror *m);
 /* What the next question is asked of: the open conversation's, the new one's, or the default. */
 const char *mirror_model(const Mirror *m);

@@ -83,7 +83,7 @@ static int read_message(sd_bus_message *answer, void *item, void *userdata)
         return 0;
 }
 
-void page_free(MessageItem **messages, size_t n, const Mirror *m)
+static void page_free(MessageItem **messages, size_t n, const Mirror *m)
 {
         for (size_t i = 0; i < n; i++)
                 if (messages[i] && message_of(messages[i]) != window_find(m, messages[i]->id))
@@ -91,7 +91,7 @@ void page_free(MessageItem **messages, size_t n, const Mirror *m)
         free(messages);
 }
 
-int page_read(Mirror *m, sd_bus_message *answer, const MirrorCall *call, MessageItem ***ret,
+static int page_read(Mirror *m, sd_bus_message *answer, const MirrorCall *call, MessageItem ***ret,
         size_t *ret_n)
 {
         PageRead page = { m, call };

@@ -155,11 +155,6 @@ int terminal_set_title(Terminal *t, const char *title)
         return r < 0 ? r : send_string(t, b.data);
 }
 
-int terminal_bell(Terminal *t)
-{
-        return send_string(t, "\a");
-}
-
 int terminal_set_mouse(Terminal *t, bool on)
 {
         t->flags = on ? t->flags | TERMINAL_MOUSE : t->flags & ~TERMINAL_MOUSE;

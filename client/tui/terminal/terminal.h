@@ -59,7 +59,6 @@ int terminal_show(Terminal *t);
 /* -EOPNOTSUPP where the terminal is known not to. */
 int terminal_copy(Terminal *t, const char *text, size_t size);
 int terminal_set_title(Terminal *t, const char *title);
-int terminal_bell(Terminal *t);
 
 int terminal_set_mouse(Terminal *t, bool on);
 int terminal_set_theme(Terminal *t, const char *theme);

@@ -83,7 +83,7 @@ static Row *last_row(Builder *b)
         return b->layout->rows + b->layout->n_rows - 1;
 }
 
-int builder_run(Builder *b, Style style, const char *text, size_t size)
+static int builder_run(Builder *b, Style style, const char *text, size_t size)
 {
         Layout *l = b->layout;
         int r;

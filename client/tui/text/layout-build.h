@@ -93,7 +93,6 @@ void builder_pop(Builder *b);
 
 /* A row: begin, its runs, end. */
 int builder_begin(Builder *b);
-int builder_run(Builder *b, Style style, const char *text, size_t size);
 int builder_blanks(Builder *b, Style style, unsigned cells);
 int builder_repeat(Builder *b, Style style, const char *text, unsigned times);
 int builder_line(Builder *b, const Flow *f, const FlowLine *line);

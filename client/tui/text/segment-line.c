@@ -25,7 +25,7 @@ unsigned line_indent(const char *line, size_t size, unsigned column, size_t *ret
         return column - start;
 }
 
-bool line_is_blank(const char *line, size_t size)
+static bool line_is_blank(const char *line, size_t size)
 {
         for (size_t i = 0; i < size; i++)
                 if (!is_blank(line[i]) && line[i] != '\r')

@@ -18,8 +18,6 @@ typedef struct Marker {
 /* Columns of the white space that the line begins with, tabs to every fourth; *ret_bytes of it. */
 unsigned line_indent(const char *line, size_t size, unsigned column, size_t *ret_bytes);
 
-bool line_is_blank(const char *line, size_t size);
-
 /* All of these look at a line behind its indentation. */
 bool line_is_heading(const char *line, size_t size);
 bool line_is_rule(const char *line, size_t size);

@@ -93,7 +93,6 @@ int clean_text(const char *text, size_t size, Buffer *buffer, const char **ret, 
 /* ---- editor-undo.c ---- */
 
 void steps_done(Steps *s);
-void steps_clear(Steps *s);
 /* The change as one step; splice() with its undoing. The cursor is behind the piece then, or behind
  * the cluster that it became a part of. */
 int change(Editor *e, size_t offset, size_t size, const Piece *piece);

@@ -17,7 +17,7 @@ static void drop_oldest(Steps *s, size_t n)
         s->n -= n;
 }
 
-void steps_clear(Steps *s)
+static void steps_clear(Steps *s)
 {
         if (s->n > 0)
                 drop_oldest(s, s->n);

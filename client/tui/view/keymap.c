@@ -143,28 +143,6 @@ static int parse_action(const char *name, Action *ret, Failure *failure)
         return 0;
 }
 
-int keymap_bind(Keymap *k, const char *action, const char *key, Failure *failure)
-{
-        Action a = ACTION_NONE;
-        Key parsed;
-        int r;
-
-        r = parse_action(action, &a, failure);
-        if (r < 0)
-                return r;
-        if (*key == 0) {
-                take_all(k, a);
-                return 0;
-        }
-        r = parse_key(key, infos[a].context, &parsed, failure);
-        if (r < 0)
-                return r;
-        r = put(k, a, parsed);
-        if (r < 0)
-                return failure_set_errno(failure, r, "Cannot bind a key");
-        return 0;
-}
-
 /* What is next of the words, ended by a NUL in place; NULL behind the last. */
 static char *next_word(char **words)
 {

@@ -44,10 +44,8 @@ int keymap_new(bool vi, Keymap **ret);
 Keymap *keymap_free(Keymap *k);
 DEFINE_CLEANUP(Keymap *, keymap_free)
 
-/* "Ctrl-X": replaces what it did in the action's context; "" as the key takes all keys from it.
- * What cannot be: a character alone where text is written. */
-int keymap_bind(Keymap *k, const char *action, const char *key, Failure *failure);
-/* "Ctrl-X Alt-x": these and no other; nothing changes when one of them cannot be. "" = none. */
+/* "Ctrl-X Alt-x": these and no other, whatever they did in the action's context; "" = none. Nothing
+ * changes when one of them cannot be: a character alone where text is written. */
 int keymap_set(Keymap *k, const char *action, const char *keys, Failure *failure);
 Action keymap_find(const Keymap *k, KeyContext context, Key key);
 

@@ -98,7 +98,6 @@ void trim_others(Transcript *t, size_t first, size_t last);
 
 /* Rows down (> 0) or up; returns how far. */
 int position_move(Transcript *t, Position *p, int by);
-Position position_last(Transcript *t);
 /* The first row of the screen. There is a message. */
 Position position_top(Transcript *t);
 /* At most so far down that the screen is full; returns whether its last row is the last one. */

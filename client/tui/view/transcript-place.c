@@ -192,7 +192,7 @@ int position_move(Transcript *t, Position *p, int by)
         return moved;
 }
 
-Position position_last(Transcript *t)
+static Position position_last(Transcript *t)
 {
         Position p = { .part = _PART_MAX };
         size_t n;
