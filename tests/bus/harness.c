@@ -27,6 +27,12 @@ usec_t harness_now(void)
         return (usec_t) ts.tv_sec * USEC_PER_SEC + (usec_t) ts.tv_nsec / 1000;
 }
 
+/* What cannot be measured is what takes many times as long. */
+usec_t harness_patience(void)
+{
+        return (harness_can_measure() ? 30 : 120) * USEC_PER_SEC;
+}
+
 void harness_turn(Harness *h, usec_t deadline, const char *what)
 {
         usec_t now = harness_now();

@@ -22,7 +22,7 @@
 #include "common/macro.h"
 #include "common/names.h"
 
-#define HARNESS_PATIENCE (30 * USEC_PER_SEC)
+#define HARNESS_PATIENCE harness_patience()
 
 typedef enum Via {
         VIA_SESSION,
@@ -65,6 +65,7 @@ void harness_start_bus(Harness *h);
 /* ---- waiting ---- */
 
 usec_t harness_now(void); /* CLOCK_MONOTONIC */
+usec_t harness_patience(void);
 /* Turns the loop once, at most until the deadline, past which the test fails, naming what. */
 void harness_turn(Harness *h, usec_t deadline, const char *what);
 

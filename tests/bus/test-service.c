@@ -26,7 +26,8 @@ static void test_watchdog(void **state)
         begin = harness_now();
         harness_run_until(h, h->n_watchdog >= 5);
         /* sd-event sends them in time, not in a hurry: between a quarter and three quarters. */
-        assert_in_range(harness_now() - begin, 4 * 200000, 5 * 800000);
+        if (harness_can_measure())
+                assert_in_range(harness_now() - begin, 4 * 200000, 5 * 800000);
         assert_int_equal(harness_stop(h), 0);
 
         /* Not asked for, not sent. */
@@ -285,7 +286,8 @@ static void test_stop_unheard(void **state)
         assert_return_code(sd_event_source_set_enabled(h->notify_source, SD_EVENT_ON), 0);
         harness_run_until(h, h->stopping);
         assert_int_equal(harness_wait_exit(h), 0);
-        assert_false(harness_logged(h, "A turn of the loop took "));
+        if (harness_can_measure())
+                assert_false(harness_logged(h, "A turn of the loop took "));
 }
 
 /* ---- nothing to do ---- */
