@@ -161,6 +161,8 @@ size_t cli_fitting(const char *text, size_t columns);
 int cli_print_json(const Cli *cli, json_object *object);
 /* A member with a copy of the text. */
 int cli_add_string(json_object *object, const char *key, const char *value);
+/* A member that something else has, too. */
+int cli_add_shared(json_object *object, const char *key, json_object *value);
 
 /* Adds each struct of an answer's array, from the first, to `array`, as an object with these names.
  * An ExitCode. */

@@ -31,6 +31,14 @@ int cli_add_string(json_object *o, const char *key, const char *value)
         return -ENOMEM;
 }
 
+int cli_add_shared(json_object *o, const char *key, json_object *value)
+{
+        if (json_object_object_add(o, key, json_object_get(value)) >= 0)
+                return 0;
+        json_object_put(value);
+        return -ENOMEM;
+}
+
 static int add_row(json_object *array, json_object *row, const char *const *names, size_t n)
 {
         _cleanup_(json_putp) json_object *object = json_object_new_object();
@@ -38,8 +46,7 @@ static int add_row(json_object *array, json_object *row, const char *const *name
         if (!object)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++)
-                if (json_object_object_add(object, names[i],
-                            json_object_get(json_object_array_get_idx(row, i))) < 0)
+                if (cli_add_shared(object, names[i], json_object_array_get_idx(row, i)) < 0)
                         return -ENOMEM;
         if (json_object_array_add(array, object) < 0)
                 return -ENOMEM;

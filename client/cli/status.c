@@ -96,8 +96,8 @@ int verb_status(Cli *cli, int argc, char *argv[])
                 return print_both(statistics, engines);
 
         both = json_object_new_object();
-        if (both && json_object_object_add(both, "statistics", json_object_get(statistics)) >= 0 &&
-                json_object_object_add(both, "engines", json_object_get(engines)) >= 0)
+        if (both && cli_add_shared(both, "statistics", statistics) >= 0 &&
+                cli_add_shared(both, "engines", engines) >= 0)
                 return cli_print_json(cli, TAKE_PTR(both));
         cli_error("conductor: out of memory.");
         return EXIT_FAILED;
