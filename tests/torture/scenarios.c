@@ -286,25 +286,47 @@ static int make_file(const char *content)
         return TAKE_FD(fd);
 }
 
-static void play_attachments(Torture *t)
+/* 0: there is none. */
+static uint64_t send_file(Torture *t, const char *path, const char *text, int fd)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL, *answer = NULL;
-        _cleanup_free_ char *path = client_create(t, ANTHROPIC);
-        _cleanup_close_ int fd = make_file("What is in the file.\n");
         uint64_t message, reply;
 
         client_follow(t, path);
         m = client_message(t, path, INTERFACE_CONVERSATION, "Send");
         if (!m ||
-                sd_bus_message_append(m, "sa{sv}", "with a file", 1, "attachments", "a(sh)", 2,
-                        "file.txt", fd, "file.png", fd) < 0)
-                return;
+                sd_bus_message_append(m, "sa{sv}", text, 1, "attachments", "a(sh)", 2, "file.txt",
+                        fd, "file.png", fd) < 0)
+                return 0;
         if (!client_call_message(t, m, &answer) ||
                 sd_bus_message_read(answer, "tt", &message, &reply) < 0)
-                return;
-        client_acknowledged(t, path, message, "with a file");
+                return 0;
+        client_acknowledged(t, path, message, text);
         client_wait_end(t, path, reply);
-        get_messages(t, path);
+        return reply;
+}
+
+static void play_attachments(Torture *t)
+{
+        _cleanup_free_ char *path = client_create(t, ANTHROPIC);
+        _cleanup_close_ int fd = make_file("What is in the file.\n");
+
+        if (send_file(t, path, "with a file", fd) > 0)
+                get_messages(t, path);
+}
+
+/* Each question reads them from the database again; one is asked without a conversation. */
+static void play_attachments_again(Torture *t)
+{
+        _cleanup_free_ char *path = client_create(t, OPENAI);
+        _cleanup_close_ int fd = make_file("What is in the file.\n");
+        uint64_t reply;
+
+        reply = send_file(t, path, "with a file", fd);
+        if (reply > 0)
+                again(t, path, "Regenerate", "ta{sv}", reply);
+        (void) client_call(t, NULL, PATH_ROOT, INTERFACE_MANAGER, "Ask", "sa{sv}", "asked of it", 2,
+                "model", "s", OLLAMA, "attachments", "a(sh)", 1, "file.txt", fd);
 }
 
 static void export(Torture *t, const char *path, const char *format)
@@ -522,6 +544,7 @@ const Scenario scenarios[] = {
         { "failing engine", play_failing_engine, SEED_CLEAN, SCENARIO_FAILS },
         { "ask", play_ask, SEED_CLEAN, 0 },
         { "attachments", play_attachments, SEED_CLEAN, 0 },
+        { "attachments, asked again", play_attachments_again, SEED_CLEAN, 0 },
         { "export", play_export, SEED_CLEAN, 0 },
         { "import", play_import, SEED_CLEAN, 0 },
         { "surface", play_surface, SEED_CLEAN, 0 },
