@@ -17,7 +17,7 @@
 #define CALLS   200U
 #define SENDS   20U
 #define KEYS    100U
-#define FRAMES  100U
+#define FRAMES  bench_rounds(100, 40)
 
 typedef struct World {
         Harness *h;

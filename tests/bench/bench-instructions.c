@@ -10,8 +10,8 @@
 #include "tests/bus/process.h"
 
 #define WARM_UP 20U
-#define TOKENS  bench_rounds(400, 150)
-#define CALLS   bench_rounds(400, 150)
+#define TOKENS  bench_rounds(400, 60)
+#define CALLS   bench_rounds(400, 100)
 #define LATE    20000U /* tokens that a reply has already */
 
 typedef struct World {

@@ -168,7 +168,7 @@ static void print(
 
 static void measure(const World *w, unsigned n, unsigned at_once)
 {
-        unsigned rounds = n <= 10 ? bench_rounds(10, 3) : n <= 100 ? 2 : 1;
+        unsigned rounds = n <= 10 ? bench_rounds(10, 2) : n <= 100 ? 2 : 1;
         Result results[_WAY_MAX] = { 0 };
 
         for (unsigned i = 0; i < rounds; i++)

@@ -357,7 +357,7 @@ static void measure(Harness *h, Shape shape)
         Result ours[ELEMENTSOF(doors)] = { 0 }, bare[ELEMENTSOF(doors)] = { 0 };
         _cleanup_samples_ Samples curl = { 0 };
 
-        shape.n_tokens = bench_rounds(shape.n_tokens, shape.n_tokens / 10);
+        shape.n_tokens = bench_rounds(shape.n_tokens, shape.n_tokens / 20);
         for (unsigned i = 0; i < ROUNDS; i++) {
                 if (shape.rate != FOLLOWERS_RATE)
                         run_curl(h, &shape, &curl);
