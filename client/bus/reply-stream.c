@@ -27,17 +27,25 @@ struct ReplyStream {
         Failure failure;        /* or this; */
         bool all_sent;          /* no more deltas will come; */
         bool fetching;          /* the rest is being read with GetReply; */
+        bool fetching_last;     /* there is no more than that; */
+        bool beyond;            /* the service, which fell, has less of it than was told; */
         Channel channel;        /* of this channel; */
+        bool rejoined;          /* by another connection than Ask's: the answer is GetReply's; */
         bool ended;             /* told so */
 };
+
+static void detach(ReplyStream *s)
+{
+        s->filter = sd_bus_slot_unref(s->filter);
+        s->ask = sd_bus_slot_unref(s->ask);
+        s->fetch = sd_bus_slot_unref(s->fetch);
+}
 
 ReplyStream *reply_stream_free(ReplyStream *s)
 {
         if (!s)
                 return NULL;
-        sd_bus_slot_unref(s->filter);
-        sd_bus_slot_unref(s->ask);
-        sd_bus_slot_unref(s->fetch);
+        detach(s);
         sd_bus_message_unref(s->answer);
         failure_done(&s->failure);
         free(s->conversation);
@@ -53,13 +61,26 @@ static void end(ReplyStream *s, const Failure *failure, sd_bus_message *metadata
         s->ops->ended(failure, metadata, s->userdata);
 }
 
+/* It is over, unless only this connection is. */
+static void fail(ReplyStream *s, const Failure *failure)
+{
+        if (!s->ops->broken || !s->conversation || s->ended || sd_bus_is_open(s->bus) > 0) {
+                end(s, failure, NULL);
+                return;
+        }
+        detach(s);
+        s->ops->broken(failure, s->userdata);
+}
+
 static void break_off(ReplyStream *s, int error, const char *what)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;
 
         (void) failure_set_errno(&failure, error, "%s", what);
-        end(s, &failure, NULL);
+        fail(s, &failure);
 }
+
+static int fetch(ReplyStream *s);
 
 /* The answer and the text come by themselves; both must be here. */
 static void end_when_complete(ReplyStream *s)
@@ -68,6 +89,12 @@ static void end_when_complete(ReplyStream *s)
 
         if (!s->answered || !s->all_sent || s->fetching)
                 return;
+        if (!s->answer && s->rejoined) {
+                r = fetch(s);
+                if (r < 0)
+                        break_off(s, r, "The reply's end cannot be read");
+                return;
+        }
         if (!s->answer) {
                 end(s, &s->failure, NULL);
                 return;
@@ -75,7 +102,7 @@ static void end_when_complete(ReplyStream *s)
         /* The bus has moved its place in the message meanwhile. */
         r = sd_bus_message_rewind(s->answer, true);
         if (r >= 0)
-                r = sd_bus_message_skip(s->answer, "s");
+                r = sd_bus_message_skip(s->answer, s->rejoined ? "sstb" : "s");
         if (r < 0)
                 break_off(s, r, "The service's answer cannot be read");
         else
@@ -107,7 +134,7 @@ static int send_quietly(
 int reply_stream_cancel(ReplyStream *s)
 {
         s->cancel_wanted = true;
-        if (!s->conversation || s->ended)
+        if (!s->conversation || s->ended || sd_bus_is_open(s->bus) <= 0)
                 return 0;
         return send_quietly(s, "Cancel", "t", s->reply, 0);
 }
@@ -156,6 +183,7 @@ static int fetch(ReplyStream *s)
         if (s->fetching)
                 return 0;
         s->fetching = true;
+        s->fetching_last = s->all_sent;
         s->channel = 0;
         return fetch_next(s);
 }
@@ -279,27 +307,48 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return 0;
 }
 
-static int on_fetched(sd_bus_message *m, void *userdata, sd_bus_error *error)
+static int take_fetched(ReplyStream *s, sd_bus_message *m)
 {
-        ReplyStream *s = ASSERT_PTR(userdata);
-        _cleanup_failure_ Failure failure = FAILURE_NULL;
         const char *state, *text;
         uint64_t offset;
         int more, r;
 
-        if (sd_bus_message_is_method_error(m, NULL) > 0) {
-                (void) client_fail(&failure, -EIO, sd_bus_message_get_error(m));
-                end(s, &failure, NULL);
-                return 0;
-        }
         r = sd_bus_message_read(m, "sstb", &state, &text, &offset, &more);
-        if (r >= 0) {
-                tell(s, s->channel, s->offsets[s->channel], text);
-                s->all_sent = s->all_sent || streq(state, "ended");
-                if (!more || !*text)
-                        s->channel++;
-                s->fetching = s->channel < _CHANNEL_MAX;
-                r = s->fetching ? fetch_next(s) : 0;
+        if (r < 0)
+                return r;
+        tell(s, s->channel, s->offsets[s->channel], text);
+        s->all_sent = s->all_sent || streq(state, "ended");
+        if (!more || !*text) {
+                s->channel++;
+                s->beyond = false;
+        }
+        s->fetching = s->channel < _CHANNEL_MAX;
+        if (s->fetching)
+                return fetch_next(s);
+        if (s->rejoined && (s->fetching_last || streq(state, "ended"))) {
+                sd_bus_message_unref(s->answer);
+                s->answer = sd_bus_message_ref(m);
+        }
+        return 0;
+}
+
+static int on_fetched(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
+{
+        ReplyStream *s = ASSERT_PTR(userdata);
+        const sd_bus_error *error = sd_bus_message_get_error(m);
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        int r;
+
+        if (!error)
+                r = take_fetched(s, m);
+        else if (s->rejoined && !s->beyond &&
+                sd_bus_error_has_name(error, ERROR_PREFIX "InvalidArgument")) {
+                s->beyond = true;
+                r = fetch_next(s);
+        } else {
+                (void) client_fail(&failure, -sd_bus_message_get_errno(m), error);
+                fail(s, &failure);
+                return 0;
         }
         if (r < 0)
                 break_off(s, r, "The rest of the reply cannot be read");
@@ -313,7 +362,8 @@ static int fetch_next(ReplyStream *s)
         s->fetch = sd_bus_slot_unref(s->fetch);
         return sd_bus_call_method_async(s->bus, &s->fetch, BUS_NAME, s->conversation,
                 INTERFACE_CONVERSATION, "GetReply", on_fetched, s, "tstt", s->reply,
-                channel_to_string(s->channel), s->offsets[s->channel], (uint64_t) FETCH_MAX);
+                channel_to_string(s->channel), s->beyond ? 0 : s->offsets[s->channel],
+                s->beyond ? 0 : (uint64_t) FETCH_MAX);
 }
 
 static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
@@ -326,9 +376,11 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
         if (error) {
                 (void) client_fail(&s->failure, -sd_bus_message_get_errno(m), error);
                 /* Nothing more comes when the question was refused, or the service is gone. */
-                if (!s->conversation || !startswith(error->name, ERROR_PREFIX))
-                        end(s, &s->failure, NULL);
-                else if (!s->all_sent) {
+                if (!s->conversation || !startswith(error->name, ERROR_PREFIX)) {
+                        fail(s, &s->failure);
+                        return 0;
+                }
+                if (!s->all_sent) {
                         /* It could not be followed to its end: what there is of it is read. */
                         s->all_sent = true;
                         r = fetch(s);
@@ -339,6 +391,52 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
                 s->answer = sd_bus_message_ref(m);
         end_when_complete(s);
         return 0;
+}
+
+/* ---- by another connection ---- */
+
+static int on_followed(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
+{
+        ReplyStream *s = ASSERT_PTR(userdata);
+        const sd_bus_error *error = sd_bus_message_get_error(m);
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        int r;
+
+        if (!error) {
+                s->ops->rejoined(s->userdata);
+                r = s->cancel_wanted ? reply_stream_cancel(s) : 0;
+                if (r < 0)
+                        break_off(s, r, "The reply cannot be cancelled");
+                return 0;
+        }
+        (void) client_fail(&failure, -sd_bus_message_get_errno(m), error);
+        if (startswith(error->name, ERROR_PREFIX))
+                end(s, &failure, NULL);
+        else { /* it was not the service that refused */
+                detach(s);
+                s->ops->broken(&failure, s->userdata);
+        }
+        return 0;
+}
+
+int reply_stream_rejoin(ReplyStream *s, sd_bus *bus)
+{
+        int r;
+
+        detach(s);
+        s->bus = bus;
+        s->rejoined = s->answered = true;
+        s->all_sent = s->fetching = s->beyond = false;
+        s->answer = sd_bus_message_unref(s->answer);
+        s->unacknowledged = 0;
+        s->unacknowledged_bytes = 0;
+        r = sd_bus_add_filter(bus, &s->filter, on_signal, s);
+        if (r < 0)
+                return r;
+        return sd_bus_call_method_async(bus, &s->ask, BUS_NAME, s->conversation,
+                INTERFACE_CONVERSATION, "Follow", on_followed, s, "a{sv}", 3, "reply", "t",
+                s->reply, channel_to_string(CHANNEL_CONTENT), "t", s->offsets[CHANNEL_CONTENT],
+                channel_to_string(CHANNEL_REASONING), "t", s->offsets[CHANNEL_REASONING]);
 }
 
 int reply_stream_new(sd_bus *bus, sd_bus_message *call, const ReplyStreamOps *ops, void *userdata,

@@ -10,6 +10,7 @@
 #include "client/bus/reply-stream.h"
 #include "client/cli/progress.h"
 #include "client/cli/question.h"
+#include "client/cli/rejoin.h"
 #include "client/cli/verbs.h"
 #include "common/json-util.h"
 #include "common/utf8.h"
@@ -21,6 +22,8 @@ typedef struct Ask {
         Cli *cli;
         sd_event *event;
         ReplyStream *stream;
+        Rejoin *rejoin;  /* once the connection broke, */
+        Failure failure; /* so */
         Progress *progress;
         char *conversation; /* object path, once known */
         uint64_t reply;
@@ -35,7 +38,9 @@ typedef struct Ask {
 static void ask_done(Ask *a)
 {
         progress_free(a->progress);
+        rejoin_free(a->rejoin);
         reply_stream_free(a->stream);
+        failure_done(&a->failure);
         sd_event_unref(a->event);
         free(a->conversation);
         buffer_done(&a->content);
@@ -160,7 +165,7 @@ static int write_text(Ask *a, const char *text, size_t size)
                 if (r != -EINTR)
                         break;
                 r = take_interrupts(a);
-                if (r >= 0)
+                if (r >= 0 && sd_bus_is_open(a->cli->bus) > 0)
                         r = sd_bus_flush(a->cli->bus);
         } while (r >= 0 && !a->done);
         if (done > 0)
@@ -175,6 +180,8 @@ static void on_text(Channel channel, const char *text, size_t size, void *userda
 
         if (a->done || size == 0)
                 return;
+        if (a->rejoin)
+                rejoin_progressed(a->rejoin);
         if (a->cli->json != JSON_OFF) {
                 keep_text(a, channel, text, size);
                 return;
@@ -285,20 +292,34 @@ static int say_failure(const Ask *a, const Failure *failure)
 
         if (!a->conversation || (!a->last && a->content.size == 0 && code != EXIT_NO_SERVICE))
                 return code;
-        if (a->cli->host) /* only the way there may have ended */
+        if (a->cli->host && code == EXIT_NO_SERVICE) /* only the way there may have ended */
                 cli_error("The reply is kept, and goes on where the service does: 'conductor "
                           "--host %s show %.*s'.",
                         a->cli->host, ID_SHOWN, cli_id(a->conversation));
         else
-                cli_error("What came is kept: 'conductor show %.*s'.", ID_SHOWN,
-                        cli_id(a->conversation));
+                cli_error("What came is kept: 'conductor %s%s%sshow %.*s'.",
+                        a->cli->host ? "--host " : "", strempty(a->cli->host),
+                        a->cli->host ? " " : "", ID_SHOWN, cli_id(a->conversation));
         return code;
+}
+
+/* Ask fails as its reply does; who came back to the reply reads that of it. */
+static bool read_failure(json_object *metadata, Failure *ret)
+{
+        const char *error = cli_member(metadata, "error");
+
+        if (isempty(error))
+                return false;
+        (void) failure_set(
+                ret, failure_code_from_string(error), "%s", cli_member(metadata, "message"));
+        return true;
 }
 
 static void on_ended(const Failure *failure, sd_bus_message *m, void *userdata)
 {
         Ask *a = ASSERT_PTR(userdata);
         _cleanup_(json_putp) json_object *metadata = NULL;
+        _cleanup_failure_ Failure of_reply = FAILURE_NULL;
         int code = EXIT_DONE, printed = EXIT_DONE, r = 0;
         const char *note;
 
@@ -309,6 +330,8 @@ static void on_ended(const Failure *failure, sd_bus_message *m, void *userdata)
                 printed = cli_print("\n", 1);
         if (m)
                 r = message_to_json(m, &metadata);
+        if (!failure && metadata && read_failure(metadata, &of_reply))
+                failure = &of_reply;
         if (a->cli->json != JSON_OFF)
                 printed = cli_print_json(a->cli, answer_to_json(a, failure, metadata));
 
@@ -324,6 +347,49 @@ static void on_ended(const Failure *failure, sd_bus_message *m, void *userdata)
                 cli_error("(%s)", note);
         a->doubtful = code == EXIT_ENGINE || !isempty(note);
         leave(a, code != EXIT_DONE ? code : printed);
+}
+
+/* ---- a connection that broke ---- */
+
+static void on_given_up(void *userdata)
+{
+        Ask *a = ASSERT_PTR(userdata);
+
+        on_ended(&a->failure, NULL, a);
+}
+
+static void say_broken(Ask *a)
+{
+        progress_hide(a->progress);
+        /* Not behind the words that are on the terminal. */
+        if (a->last && a->last != '\n' && cli_is_terminal(STDOUT_FILENO))
+                (void) cli_write(STDERR_FILENO, "\n", 1);
+        cli_error("conductor: the connection to %s broke; this connects again and goes on where "
+                  "it was.",
+                a->cli->host);
+}
+
+static void on_broken(const Failure *failure, void *userdata)
+{
+        Ask *a = ASSERT_PTR(userdata);
+        int r;
+
+        if (a->rejoin) {
+                rejoin_failed(a->rejoin, failure);
+                return;
+        }
+        failure_copy(&a->failure, failure);
+        say_broken(a);
+        r = rejoin_new(a->event, a->cli->host, a->stream, on_given_up, a, &a->rejoin);
+        if (r < 0)
+                on_given_up(a);
+        else
+                rejoin_start(a->rejoin);
+}
+
+static void on_rejoined(void *userdata)
+{
+        rejoin_succeeded(((Ask *) ASSERT_PTR(userdata))->rejoin);
 }
 
 /* A person wonders why it was not the engine that a variable of this shell names. */
@@ -344,12 +410,22 @@ static void say_variables(const Cli *cli)
 
 static int run(Ask *a, sd_bus_message *call)
 {
-        static const ReplyStreamOps ops = {
+        /* A service here that goes away takes its replies with it. */
+        static const ReplyStreamOps here = {
                 .asked = on_asked,
                 .phase = on_phase,
                 .text = on_text,
                 .ended = on_ended,
         };
+        static const ReplyStreamOps by_ssh = {
+                .asked = on_asked,
+                .phase = on_phase,
+                .text = on_text,
+                .ended = on_ended,
+                .broken = on_broken,
+                .rejoined = on_rejoined,
+        };
+        const ReplyStreamOps *ops = a->cli->door == CLIENT_REMOTE ? &by_ssh : &here;
         int r;
 
         r = sd_event_new(&a->event);
@@ -364,7 +440,7 @@ static int run(Ask *a, sd_bus_message *call)
         r = watch_interrupts(a);
         if (r < 0)
                 return r;
-        r = reply_stream_new(a->cli->bus, call, &ops, a, &a->stream);
+        r = reply_stream_new(a->cli->bus, call, ops, a, &a->stream);
         if (r < 0)
                 return r;
         while (!a->done) {
@@ -391,6 +467,8 @@ static int ask_one(Cli *cli, const char *question, char **conversation)
         r = run(&a, call);
         (void) sd_bus_detach_event(cli->bus);
         unwatch_interrupts();
+        if (a.rejoin) /* the next question opens one of its own, for which ssh may ask */
+                cli->bus = sd_bus_close_unref(cli->bus);
         if (a.conversation) {
                 free(*conversation);
                 *conversation = TAKE_PTR(a.conversation);
@@ -435,10 +513,13 @@ static int ask_many(Cli *cli, char **conversation)
                         cli_error("conductor: that line is not text in UTF-8.");
                         continue;
                 }
+                r = cli_connect(cli);
+                if (r != EXIT_DONE)
+                        return r;
                 r = ask_one(cli, line, conversation);
                 if (*conversation)
                         forget_options(cli);
-                if (sd_bus_is_open(cli->bus) <= 0)
+                if (cli->bus && sd_bus_is_open(cli->bus) <= 0)
                         return r;
         }
         (void) cli_write(STDERR_FILENO, "\n", 1);

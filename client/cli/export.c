@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* conductor export and import: whole conversations through descriptors. */
+/* conductor export and import: whole conversations, through descriptors where they pass. */
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -25,23 +25,47 @@ static ssize_t read_some(int fd, char *buffer, size_t size)
 }
 
 /* A terminal is shown whole characters, a file gets the bytes as they are. */
-static int print_stream(int fd)
+typedef struct Printer {
+        bool terminal;
+        Utf8Repair repair;
+        Buffer text;
+} Printer;
+
+static void printer_init(Printer *p)
 {
-        _cleanup_buffer_ Buffer text = BUFFER_INIT(4 * COPY_SIZE);
-        bool terminal = cli_is_terminal(STDOUT_FILENO);
+        *p = (Printer){
+                .terminal = cli_is_terminal(STDOUT_FILENO),
+                .text = BUFFER_INIT(MIB(1)),
+        };
+}
+
+static void printer_done(Printer *p)
+{
+        buffer_done(&p->text);
+}
+
+static int print_part(Printer *p, const char *bytes, size_t n)
+{
+        int r;
+
+        if (!p->terminal)
+                return cli_print(bytes, n);
+        buffer_clear(&p->text);
+        r = utf8_repair(&p->repair, bytes, n, &p->text);
+        if (r >= 0)
+                return cli_print(buffer_text(&p->text), p->text.size);
+        cli_error("conductor: the export cannot be shown: %s", strerror(-r));
+        return EXIT_FAILED;
+}
+
+static int print_stream(Printer *p, int fd)
+{
         _cleanup_free_ char *bytes = malloc(COPY_SIZE);
-        Utf8Repair repair = { 0 };
         ssize_t n = bytes ? 0 : -ENOMEM;
         int r;
 
         while (n >= 0 && (n = read_some(fd, bytes, COPY_SIZE)) > 0) {
-                if (!terminal)
-                        r = cli_print(bytes, n);
-                else {
-                        buffer_clear(&text);
-                        n = utf8_repair(&repair, bytes, n, &text);
-                        r = cli_print(buffer_text(&text), text.size);
-                }
+                r = print_part(p, bytes, n);
                 if (r != EXIT_DONE)
                         return r;
         }
@@ -51,9 +75,14 @@ static int print_stream(int fd)
         return EXIT_FAILED;
 }
 
-static int export_one(Cli *cli, const char *path)
+static int unreadable(int r)
 {
-        const char *format = cli->format ? cli->format : cli->all ? "jsonl" : "markdown";
+        cli_error("conductor: the export cannot be read: %s", strerror(-r));
+        return EXIT_FAILED;
+}
+
+static int export_by_pipe(Cli *cli, const char *path, const char *format, Printer *p)
+{
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int fd, r;
 
@@ -61,10 +90,42 @@ static int export_one(Cli *cli, const char *path)
         if (r != EXIT_DONE)
                 return r;
         r = sd_bus_message_read(reply, "h", &fd);
-        if (r >= 0)
-                return print_stream(fd);
-        cli_error("conductor: the export cannot be read: %s", strerror(-r));
-        return EXIT_FAILED;
+        return r < 0 ? unreadable(r) : print_stream(p, fd);
+}
+
+/* Descriptors do not pass by ssh. */
+static int export_by_parts(Cli *cli, const char *path, const char *format, Printer *p)
+{
+        uint64_t export = 0;
+        int r;
+
+        do {
+                _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+                const void *data;
+                size_t size;
+
+                r = cli_call(cli, path, INTERFACE_CONVERSATION, "ExportPart", &reply, "st", format,
+                        export);
+                if (r != EXIT_DONE)
+                        return r;
+                r = sd_bus_message_read(reply, "t", &export);
+                if (r >= 0)
+                        r = sd_bus_message_read_array(reply, 'y', &data, &size);
+                if (r < 0)
+                        return unreadable(r);
+                r = print_part(p, data, size);
+        } while (r == EXIT_DONE && export != 0);
+        return r;
+}
+
+static int export_one(Cli *cli, const char *path)
+{
+        const char *format = cli->format ? cli->format : cli->all ? "jsonl" : "markdown";
+        _cleanup_(printer_done) Printer p;
+
+        printer_init(&p);
+        return cli->door == CLIENT_REMOTE ? export_by_parts(cli, path, format, &p)
+                                          : export_by_pipe(cli, path, format, &p);
 }
 
 /* All paths, before the first is written: the list changes while one exports. */
@@ -136,12 +197,6 @@ int verb_export(Cli *cli, int argc, char *argv[])
         r = cli_connect(cli);
         if (r != EXIT_DONE)
                 return r;
-        if (cli->door == CLIENT_REMOTE) {
-                cli_error("conductor: an export does not pass over --host; run "
-                          "'ssh %s conductor export …' instead.",
-                        cli->host);
-                return EXIT_FAILED;
-        }
         if (cli->all)
                 return export_all(cli);
         for (int i = 1; i < MAX(argc, 2); i++) {

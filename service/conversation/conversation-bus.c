@@ -163,6 +163,9 @@ static const sd_bus_vtable conversation_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Export",
                 SD_BUS_ARGS("s", format), SD_BUS_RESULT("h", stream),
                 conversation_method_export, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ExportPart",
+                SD_BUS_ARGS("s", format, "t", export), SD_BUS_RESULT("t", next, "ay", data),
+                conversation_method_export_part, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Follow",
                 SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("t", epoch, "u", window),
                 conversation_method_follow, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -252,6 +255,7 @@ ConversationFace *conversation_face_free(ConversationFace *f)
         sends_free(f);
         followers_free(f);
         pipes_free(f);
+        parts_free(f);
         progress_free(f);
         while (f->reads)
                 bus_read_free(f->reads);
@@ -279,5 +283,5 @@ unsigned conversation_face_pipes(const ConversationFace *f)
 
 unsigned conversation_face_reasons_to_stay(const ConversationFace *f)
 {
-        return f->n_active_followers + f->n_pipes;
+        return f->n_active_followers + f->n_pipes + !!f->parts;
 }

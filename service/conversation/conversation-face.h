@@ -9,12 +9,14 @@
 #include "service/bus/doors.h"
 #include "service/conversation/conversation-bus.h"
 #include "service/conversation/conversations.h"
+#include "service/conversation/export.h"
 #include "service/manager.h"
 
 #define GET_REPLY_MAX MIB(1) /* bytes of one answer of GetReply */
 
 typedef struct BusFollower BusFollower;
 typedef struct BusPipe BusPipe;
+typedef struct BusParts BusParts;
 typedef struct BusRead BusRead;
 typedef struct BusImport BusImport;
 typedef struct BusSend BusSend;
@@ -37,6 +39,9 @@ struct ConversationFace {
 
         BusPipe *pipes;
         unsigned n_pipes;
+        BusParts *parts; /* exports without a pipe */
+        uint64_t last_parts;
+        unsigned n_exports; /* both */
         BusRead *reads;
         BusImport *imports; /* oldest first: the one that goes on */
         BusSend *sends;
@@ -103,6 +108,13 @@ BusAttachments *bus_attachments_free(BusAttachments *a); /* also while it is bei
 
 void sends_free(ConversationFace *f);
 
+/* ---- exports (export-bus.c) ---- */
+
+/* An export, of which there are not many at once. A handler's negative errno. */
+int bus_export_new(ConversationFace *f, Conversation *c, const char *format, export_wake_t wake,
+        void *userdata, Export **ret, sd_bus_error *error);
+Export *bus_export_free(ConversationFace *f, Export *e);
+
 /* ---- handlers ---- */
 
 int conversation_method_send(sd_bus_message *m, void *userdata, sd_bus_error *error);
@@ -113,6 +125,7 @@ int conversation_method_list_branches(sd_bus_message *m, void *userdata, sd_bus_
 int conversation_method_get_system(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int conversation_method_open_stream(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int conversation_method_export(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int conversation_method_export_part(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int conversation_method_follow(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int conversation_method_unfollow(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int conversation_method_ack(sd_bus_message *m, void *userdata, sd_bus_error *error);
@@ -140,6 +153,7 @@ void followers_free(ConversationFace *f); /* all */
 /* ---- pipes (pipe-bus.c) ---- */
 
 void pipes_free(ConversationFace *f);
+void parts_free(ConversationFace *f);
 
 /* ---- progress (progress-bus.c) ---- */
 

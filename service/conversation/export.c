@@ -265,10 +265,10 @@ static int export_step(Export *e)
 
 int export_peek(Export *e, const char **ret, size_t *ret_size)
 {
-        /* One large message does not make the memory stay. */
-        if (e->taken == e->text.size && e->text.allocated > 4 * PIECE)
-                buffer_done(&e->text);
         if (e->taken == e->text.size) {
+                /* One large message does not make the memory stay. */
+                if (e->text.allocated > 4 * PIECE)
+                        buffer_done(&e->text);
                 buffer_clear(&e->text);
                 e->taken = 0;
         }

@@ -4,12 +4,9 @@
 
 #include "service/bus/error.h"
 #include "service/conversation/conversation-face.h"
-#include "service/conversation/export.h"
 #include "service/conversation/pipe-writer.h"
 #include "service/conversation/reply-source.h"
 
-/* At once: each has a page of messages in memory, and the largest message is a large page. */
-#define EXPORTS_MAX 16U
 /* Of both kinds: each has a descriptor, and up to REPLY_SOURCE_PIECE of a stored reply. */
 #define PIPES_MAX 256U
 
@@ -34,7 +31,7 @@ static BusPipe *bus_pipe_free(BusPipe *p)
         p->face->n_pipes--;
         pipe_writer_free(p->writer);
         reply_source_free(p->reply);
-        export_free(p->export);
+        bus_export_free(p->face, p->export);
         free(p);
         return NULL;
 }
@@ -55,7 +52,7 @@ static int check_descriptors(sd_bus_message *m, sd_bus_error *error)
                 return 0;
         (void) failure_set(&failure, FAILURE_NOT_SUPPORTED,
                 "This connection does not pass file descriptors; read with GetReply or "
-                "GetMessages instead.");
+                "ExportPart instead.");
         return bus_error_from_failure(error, &failure);
 }
 
@@ -223,63 +220,29 @@ int conversation_method_open_stream(sd_bus_message *m, void *userdata, sd_bus_er
 
 /* ---- Export ---- */
 
-static int check_exports(const ConversationFace *f, sd_bus_error *error)
-{
-        _cleanup_failure_ Failure failure = FAILURE_NULL;
-        unsigned n = 0;
-
-        if (check_pipes(f, &failure) < 0)
-                return bus_error_from_failure(error, &failure);
-        for (const BusPipe *p = f->pipes; p; p = p->next)
-                n += !!p->export;
-        if (n < EXPORTS_MAX)
-                return 0;
-        (void) failure_set(&failure, FAILURE_BUSY,
-                "%u exports are not read to their end yet, which is the limit. Read or close one "
-                "of them first.",
-                n);
-        return bus_error_from_failure(error, &failure);
-}
-
 int conversation_method_export(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
         Manager *manager = ASSERT_PTR(userdata);
         Conversation *c = ASSERT_PTR(conversation_at(manager, sd_bus_message_get_path(m)));
+        ConversationFace *f = manager->conversation_face;
         _cleanup_(bus_pipe_freep) BusPipe *p = NULL;
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
         _cleanup_close_ int fd = -EBADF;
-        ExportFormat format;
-        const char *name;
+        const char *format;
         int r;
 
-        r = sd_bus_message_read(m, "s", &name);
+        r = sd_bus_message_read(m, "s", &format);
         if (r < 0)
                 return r;
-        format = export_format_from_string(name);
-        if (format < 0)
-                return bus_error_invalid(
-                        error, "The format must be \"markdown\", \"json\" or \"jsonl\".");
         r = check_descriptors(m, error);
         if (r < 0)
                 return r;
-        r = check_exports(manager->conversation_face, error);
-        if (r < 0)
-                return r;
-        r = bus_pipe_new(manager->conversation_face, &p, &fd);
+        if (check_pipes(f, &failure) < 0)
+                return bus_error_from_failure(error, &failure);
+        r = bus_pipe_new(f, &p, &fd);
         if (r < 0)
                 return bus_error_from_errno(error, r, "The pipe cannot be made");
-        const ExportHead head = {
-                .number = conversation_number(c),
-                .id = conversation_id(c),
-                .title = conversation_title(c),
-                .model = conversation_model(c),
-                .created = conversation_created(c),
-                .modified = conversation_modified(c),
-                .head = conversation_head(c),
-                .archived = conversation_archived(c),
-                .hidden = conversation_hidden(c),
-        };
-
-        r = export_new(&p->export, manager->store, &head, format, pipe_wake, p);
+        r = bus_export_new(f, c, format, pipe_wake, p, &p->export, error);
         if (r < 0)
                 return r;
         r = sd_bus_reply_method_return(m, "h", fd);

@@ -553,6 +553,87 @@ static void test_exports_unread(void **state)
         assert_int_equal(harness_stop(h), 0);
 }
 
+static char *read_file(int fd, size_t *ret_size)
+{
+        off_t size = lseek(fd, 0, SEEK_END);
+        char *text = malloc((size_t) size + 1);
+
+        assert_non_null(text);
+        assert_int_equal(pread(fd, text, (size_t) size, 0), size);
+        *ret_size = (size_t) size;
+        return text;
+}
+
+static uint64_t next_part(
+        Harness *h, sd_bus *bus, const char *path, const char *format, uint64_t export, Buffer *all)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *part = harness_call(
+                h, bus, path, INTERFACE_CONVERSATION, "ExportPart", "st", format, export);
+        const void *data;
+        size_t size;
+
+        assert_return_code(sd_bus_message_read(part, "t", &export), 0);
+        assert_return_code(sd_bus_message_read_array(part, 'y', &data, &size), 0);
+        assert_in_range(size, export ? 1 : 0, export ? KIB(256) : 0);
+        assert_return_code(buffer_append(all, data, size), 0);
+        return export;
+}
+
+/* Part by part the same bytes come as by the pipe; one that is not read to its end is nobody's when
+ * its connection ends. */
+static void test_export_parts(void **state)
+{
+        Harness *h = *state;
+        _cleanup_connection_ sd_bus *bus = NULL, *other = NULL, *third = NULL;
+        _cleanup_buffer_ Buffer all = BUFFER_INIT(MIB(8)), none = BUFFER_INIT(MIB(8));
+        _cleanup_free_ char *path = NULL, *text = malloc(MIB(1)), *piped = NULL;
+        _cleanup_close_ int file = -EBADF;
+        uint64_t export = 0, n = 0, left;
+        size_t size;
+
+        assert_non_null(text);
+        memset(text, 'x', MIB(1) - 1);
+        text[MIB(1) - 1] = 0;
+        harness_start(h);
+        bus = harness_connect(h, VIA_SESSION);
+        other = harness_connect(h, VIA_PRIVATE);
+        third = harness_connect(h, VIA_PRIVATE);
+        path = harness_create(h, bus, "builtin/doctor");
+        for (unsigned i = 0; i < 3; i++)
+                sd_bus_message_unref(harness_call(h, bus, PATH_ROOT, INTERFACE_MANAGER, "Ask",
+                        "sa{sv}", text, 1, "conversation", "s", path));
+        do
+                export = next_part(h, bus, path, "jsonl", export, &all);
+        while (n++, export != 0);
+        assert_in_range(n, 3 * 4, UINT64_MAX);
+        file = export_all(h, bus, path);
+        piped = read_file(file, &size);
+        assert_int_equal(all.size, size);
+        assert_memory_equal(all.data, piped, size);
+
+        assert_fails(harness_call_error(h, bus, NULL, path, INTERFACE_CONVERSATION, "ExportPart",
+                             "st", "html", UINT64_C(0)),
+                "InvalidArgument");
+        /* Each connection has its own, */
+        left = next_part(h, other, path, "json", 0, &none);
+        assert_fails(harness_call_error(h, bus, NULL, path, INTERFACE_CONVERSATION, "ExportPart",
+                             "st", "json", left),
+                "InvalidArgument");
+        /* and all together not more than there may be of both kinds. */
+        for (unsigned i = 1; i < 16; i++)
+                (void) next_part(h, other, path, "json", 0, &none);
+        assert_fails(harness_call_error(h, bus, NULL, path, INTERFACE_CONVERSATION, "ExportPart",
+                             "st", "json", UINT64_C(0)),
+                "Busy");
+        assert_fails(harness_call_error(
+                             h, bus, NULL, path, INTERFACE_CONVERSATION, "Export", "s", "json"),
+                "Busy");
+        sd_bus_close(other);
+        free(harness_create(h, third, "")); /* by its answer that was seen */
+        assert_int_not_equal(next_part(h, bus, path, "json", 0, &none), 0);
+        assert_int_equal(harness_stop(h), 0);
+}
+
 /* Messages get other numbers by an import. */
 static void strike_numbers(char *text, const char *key)
 {
@@ -733,6 +814,7 @@ int main(void)
                         test_busy_and_queue, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(
                         test_exports_unread, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_export_parts, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_branches, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_pages_after, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(

@@ -82,6 +82,11 @@ static void append_word(sd_bus_message *m, const Attack *a)
         assert_return_code(sd_bus_message_append(m, "s", "jsonl"), 0);
 }
 
+static void append_part(sd_bus_message *m, const Attack *a)
+{
+        assert_return_code(sd_bus_message_append(m, "st", "json", UINT64_C(0)), 0);
+}
+
 static void append_search(sd_bus_message *m, const Attack *a)
 {
         assert_return_code(sd_bus_message_append(m, "sa{sv}", "word1", 0), 0);
@@ -112,6 +117,7 @@ static const struct {
         { INTERFACE_CONVERSATION, "Send", append_attached },
         { INTERFACE_CONVERSATION, "OpenStream", append_reply },
         { INTERFACE_CONVERSATION, "Export", append_word },
+        { INTERFACE_CONVERSATION, "ExportPart", append_part },
         { INTERFACE_CONVERSATION, "GetMessages", append_page },
         { INTERFACE_CONVERSATION, "GetReply", append_piece },
         { INTERFACE_CONVERSATION, "ListBranches", append_reply },

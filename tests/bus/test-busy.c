@@ -67,6 +67,7 @@ static const Row rows[] = {
         { INTERFACE_CONVERSATION, "Edit", "q 'word", ERROR_PREFIX "Busy" },
         { INTERFACE_CONVERSATION, "Continue", "r", ERROR_PREFIX "Busy" },
         { INTERFACE_CONVERSATION, "Export", "'jsonl", NULL, ROW_PIPE },
+        { INTERFACE_CONVERSATION, "ExportPart", "'jsonl 0" },
         { INTERFACE_CONVERSATION, "OpenStream", "r", NULL, ROW_PIPE },
 };
 

@@ -289,7 +289,8 @@ int app_export(App *app, const char *path)
         int r;
 
         if (host) {
-                app_say(app, "An export does not pass over ssh; run 'ssh %s conductor export …'.",
+                app_say(app,
+                        "An export does not pass over ssh; run 'conductor --host %s export …'.",
                         host);
                 return 0;
         }
