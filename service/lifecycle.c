@@ -325,6 +325,13 @@ static int on_post(sd_event_source *s, void *userdata)
         return update_idle(l);
 }
 
+static void on_resumed(void *userdata)
+{
+        const Lifecycle *l = ASSERT_PTR(userdata);
+
+        engines_resumed(l->manager->engines);
+}
+
 /* ---- the whole ---- */
 
 int lifecycle_new(Lifecycle **ret, Manager *m)
@@ -343,7 +350,7 @@ int lifecycle_new(Lifecycle **ret, Manager *m)
         if (r < 0 && r != -ENXIO)
                 log_warning_errno(r, "Cannot tell systemd the state of the service, ignoring: %m");
 
-        r = sleep_new(e, &l->sleep);
+        r = sleep_new(e, on_resumed, l, &l->sleep);
         if (r < 0)
                 return r;
         r = sd_event_set_watchdog(e, /* b= */ true);

@@ -2,7 +2,8 @@
 #pragma once
 
 /* While a reply is being written the machine does not fall asleep at once: logind gives it the few
- * seconds that it gives everybody (InhibitDelayMaxSec=), in which most replies end. */
+ * seconds that it gives everybody (InhibitDelayMaxSec=), in which most replies end. And that it
+ * slept is told. */
 
 #include <systemd/sd-event.h>
 
@@ -10,7 +11,8 @@
 
 typedef struct Sleep Sleep;
 
-int sleep_new(sd_event *event, Sleep **ret);
+/* resumed: the machine is awake again; heard of from the first reply on. */
+int sleep_new(sd_event *event, void (*resumed)(void *userdata), void *userdata, Sleep **ret);
 Sleep *sleep_free(Sleep *s);
 DEFINE_CLEANUP(Sleep *, sleep_free)
 

@@ -27,7 +27,7 @@ static bool may_retry(const EngineReply *r, const Failure *failure, bool connect
         if (failure->code != FAILURE_ENGINE_UNREACHABLE || status >= 400)
                 return false;
         /* Its unit is up, but may not listen yet. */
-        return connected || r->unit_tried;
+        return connected || r->unit_tried || r->resumed;
 }
 
 /* Doubles with every attempt; up to a quarter more or less, so that clients of one server that was
@@ -61,6 +61,30 @@ static void retry_later(EngineReply *r, usec_t retry_after, long status)
         (void) snprintf(phase, sizeof phase, "retrying in %" PRIu64 " s (%s)",
                 (delay + USEC_PER_SEC - 1) / USEC_PER_SEC, reason);
         engine_reply_tell_phase(r, phase);
+}
+
+void engines_resumed(Engines *e)
+{
+        EngineReply *r;
+        Engine *engine;
+
+        http_distrust(e->http);
+        TAILQ_FOREACH(engine, &e->all, all)
+        {
+                engine->probed = 0; /* whoever asks next has it probed */
+                engine->key_pause = 0;
+        }
+        TAILQ_FOREACH(r, &e->replies, all)
+        {
+                int k;
+
+                r->resumed = true;
+                if (r->phase != ASK_BACKOFF)
+                        continue;
+                k = engine_reply_arm(r, 0);
+                if (k < 0)
+                        log_warning_errno(k, "An attempt comes as late as planned: %m");
+        }
 }
 
 /* Another engine that has the same model. What was meant for this machine never leaves it. */

@@ -237,6 +237,7 @@ struct EngineReply {
         bool units_tried; /* while routing: units were started so that their engines can tell */
         bool unit_tried;  /* of its engine */
         bool probe_tried, show_tried, key_asked, key_retried, overflowed;
+        bool resumed; /* the network may come back later than the machine */
         unsigned key_serial;
         Failure last_failure; /* of the attempt before */
 

@@ -81,6 +81,10 @@ void engines_set_secrets(Engines *e, const EngineSecrets *secrets);
 /* After a reload. Live replies go on with the engine object that they have. */
 int engines_reconfigure(Engines *e, const Config *config);
 
+/* The machine slept: nothing that was known of connections and engines is believed, and whoever
+ * waits before another attempt makes it now. */
+void engines_resumed(Engines *e);
+
 /* ---- asking ---- */
 
 typedef struct EngineOutcome {

@@ -27,7 +27,8 @@ struct Http {
         usec_t linger;
         Worker *worker; /* or NULL */
         bool curl_started;
-        bool in_curl; /* libcurl is on the stack: it must not be called */
+        bool distrust; /* connections that libcurl keeps may be dead, until all are closed */
+        bool in_curl;  /* libcurl is on the stack: it must not be called */
 
         /* By descriptor: libcurl tells of sockets after their transfer ended, of its own internal
          * ones too. Stays until curl_multi_cleanup() has returned. */

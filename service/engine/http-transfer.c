@@ -415,6 +415,7 @@ static bool transfer_set_options(HttpTransfer *t, const HttpRequest *request)
         SET(CURLOPT_QUICK_EXIT, 1L); /* cleanup does not wait for the resolver's thread */
         SET(CURLOPT_TCP_NODELAY, 1L);
         SET(CURLOPT_TCP_KEEPALIVE, 1L);
+        SET(CURLOPT_FRESH_CONNECT, t->http->distrust ? 1L : 0L);
         SET(CURLOPT_BUFFERSIZE, HTTP_READ_SIZE);
         SET(CURLOPT_UPLOAD_BUFFERSIZE, HTTP_SEND_SIZE);
         SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);

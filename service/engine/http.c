@@ -2,7 +2,10 @@
 #include "service/engine/http-private.h"
 
 #include <malloc.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "common/event-util.h"
 #include "common/log.h"
@@ -71,6 +74,7 @@ static void http_close(Http *h)
                 return;
 
         (void) curl_multi_cleanup(TAKE_PTR(h->multi));
+        h->distrust = false;
         for (size_t i = 0; i < h->n_sockets; i++)
                 h->sockets[i] = sd_event_source_disable_unref(h->sockets[i]);
         h->sockets = mfree(h->sockets);
@@ -395,6 +399,43 @@ Http *http_free(Http *h)
                 curl_global_cleanup();
         sd_event_unref(h->event);
         return mfree(h);
+}
+
+/* The kernel asks the other side, which costs a live one nothing: one that is silent for its
+ * reasons is not taken for a dead one. */
+static void ask_for_life(curl_socket_t fd)
+{
+        static const struct {
+                int option, value;
+        } options[] = {
+                { TCP_USER_TIMEOUT, 15000 }, /* ms, for what was sent */
+                { TCP_KEEPCNT, 5 }, { TCP_KEEPINTVL, 2 },
+                { TCP_KEEPIDLE, 1 }, /* asked from now on */
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(options); i++)
+                if (setsockopt(fd, IPPROTO_TCP, options[i].option, &options[i].value,
+                            sizeof options[i].value) < 0)
+                        log_debug_errno(-errno, "A connection is not asked for life, ignoring: %m");
+}
+
+void http_distrust(Http *h)
+{
+        if (!h->pending.head && !h->active.head && !h->ended.head && !h->dead.head) {
+                http_close(h);
+                return;
+        }
+        h->distrust = true;
+        for (HttpTransfer *t = h->active.head; t; t = t->next) {
+                curl_socket_t fd = CURL_SOCKET_BAD;
+
+                (void) curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
+                if (curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK &&
+                        fd != CURL_SOCKET_BAD)
+                        ask_for_life(fd);
+        }
+        for (HttpTransfer *t = h->pending.head; t; t = t->next)
+                (void) curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
 void http_set_linger(Http *h, usec_t linger)

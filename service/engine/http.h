@@ -24,6 +24,9 @@ DEFINE_CLEANUP(Http *, http_free)
 
 /* How long connections stay after the last transfer (30 s): tests do not wait so long. */
 void http_set_linger(Http *h, usec_t linger);
+/* The machine slept: connections from before are not used again, and those that are in use have to
+ * show within seconds that the other side is still there, else they end as broken ones do. */
+void http_distrust(Http *h);
 /* Which gives the memory of large requests back; it must outlive h. */
 void http_set_worker(Http *h, Worker *worker);
 

@@ -49,6 +49,14 @@ static void test_held(void **state)
         harness_run_until(d->h, l.n_released == 2);
 }
 
+static void resume(FakeLogind *l)
+{
+        assert_return_code(sd_bus_emit_signal(l->bus, "/org/freedesktop/login1",
+                                   "org.freedesktop.login1.Manager", "PrepareForSleep", "b", false),
+                0);
+        assert_return_code(sd_bus_flush(l->bus), 0);
+}
+
 /* The machine slept, and the engine's connection with it: before the first token it is asked again.
  */
 static void test_resume(void **state)
@@ -65,14 +73,55 @@ static void test_resume(void **state)
         conversation = harness_create(d->h, d->bus, "");
         reply = harness_send(d->h, d->bus, conversation, "@fail-first=1 @fault=reset:0 @tokens=2");
         harness_run_until(d->h, l.n_inhibited == 1);
-        assert_return_code(sd_bus_emit_signal(l.bus, "/org/freedesktop/login1",
-                                   "org.freedesktop.login1.Manager", "PrepareForSleep", "b", false),
-                0);
+        resume(&l);
         harness_run_until(d->h, ended->n == 1);
         text = harness_get_reply(d->h, d->bus, conversation, reply, "content", &reason);
         assert_string_equal(reason, "stop");
         assert_string_equal(text, "word0 word1 ");
         harness_run_until(d->h, l.n_released == l.n_inhibited);
+}
+
+static int on_phase(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        bool *waits = userdata;
+        const char *phase;
+        uint64_t reply;
+
+        assert_return_code(sd_bus_message_read(m, "ts", &reply, &phase), 0);
+        *waits = *waits || startswith(phase, "retrying");
+        return 0;
+}
+
+/* The engine said to come back in a minute: after a sleep that may be over, and nobody waits. The
+ * connection from before is not used again. */
+static void test_backoff(void **state)
+{
+        _cleanup_logind_ FakeLogind l = { 0 };
+        _cleanup_free_ char *conversation = NULL, *text = NULL, *reason = NULL;
+        _cleanup_(watch_freep) Watch *ended = NULL;
+        uint64_t reply, opened;
+        bool waits = false;
+        Desk *d = *state;
+
+        fake_logind_start(&l, d, /* without= */ false);
+        begin(d);
+        ended = harness_watch(d->h, d->bus, NULL, INTERFACE_CONVERSATION, "ReplyFinished");
+        conversation = harness_create(d->h, d->bus, "");
+        assert_return_code(sd_bus_match_signal(d->bus, NULL, NULL, conversation,
+                                   INTERFACE_CONVERSATION, "ReplyPhase", on_phase, &waits),
+                0);
+        sd_bus_message_unref(harness_call(
+                d->h, d->bus, conversation, INTERFACE_CONVERSATION, "Follow", "a{sv}", 0));
+        reply = harness_send(
+                d->h, d->bus, conversation, "@fail-first=1 @status=503 @retry-after=59 @tokens=2");
+        harness_run_until(d->h, waits && l.n_inhibited == 1);
+        opened = harness_engine_count(d->h, "opened");
+        resume(&l);
+        harness_run_until(d->h, ended->n == 1);
+        assert_int_equal(harness_engine_count(d->h, "opened"), opened + 1);
+        text = harness_get_reply(d->h, d->bus, conversation, reply, "content", &reason);
+        assert_string_equal(reason, "stop");
+        assert_string_equal(text, "word0 word1 ");
 }
 
 static void test_refused(void **state)
@@ -110,6 +159,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_held),
                 TEST(test_resume),
+                TEST(test_backoff),
                 TEST(test_refused),
                 TEST(test_nobody),
         };
