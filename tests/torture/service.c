@@ -250,7 +250,7 @@ bool service_wait_until(
 
                 if (poll(p, ELEMENTSOF(p), (int) (patience / USEC_PER_MSEC)) <= 0 || p[1].revents)
                         return false;
-                (void) read(watch, events, sizeof events);
+                (void) !read(watch, events, sizeof events);
         }
         return true;
 }
