@@ -473,10 +473,8 @@ static int ask_one(Cli *cli, const char *question, char **conversation)
                 free(*conversation);
                 *conversation = TAKE_PTR(a.conversation);
         }
-        if (r < 0 && !a.done) {
-                cli_error("conductor: the question cannot be asked: %s", strerror(-r));
-                return EXIT_FAILED;
-        }
+        if (r < 0 && !a.done)
+                return question_fail(cli, r);
         if (a.doubtful)
                 say_variables(cli);
         return a.exit_code;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/stat.h>
 
+#include "client/bus/call.h"
 #include "common/names.h"
 #include "common/utf8.h"
 
@@ -215,6 +216,18 @@ static int append_files(sd_bus_message *m, const Cli *cli)
         return EXIT_FAILED;
 }
 
+int question_fail(const Cli *cli, int r)
+{
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+
+        if (r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE) {
+                (void) client_fail(&failure, r, /* error= */ NULL);
+                return cli_fail(cli, &failure);
+        }
+        cli_error("conductor: the question cannot be asked: %s", strerror(-r));
+        return EXIT_FAILED;
+}
+
 int question_build_call(
         const Cli *cli, const char *conversation, const char *question, sd_bus_message **ret)
 {
@@ -233,10 +246,8 @@ int question_build_call(
                 cli_error("conductor: --model, --title and --system take text in UTF-8 only.");
                 return EXIT_USAGE;
         }
-        if (r < 0) {
-                cli_error("conductor: the question cannot be asked: %s", strerror(-r));
-                return EXIT_FAILED;
-        }
+        if (r < 0)
+                return question_fail(cli, r);
         r = append_files(m, cli);
         if (r != EXIT_DONE)
                 return r;

@@ -18,3 +18,6 @@ int question_read(const Cli *cli, int argc, char *argv[], Buffer *b);
  * path, NULL for a new one. An ExitCode. */
 int question_build_call(
         const Cli *cli, const char *conversation, const char *question, sd_bus_message **ret);
+
+/* Says why it cannot be asked; r is a negative errno. An ExitCode. */
+int question_fail(const Cli *cli, int r);
