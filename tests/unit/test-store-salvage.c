@@ -159,7 +159,7 @@ static void test_damaged_page(void **state)
         store_set_salvaged(f->store, on_salvaged, f);
         assert_int_equal(f->index->conversations[0].messages, MESSAGES);
         assert_int_equal(do_page(f, n, MESSAGES, UINT32_MAX, SIZE_MAX), FAILURE_STORE_FAILED);
-        print_message("%s\n", failure_message(&f->failure));
+        print_message("# %s\n", failure_message(&f->failure));
         assert_non_null(strstr(failure_message(&f->failure), "damaged"));
         wait_notice(f, STORE_NOTICE_SALVAGED);
         assert_int_equal(f->index->n_conversations, 1);
