@@ -70,6 +70,9 @@ typedef struct Copy {
  * page that leads back to one above it would be read for ever. */
 #define BACK_MAX 1000U
 
+/* More than SQLite takes to read and to write any row that was ever stored. */
+#define ROW_MEMORY MIB(256)
+
 static void copy_done(Copy *c)
 {
         (void) sqlite3_finalize(c->up);
@@ -84,10 +87,24 @@ static int prepare(Database *d, sqlite3_stmt **ret, const char *sql, Failure *fa
         return code == SQLITE_OK ? 0 : database_fail(d, code, "save it", failure);
 }
 
-/* No memory says nothing about the rows: they are not left out for it. */
+static bool is_memory(int code)
+{
+        return (code & 0xff) == SQLITE_NOMEM;
+}
+
+/* No memory says nothing about the rows: they are not left out for it. But a damaged row may claim
+ * to be larger than any memory. */
 static int check_readable(Database *from, int code, Failure *failure)
 {
-        return (code & 0xff) == SQLITE_NOMEM ? database_fail(from, code, "save it", failure) : 0;
+        void *enough;
+
+        if (!is_memory(code))
+                return 0;
+        enough = sqlite3_malloc64(ROW_MEMORY);
+        if (!enough)
+                return database_fail(from, code, "save it", failure);
+        sqlite3_free(enough);
+        return 0;
 }
 
 /* Returns 0 where the table is lost altogether. */
@@ -112,7 +129,7 @@ static int prepare_selects(Copy *c, const Table *t, Failure *failure)
         if (code == SQLITE_OK)
                 code = sqlite3_prepare_v2(c->from->sqlite, down, -1, &c->down, /* pzTail= */ NULL);
         if (code != SQLITE_OK)
-                return check_readable(c->from, code, failure);
+                return is_memory(code) ? database_fail(c->from, code, "save it", failure) : 0;
         c->n_columns = sqlite3_column_count(c->up) - 1;
         return 1;
 }
@@ -172,25 +189,37 @@ static int copy_up(Copy *c, int64_t *last, Failure *failure)
         return r < 0 ? r : code == SQLITE_DONE;
 }
 
-/* Down from the first row that can be read again, into the hole. */
-static int copy_down(Copy *c, int64_t first, int64_t last, Failure *failure)
+/* Down from *first, the first row that can be read again, into the hole. */
+static int read_down(Copy *c, int64_t *first, int64_t last, int *ret_code, Failure *failure)
 {
         _cleanup_statement_ sqlite3_stmt *stmt = c->down;
         int code, r;
 
-        (void) sqlite3_bind_int64(stmt, 1, first);
+        (void) sqlite3_bind_int64(stmt, 1, *first);
         (void) sqlite3_bind_int64(stmt, 2, last);
         while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
                 int64_t rowid = sqlite3_column_int64(stmt, 0);
 
-                if (rowid >= first)
-                        return 0;
+                if (rowid >= *first)
+                        break;
                 r = copy_row(c, stmt, failure);
                 if (r < 0)
                         return r;
-                first = rowid;
+                *first = rowid;
         }
+        *ret_code = code;
         return check_readable(c->from, code, failure);
+}
+
+/* This is the last look at a row: it is read again where there was no memory for a moment. */
+static int copy_down(Copy *c, int64_t first, int64_t last, Failure *failure)
+{
+        int code, r;
+
+        r = read_down(c, &first, last, &code, failure);
+        if (r >= 0 && is_memory(code))
+                r = read_down(c, &first, last, &code, failure);
+        return r;
 }
 
 /* The first row behind the hole, found with growing steps; INT64_MAX = none. */
