@@ -285,7 +285,9 @@ static int read_history(Drafts *d, int folder)
         r = read_file(folder, HISTORY_NAME, true, &file);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        for (const char *at = file.data, *end = at + file.size; at && at < end;) {
+        if (file.size == 0)
+                return 0;
+        for (const char *at = file.data, *end = at + file.size; at < end;) {
                 const char *lf = memchr(at, '\n', (size_t) (end - at));
                 size_t n = (size_t) ((lf ? lf : end) - at);
 

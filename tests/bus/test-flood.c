@@ -15,6 +15,7 @@
 #include "tests/bus/attack.h"
 #include "tests/bus/process.h"
 #include "tests/bus/reader.h"
+#include "tests/skip.h"
 
 /* The limits of the contract. */
 #define CALLS_MAX                  64U
@@ -204,7 +205,7 @@ static void test_connections(void **state)
         assert_return_code(setrlimit(RLIMIT_NOFILE, &files), errno);
         if (files.rlim_max < ATTEMPTS + 64) {
                 free(fds);
-                skip();
+                skip_because("not enough descriptors are allowed");
         }
         harness_start(h);
         check_served(h, VIA_SESSION);
@@ -362,8 +363,7 @@ static void test_other_user(void **state)
         pid_t pid;
 
         if (geteuid() != 0) {
-                print_message("# only root can be somebody else\n");
-                skip();
+                skip_because("only root can be somebody else");
         }
         assert_non_null(folder);
         *strrchr(folder, '/') = 0;

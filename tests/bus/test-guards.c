@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "tests/bus/harness.h"
+#include "tests/skip.h"
 
 #define STRANGER 65534
 
@@ -172,8 +173,7 @@ static void require_root(void)
 {
         if (geteuid() == 0)
                 return;
-        print_message("# only root can give files away\n");
-        skip();
+        skip_because("only root can give files away");
 }
 
 static void test_foreign_folder(void **state)

@@ -9,6 +9,7 @@
 #include "tests/bus/harness.h"
 #include "tests/bus/process.h"
 #include "tests/sanitized.h"
+#include "tests/skip.h"
 
 /* Long, as such keys are: longer than what is copied at once by chance. */
 #define KEY \
@@ -78,8 +79,7 @@ static void begin(World *w, const char *type, const char *key)
         _cleanup_free_ char *line = NULL;
 
         if (SANITIZED || !harness_can_measure()) {
-                print_message("# its memory is not its own: a sanitizer, or a wrapper\n");
-                skip();
+                skip_because("its memory is not its own: a sanitizer, or a wrapper");
         }
         write_key(w, key);
         assert_true(asprintf(&line, "KeyFile=%s/key", w->harness->home) > 0);

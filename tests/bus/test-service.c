@@ -13,6 +13,7 @@
 
 #include "tests/bus/harness.h"
 #include "tests/bus/reader.h"
+#include "tests/skip.h"
 
 /* ---- what systemd hears ---- */
 
@@ -356,7 +357,7 @@ static void test_idle(void **state)
         uint64_t before;
 
         if (!harness_can_measure())
-                skip(); /* a sanitizer has a thread of its own that wakes up */
+                skip_because("a sanitizer has a thread of its own that wakes up");
         h->environment[0] = "WATCHDOG_USEC=180000000";
         harness_start(h);
         bus = harness_connect(h, VIA_PRIVATE);
@@ -386,7 +387,7 @@ static void test_idle_with_watchdog(void **state)
         unsigned heard;
 
         if (!harness_can_measure() || getenv("CONDUCTOR_TEST_TRACED"))
-                skip(); /* strace stops it at each call, which is a switch too */
+                skip_because("a sanitizer or strace stops it, which is a switch too");
         h->environment[0] = "WATCHDOG_USEC=1000000";
         harness_start(h);
         rest(h, 2 * USEC_PER_SEC);

@@ -14,6 +14,7 @@
 
 #include "common/buffer.h"
 #include "common/paths.h"
+#include "tests/skip.h"
 #include "tests/unit/config-world.h"
 
 /* So many entries of a folder are read, then it fails. */
@@ -238,8 +239,7 @@ static void test_of_another_user(void **state)
         _cleanup_free_ char *path = config_path(2, "engines.d/a.conf");
 
         if (geteuid() != 0) {
-                print_message("# only root can give files away\n");
-                skip();
+                skip_because("only root can give files away");
         }
         config_write(2, "engines.d/a.conf", "[Engine]\nType=builtin\n");
         assert_int_equal(chown(path, 4711, -1), 0);

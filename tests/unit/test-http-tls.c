@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "service/engine/http.h"
+#include "tests/skip.h"
 
 #define LIMIT_USEC (20 * USEC_PER_SEC)
 
@@ -122,7 +123,7 @@ static void test_certificates(void **state)
         _cleanup_free_ char *authority = fixture("authority.pem");
 
         if (!have_openssl())
-                skip();
+                skip_because("openssl is missing");
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
                 _cleanup_failure_ Failure failure = FAILURE_NULL;
@@ -143,7 +144,7 @@ static void test_no_authorities(void **state)
         Server s;
 
         if (!have_openssl())
-                skip();
+                skip_because("openssl is missing");
 
         server_start(&s, "good.pem");
         get(s.url, "/nonexistent", &failure);

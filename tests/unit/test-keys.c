@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "service/engine/keys.h"
+#include "tests/skip.h"
 #include "tests/unit/folder.h"
 
 static char *folder;
@@ -136,7 +137,7 @@ static void test_other_owner(void **state)
         _cleanup_free_ char *path = NULL;
 
         if (geteuid() != 0)
-                skip();
+                skip_because("only root can give files away");
         path = write_file("key", 0600, "sekrit", 6);
         assert_int_equal(chown(path, 4711, -1), 0);
         expect_refused(&(KeyPlaces){ .file = path }, "belongs to another user");

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "common/names.h"
+#include "tests/skip.h"
 
 static int setup(void **state)
 {
@@ -188,7 +189,7 @@ static void test_other_user(void **state)
         pid_t pid;
 
         if (geteuid() != 0)
-                skip(); /* only root can be somebody else */
+                skip_because("only root can be somebody else");
         assert_int_equal(chmod(f->folder, 0755), 0);
         assert_int_equal(chmod(f->socket, 0666), 0);
         *strrchr(f->socket, '/') = 0;
@@ -559,7 +560,7 @@ static void test_connections_limit(void **state)
         limit.rlim_cur = limit.rlim_max;
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
         if (limit.rlim_cur < 2 * DOORS_PRIVATE_MAX + 64)
-                skip();
+                skip_because("not enough descriptors are allowed");
 
         for (unsigned i = 0; i < DOORS_PRIVATE_MAX; i++) {
                 fds[i] = raw_connect(f);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "common/names.h"
+#include "tests/skip.h"
 
 static Daemon bus;
 
@@ -33,7 +34,7 @@ static int teardown(void **state)
 static void start_bus(void)
 {
         if (!daemon_start(&bus, getenv("DBUS_SESSION_BUS_ADDRESS")))
-                skip(); /* this machine has no dbus-daemon */
+                skip_because("dbus-daemon is missing");
 }
 
 static sd_bus *open_client(Fixture *f)
@@ -79,7 +80,7 @@ static void test_runtime_folder(void **state)
         assert_int_equal(mkdir(folder, 0700), 0);
         if (!daemon_start(&bus, address)) {
                 assert_int_equal(rmdir(folder), 0);
-                skip(); /* this machine has no dbus-daemon */
+                skip_because("dbus-daemon is missing");
         }
         a = client_open(f, address, /* bus_client= */ true);
 

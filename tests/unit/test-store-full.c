@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/skip.h"
 #include "tests/unit/store-fixture.h"
 
 #include <sched.h>
@@ -158,7 +159,7 @@ static void test_small_disk(void **state)
         fixture_close(f);
         if (!mount_small(f->folder)) {
                 assert_int_equal(fixture_open(f), FAILURE_NONE);
-                skip();
+                skip_because("no file system can be mounted here");
         }
         assert_true(asprintf(&ballast, "%s/ballast", f->folder) > 0);
         fd = open(ballast, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -219,7 +220,7 @@ static void test_read_only(void **state)
                 mount(folder, folder, NULL, MS_BIND, NULL) < 0 ||
                 mount(NULL, folder, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0) {
                 assert_int_equal(fixture_open(f), FAILURE_NONE);
-                skip();
+                skip_because("no file system can be mounted here");
         }
 
         assert_int_equal(fixture_open(f), FAILURE_STORE_FAILED);

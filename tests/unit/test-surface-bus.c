@@ -3,6 +3,7 @@
 #include "service/conversation/conversation-bus.h"
 #include "service/manager.h"
 #include "service/surface/surface-bus.h"
+#include "tests/skip.h"
 #include "tests/unit/doors-util.h"
 
 /* The surfaces' face behind real doors. The conversations are one path: of them the face wants to
@@ -303,7 +304,7 @@ static void test_gone_with_bus_name(void **state)
 
         (void) snprintf(address, sizeof address, "unix:path=%s/bus", test.f->folder);
         if (!daemon_start(&test.daemon, address))
-                skip(); /* this machine has no dbus-daemon */
+                skip_because("dbus-daemon is missing");
         (void) setenv("DBUS_SESSION_BUS_ADDRESS", address, 1);
         assert_int_equal(doors_open_session(test.f->doors), 1);
         test.owner = client_open(test.f, address, true);

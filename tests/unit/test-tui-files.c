@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "client/tui/files.h"
+#include "tests/skip.h"
 #include "tests/unit/folder.h"
 
 static char *folder;
@@ -244,7 +245,7 @@ static pid_t find_child(void)
         assert_true(asprintf(&path, "/proc/self/task/%i/children", (int) getpid()) >= 0);
         f = fopen(path, "re");
         if (!f)
-                skip(); /* a kernel that does not tell */
+                skip_because("the kernel does not tell");
         assert_int_equal(fscanf(f, "%d", &pid), 1);
         return pid;
 }

@@ -8,6 +8,7 @@
 
 #include "client/tui/terminal/width.h"
 #include "common/buffer.h"
+#include "tests/skip.h"
 
 /* Of the distribution: where Debian and Arch have it, and Fedora and openSUSE. */
 static const char *const break_tests[] = {
@@ -93,8 +94,7 @@ static void test_unicode_list(void **state)
         for (size_t i = 0; i < ELEMENTSOF(break_tests) && !f; i++)
                 f = fopen(break_tests[i], "re");
         if (!f) {
-                print_message("# There is no GraphemeBreakTest.txt: install unicode-data.\n");
-                skip();
+                skip_because("there is no GraphemeBreakTest.txt: install unicode-data");
         }
         while (fgets(line, sizeof line, f))
                 lines += check_line(line) > 0;
