@@ -54,7 +54,7 @@ static unsigned count_entries(pid_t pid, const char *name)
 /* The sum of the numbers behind this word in a file of the process; missing: 0. */
 static uint64_t sum_of(pid_t pid, const char *file, const char *word)
 {
-        char path[128], line[256];
+        char path[384], line[256];
         _cleanup_fclose_ FILE *f = NULL;
         uint64_t sum = 0;
 

@@ -18,7 +18,7 @@
 #include "common/macro.h"
 #include "tests/enforcement/loop-budget/planted-names.h"
 
-#define BURN_USEC (20 * USEC_PER_MSEC)
+#define BURN_USEC (60 * USEC_PER_MSEC)
 
 #define PLANTED(name) \
         static int name(sd_event_source *s, const struct signalfd_siginfo *si, void *userdata)
