@@ -278,6 +278,7 @@ static void begin_huge(Answer *a)
 /* Everything that the script wants is made, or its fault is due. May free a. */
 static void stream_over(Answer *a)
 {
+        Connection *c = a->connection; /* who flushes it may find it broken, which frees a */
         Fault fault = a->released ? FAULT_NONE : a->script.fault;
 
         a->wants_room = false;
@@ -310,15 +311,15 @@ static void stream_over(Answer *a)
         case FAULT_HOLD:
         case FAULT_STEP:
                 a->state = ANSWER_SILENT;
-                connection_flush(a->connection);
+                connection_flush(c);
                 if (fault == FAULT_HOLD || fault == FAULT_STEP)
-                        server_count(a->connection->server, COUNTER_HELD);
+                        server_count(c->server, COUNTER_HELD);
                 return;
 
         case FAULT_RESET:
         case FAULT_CLOSE:
-                connection_flush(a->connection);
-                connection_close(a->connection, /* reset= */ fault == FAULT_RESET);
+                connection_flush(c);
+                connection_close(c, /* reset= */ fault == FAULT_RESET);
                 return;
 
         case FAULT_HUGE:
@@ -410,8 +411,8 @@ static void pump_head(Answer *a)
         a->state = ANSWER_BEFORE_TEXT;
         a->begin = now_usec() + a->script.first_token_msec * USEC_PER_MSEC;
         if (a->script.first_token_msec > 0) {
-                connection_flush(a->connection);
                 arm(a, a->begin);
+                connection_flush(a->connection);
         } else
                 answer_pump(a);
 }
