@@ -41,6 +41,7 @@ PLANTED(look_up_name)
         return 0;
 }
 
+/* Nothing waits by it: `trace` has to refuse the call. */
 PLANTED(doze)
 {
         return usleep(1);
