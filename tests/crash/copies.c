@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "common/buffer.h"
+#include "tests/unit/sqlite-util.h"
 
 #define COPIES_EACH   3U  /* in one load */
 #define MESSAGES_EACH 24U /* in one copy */
@@ -199,25 +200,14 @@ void copies_end(Copies *c)
         export_done(c);
 }
 
-static int64_t get(sqlite3 *sqlite, const char *sql)
-{
-        sqlite3_stmt *stmt;
-        int64_t value;
-
-        assert_int_equal(sqlite3_prepare_v2(sqlite, sql, -1, &stmt, NULL), SQLITE_OK);
-        assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-        value = sqlite3_column_int64(stmt, 0);
-        assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
-        return value;
-}
-
 void copies_check(const Copies *c, sqlite3 *sqlite)
 {
         char sql[128];
 
         /* What a kill leaves of one is in the trash. */
-        if (get(sqlite, WHOLE_SQL) != 0)
-                fail_msg("%lld copies are there in part", (long long) get(sqlite, WHOLE_SQL));
+        if (sqlite_get(sqlite, WHOLE_SQL, 0) != 0)
+                fail_msg("%lld copies are there in part",
+                        (long long) sqlite_get(sqlite, WHOLE_SQL, 0));
         for (unsigned i = 0; i < c->n_asked; i++) {
                 int64_t n;
 
@@ -225,7 +215,7 @@ void copies_check(const Copies *c, sqlite3 *sqlite)
                         "SELECT count(*) FROM conversations WHERE title = 'copy %u' AND deleted = "
                         "0",
                         i);
-                n = get(sqlite, sql);
+                n = sqlite_get(sqlite, sql, 0);
                 if (n > 1 || n < c->acknowledged[i])
                         fail_msg("copy %u is there %lld times", i, (long long) n);
         }

@@ -14,6 +14,7 @@
 #include "tests/bus/harness.h"
 #include "tests/bus/reader.h"
 #include "tests/crash/copies.h"
+#include "tests/unit/sqlite-util.h"
 
 #define LANES       6U
 #define STREAMS     2U /* lanes with one reply that does not end */
@@ -306,20 +307,6 @@ static void run(sqlite3 *sqlite, const char *sql)
                 fail_msg("%s: %s", sql, sqlite3_errmsg(sqlite));
 }
 
-static int64_t get(sqlite3 *sqlite, const char *sql, int64_t id)
-{
-        sqlite3_stmt *stmt;
-        int64_t value = -1;
-
-        assert_int_equal(sqlite3_prepare_v2(sqlite, sql, -1, &stmt, NULL), SQLITE_OK);
-        if (sqlite3_bind_parameter_count(stmt) > 0)
-                assert_int_equal(sqlite3_bind_int64(stmt, 1, id), SQLITE_OK);
-        if (sqlite3_step(stmt) == SQLITE_ROW)
-                value = sqlite3_column_int64(stmt, 0);
-        assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
-        return value;
-}
-
 static char *get_text(sqlite3 *sqlite, uint64_t id)
 {
         sqlite3_stmt *stmt;
@@ -392,20 +379,20 @@ static void check(World *w, size_t first)
         _cleanup_connection_ sd_bus *bus = harness_connect(w->h, VIA_PRIVATE);
 
         assert_int_equal(
-                get(sqlite,
+                sqlite_get(sqlite,
                         "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
                         0),
                 0);
         run(sqlite, "INSERT INTO search (search) VALUES ('integrity-check')");
         copies_check(w->copies, sqlite);
-        assert_int_equal(get(sqlite, "SELECT count(*) FROM messages WHERE live", 0), 0);
+        assert_int_equal(sqlite_get(sqlite, "SELECT count(*) FROM messages WHERE live", 0), 0);
         /* Each question is there once, and each has its reply. */
-        assert_int_equal(get(sqlite,
+        assert_int_equal(sqlite_get(sqlite,
                                  "SELECT count(*) - count(DISTINCT content) FROM messages"
                                  " WHERE content LIKE 'q%'",
                                  0),
                 0);
-        assert_int_equal(get(sqlite,
+        assert_int_equal(sqlite_get(sqlite,
                                  "SELECT count(*) FROM messages q WHERE content LIKE 'q%' AND NOT"
                                  " EXISTS (SELECT 1 FROM messages WHERE parent = q.id)"
                                  " AND EXISTS (SELECT 1 FROM conversations"
@@ -434,7 +421,7 @@ static void check_ends(World *w)
 
                 if (fact->reply == 0 || w->purging[fact->conversation])
                         continue;
-                reason = get(
+                reason = sqlite_get(
                         sqlite, "SELECT reason FROM messages WHERE id = ?1", (int64_t) fact->reply);
                 w->n_interrupted += reason == REASON_INTERRUPTED;
                 assert_true(reason == REASON_INTERRUPTED || reason == REASON_STOP);
@@ -460,8 +447,8 @@ static void make_earlier(World *w)
         char pragma[64];
 
         /* A new version is to be undone here, too. */
-        assert_int_equal(get(sqlite, "PRAGMA user_version", 0), ELEMENTSOF(back) + 1);
-        assert_int_equal(get(sqlite,
+        assert_int_equal(sqlite_get(sqlite, "PRAGMA user_version", 0), ELEMENTSOF(back) + 1);
+        assert_int_equal(sqlite_get(sqlite,
                                  "SELECT count(*) FROM search_config"
                                  " WHERE k IN ('automerge', 'crisismerge')",
                                  0),

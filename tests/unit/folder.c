@@ -24,10 +24,16 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
         return remove(path);
 }
 
+void folder_remove(const char *folder)
+{
+        if (nftw(folder, remove_one, /* fds= */ 8, FTW_DEPTH | FTW_PHYS) != 0)
+                assert_int_equal(errno, ENOENT);
+}
+
 char *folder_free(char *folder)
 {
         if (folder)
-                assert_int_equal(nftw(folder, remove_one, /* fds= */ 8, FTW_DEPTH | FTW_PHYS), 0);
+                folder_remove(folder);
         free(folder);
         return NULL;
 }

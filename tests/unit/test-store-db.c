@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
 
 #include "service/store/store-db.h"
+#include "tests/unit/sqlite-util.h"
 
 #define NUMBER UINT64_C(1) /* of the conversation */
 
@@ -113,20 +113,7 @@ static void test_commits_copy_nothing(void **state)
 
 static unsigned count_parts(const Fixture *f)
 {
-        sqlite3_stmt *stmt;
-        sqlite3 *sqlite;
-        int n;
-
-        assert_int_equal(sqlite3_open_v2(f->path, &sqlite, SQLITE_OPEN_READONLY, /* zVfs= */ NULL),
-                SQLITE_OK);
-        assert_int_equal(sqlite3_prepare_v2(sqlite, "SELECT count(DISTINCT segid) FROM search_idx",
-                                 -1, &stmt, NULL),
-                SQLITE_OK);
-        assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-        n = sqlite3_column_int(stmt, 0);
-        assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
-        assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
-        return (unsigned) n;
+        return (unsigned) sqlite_number(f->path, "SELECT count(DISTINCT segid) FROM search_idx");
 }
 
 /* Each leaves one part; FTS5 would merge four of them by itself, in the fourth's commit. */

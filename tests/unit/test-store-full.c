@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/skip.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/store-fixture.h"
 
 #include <sched.h>
@@ -100,9 +101,8 @@ static void fail_in_background(Fixture *f, uint64_t number, uint64_t reply)
                 assert_return_code(store_append_reply(f->store, number, reply, CHANNEL_CONTENT,
                                            i * BIG, text, BIG),
                         0);
-        wait_notice(f, STORE_NOTICE_FULL);
-        while (store_pending(f->store) > 0)
-                assert_return_code(sd_event_run(f->event, UINT64_MAX), errno);
+        fixture_wait_notice(f, STORE_NOTICE_FULL);
+        fixture_settle(f);
 }
 
 static void check_after(Fixture *f, uint64_t number, uint64_t last)
@@ -188,7 +188,7 @@ static void test_no_space_to_open(void **state)
         struct rlimit saved, limit;
 
         fixture_close(f);
-        remove_folder(f->folder);
+        folder_remove(f->folder);
         assert_return_code(mkdir(f->folder, 0700), errno);
 
         assert_return_code(getrlimit(RLIMIT_FSIZE, &saved), errno);
@@ -240,7 +240,7 @@ static void test_read_only(void **state)
 /* No folder can be made there. */
 static void test_no_folder(void **state)
 {
-        Fixture f = { .path = "/proc/conductor/conversations.db" };
+        Fixture f = { .path = (char *) "/proc/conductor/conversations.db" };
 
         assert_int_equal(fixture_open(&f), FAILURE_STORE_FAILED);
         assert_non_null(strstr(failure_message(&f.failure), "/proc/conductor"));

@@ -61,52 +61,27 @@ static void test_siblings(void **state)
 {
         Fixture *f = *state;
         Tree t = plant(f);
-        Call call;
 
-        call = CALL(f);
-        assert_int_equal(
-                call_wait(
-                        &call, store_list_siblings(f->store, t.n, t.a1, on_call_ids, &call, NULL)),
-                FAILURE_NONE);
+        assert_int_equal(do_siblings(f, t.n, t.a1), FAILURE_NONE);
         assert_int_equal(f->n_ids, 2);
         assert_int_equal(f->ids[0], t.a1);
         assert_int_equal(f->ids[1], t.a2);
-        call = CALL(f);
-        assert_int_equal(
-                call_wait(&call, store_list_siblings(f->store, t.n, 0, on_call_ids, &call, NULL)),
-                FAILURE_NONE);
+        assert_int_equal(do_siblings(f, t.n, 0), FAILURE_NONE);
         assert_int_equal(f->n_ids, 1);
         assert_int_equal(f->ids[0], t.q);
-        call = CALL(f);
-        assert_int_equal(
-                call_wait(&call,
-                        store_list_siblings(f->store, t.other, t.q, on_call_ids, &call, NULL)),
-                FAILURE_NO_SUCH_MESSAGE);
+        assert_int_equal(do_siblings(f, t.other, t.q), FAILURE_NO_SUCH_MESSAGE);
 }
 
 static void test_heads(void **state)
 {
         Fixture *f = *state;
         Tree t = plant(f);
-        Call call;
 
-        call = CALL(f);
-        assert_int_equal(
-                call_wait(
-                        &call, store_find_head_below(f->store, t.n, t.q, on_call_ids, &call, NULL)),
-                FAILURE_NONE);
+        assert_int_equal(do_head_below(f, t.n, t.q), FAILURE_NONE);
         assert_int_equal(f->ids[0], t.q2);
-        call = CALL(f);
-        assert_int_equal(
-                call_wait(&call,
-                        store_find_head_below(f->store, t.n, t.a2, on_call_ids, &call, NULL)),
-                FAILURE_NONE);
+        assert_int_equal(do_head_below(f, t.n, t.a2), FAILURE_NONE);
         assert_int_equal(f->ids[0], t.a2);
-        call = CALL(f);
-        assert_int_equal(
-                call_wait(
-                        &call, store_find_head_below(f->store, t.n, 99, on_call_ids, &call, NULL)),
-                FAILURE_NO_SUCH_MESSAGE);
+        assert_int_equal(do_head_below(f, t.n, 99), FAILURE_NO_SUCH_MESSAGE);
 
         fixture_close(f);
         assert_int_equal(fixture_open(f), FAILURE_NONE);
@@ -142,7 +117,6 @@ static void test_attachments(void **state)
                 .n_attachments = 2,
         };
         const StoreAttachment *got;
-        Call call;
 
         a[0] = (StoreAttachment){ strdup("a.png"), strdup("image/png"), malloc(sizeof data),
                 sizeof data };
@@ -163,21 +137,13 @@ static void test_attachments(void **state)
         assert_int_equal(got->size, sizeof data);
         assert_null(got->data);
 
-        call = CALL(f);
-        assert_int_equal(
-                call_wait(
-                        &call, store_get_message(f->store, n, m.id, on_call_messages, &call, NULL)),
-                FAILURE_NONE);
+        assert_int_equal(do_message(f, n, m.id), FAILURE_NONE);
         got = f->messages->messages[0].attachments;
         assert_memory_equal(got[0].data, data, sizeof data);
         assert_string_equal(got[1].name, "empty");
         assert_int_equal(got[1].size, 0);
 
-        call = CALL(f);
-        assert_int_equal(
-                call_wait(
-                        &call, store_get_context(f->store, n, m.id, on_call_messages, &call, NULL)),
-                FAILURE_NONE);
+        assert_int_equal(do_context(f, n, m.id), FAILURE_NONE);
         assert_memory_equal(f->messages->messages[0].attachments[0].data, data, sizeof data);
         assert_string_equal(f->messages->system, "");
 
@@ -219,22 +185,14 @@ static void test_attachments_counted(void **state)
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
                 size_t others = table[i].others, taken = table[i].code == FAILURE_NONE ? 5 : 0;
-                Call call = CALL(f);
 
                 assert_true(attachment_memory_take(others, 0, others));
-                assert_int_equal(call_wait(&call,
-                                         store_get_context(
-                                                 f->store, n, m.id, on_call_messages, &call, NULL)),
-                        table[i].code);
+                assert_int_equal(do_context(f, n, m.id), table[i].code);
                 assert_int_equal(attachment_memory_used(), others + taken);
                 fixture_forget(f);
                 assert_int_equal(attachment_memory_used(), others);
 
-                call = CALL(f);
-                assert_int_equal(call_wait(&call,
-                                         store_get_message(
-                                                 f->store, n, m.id, on_call_messages, &call, NULL)),
-                        table[i].code);
+                assert_int_equal(do_message(f, n, m.id), table[i].code);
                 /* Pages and exports are bounded by their own limits. */
                 assert_int_equal(do_page(f, n, m.id, 1, SIZE_MAX), FAILURE_NONE);
                 attachment_memory_give(others);
@@ -271,10 +229,8 @@ static void test_steps(void **state)
         } cases[] = { { 1, false }, { 32, false }, { 33, true }, { LONG_BRANCH, true } };
         Fixture *f = *state;
         uint64_t n = make_conversation(f, ""), parent = 0, ids[LONG_BRANCH];
-        Call call = CALL(f);
 
-        (void) call_wait(
-                &call, store_set_system(f->store, n, "Be brief.", on_call_done, &call, NULL));
+        assert_int_equal(do_set_system(f, n, "Be brief."), FAILURE_NONE);
         for (unsigned i = 0; i < LONG_BRANCH; i++)
                 parent = ids[i] = add_message(f, n, parent, i % 2, i % 2 ? "answer" : "question");
 
@@ -299,6 +255,11 @@ static void test_steps(void **state)
         }
 }
 
+static void on_never(const Failure *failure, StoreMessages *messages, void *userdata)
+{
+        fail_msg("a request that was given up has ended");
+}
+
 /* A message larger than a step is a step, and nobody who went away is waited for. */
 static void test_large_steps(void **state)
 {
@@ -306,21 +267,17 @@ static void test_large_steps(void **state)
         uint64_t n = make_conversation(f, ""), parent = 0;
         _cleanup_free_ char *large = calloc(1, MIB(1) + 2);
         StoreSlot *slot;
-        Call call;
 
         memset(large, 'x', MIB(1) + 1);
         for (unsigned i = 0; i < 4; i++)
                 parent = add_message(f, n, parent, ROLE_USER, i % 2 ? large : "small");
-        call = CALL(f);
-        (void) call_wait(
-                &call, store_get_context(f->store, n, parent, on_call_messages, &call, NULL));
+        assert_int_equal(do_context(f, n, parent), FAILURE_NONE);
         assert_int_equal(f->messages->n_messages, 4);
         assert_string_equal(f->messages->messages[1].content, large);
         assert_string_equal(f->messages->messages[2].content, "small");
-        assert_int_equal(store_get_context(f->store, n, parent, on_call_messages, &call, &slot), 0);
+        assert_int_equal(store_get_context(f->store, n, parent, on_never, NULL, &slot), 0);
         store_slot_free(slot);
-        while (store_pending(f->store) > 0)
-                assert_return_code(sd_event_run(f->event, UINT64_MAX), errno);
+        fixture_settle(f);
 }
 
 static void test_all_pages(void **state)
@@ -329,18 +286,13 @@ static void test_all_pages(void **state)
         uint64_t n = make_conversation(f, ""), other = make_conversation(f, "");
         uint64_t ids[7], after = 0;
         size_t seen = 0;
-        Call call;
 
         for (size_t i = 0; i < ELEMENTSOF(ids); i++) {
                 ids[i] = add_message(f, n, i % 3 ? ids[i - 1] : 0, ROLE_USER, "text");
                 (void) add_message(f, other, 0, ROLE_USER, "elsewhere");
         }
         for (;;) {
-                call = CALL(f);
-                assert_int_equal(call_wait(&call,
-                                         store_get_all(f->store, n, after, /* limit= */ 3, SIZE_MAX,
-                                                 on_call_messages, &call, NULL)),
-                        FAILURE_NONE);
+                assert_int_equal(do_all(f, n, after, /* limit= */ 3), FAILURE_NONE);
                 if (f->messages->n_messages == 0)
                         break;
                 assert_in_range(f->messages->n_messages, 1, 3);
@@ -399,7 +351,6 @@ static void test_live_reply(void **state)
 {
         Fixture *f = *state;
         uint64_t n = make_conversation(f, ""), r = add_live(f, n, 0);
-        Call call;
 
         assert_return_code(store_append_reply(f->store, n, r, CHANNEL_REASONING, 0, "hm", 2), 0);
         assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 0, "Hä", 3), 0);
@@ -432,13 +383,10 @@ static void test_live_reply(void **state)
         /* Ended, it takes no more: nobody waits for it, so a notice says that. */
         assert_int_equal(f->notices[STORE_NOTICE_FAILED], 0);
         assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 12, "x", 1), 0);
-        wait_notice(f, STORE_NOTICE_FAILED);
+        fixture_wait_notice(f, STORE_NOTICE_FAILED);
 
         /* Continued: its text stays, and what comes is added to it. */
-        call = CALL(f);
-        assert_int_equal(
-                call_wait(&call, store_reopen_reply(f->store, n, r, on_call_done, &call, NULL)),
-                FAILURE_NONE);
+        assert_int_equal(do_reopen(f, n, r), FAILURE_NONE);
         assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 12, " More", 5), 0);
         fixture_close(f);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common/buffer.h"
+#include "tests/unit/sqlite-util.h"
 #include "tests/unit/store-fixture.h"
 
 #include <dirent.h>
 #include <poll.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <sys/wait.h>
 
 /* As a file's bytes and as the search index spells them. */
@@ -49,12 +49,8 @@ static uint64_t fill_secret(Fixture *f)
         uint64_t n = make_conversation(f, SECRET " title"), q, r;
         StoreMessage m = { .role = ROLE_USER };
         char text[128];
-        Call call = CALL(f);
 
-        assert_int_equal(
-                call_wait(&call,
-                        store_set_system(f->store, n, SECRET " system", on_call_done, &call, NULL)),
-                FAILURE_NONE);
+        assert_int_equal(do_set_system(f, n, SECRET " system"), FAILURE_NONE);
         for (unsigned i = 0; i < 40; i++) {
                 (void) snprintf(text, sizeof text, "message %u with " SECRET "%u inside", i, i);
                 (void) add_message(f, n, 0, ROLE_USER, text);
@@ -160,15 +156,9 @@ static void test_between(void **state)
 
 static void check_search_index(Fixture *f)
 {
-        sqlite3 *sqlite;
-
         fixture_close(f);
-        assert_int_equal(sqlite3_open(f->path, &sqlite), SQLITE_OK);
-        assert_int_equal(sqlite3_exec(sqlite,
-                                 "INSERT INTO search (search, rank) VALUES ('integrity-check', 1)",
-                                 NULL, NULL, NULL),
-                SQLITE_OK);
-        assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
+        (void) sqlite_change(
+                f->path, "INSERT INTO search (search, rank) VALUES ('integrity-check', 1)");
         assert_int_equal(fixture_open(f), FAILURE_NONE);
 }
 
@@ -324,7 +314,6 @@ static void test_killed(void **state)
 {
         Fixture *f = *state;
         uint64_t n = fill_secret(f), huge = fill_huge(f);
-        sqlite3 *sqlite;
         int acked[2];
         pid_t pid;
 
@@ -336,7 +325,7 @@ static void test_killed(void **state)
                 unsigned pending;
                 Call call = { .f = &child };
 
-                (void) strcpy(child.path, f->path);
+                child.path = f->path;
                 if (fixture_open(&child) != FAILURE_NONE)
                         _exit(1);
                 /* Some rows are gone when its first step has come back. */
@@ -357,19 +346,14 @@ static void test_killed(void **state)
         assert_int_equal(waitpid(pid, NULL, 0), pid);
 
         /* Another purge may have ended meanwhile. */
-        assert_int_equal(sqlite3_open(f->path, &sqlite), SQLITE_OK);
-        assert_int_equal(sqlite3_exec(sqlite, "UPDATE meta SET value = 0 WHERE key = 'purge-owed'",
-                                 NULL, NULL, NULL),
-                SQLITE_OK);
-        assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
+        (void) sqlite_change(f->path, "UPDATE meta SET value = 0 WHERE key = 'purge-owed'");
 
         /* It does not come back, though most of it is still there. */
         assert_int_equal(fixture_open(f), FAILURE_NONE);
         assert_int_equal(f->index->n_conversations, 1);
         assert_int_equal(f->index->conversations[0].number, n);
         assert_int_equal(do_purge(f, n), FAILURE_NONE);
-        while (store_pending(f->store) > 0)
-                assert_return_code(sd_event_run(f->event, UINT64_MAX), errno);
+        fixture_settle(f);
         assert_false(is_on_disk(f, SECRET));
         assert_int_equal(do_page(f, huge, 1000, 1, SIZE_MAX), FAILURE_NO_SUCH_MESSAGE);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/unit/sqlite-util.h"
 #include "tests/unit/store-fixture.h"
-
-#include <sqlite3.h>
 
 #define MESSAGES 1500U
 
@@ -85,12 +84,8 @@ static size_t count_readable(Fixture *f, uint64_t number)
         size_t n = 0;
 
         for (;;) {
-                Call call = CALL(f);
 
-                assert_int_equal(call_wait(&call,
-                                         store_get_all(f->store, number, after, 500, SIZE_MAX,
-                                                 on_call_messages, &call, NULL)),
-                        FAILURE_NONE);
+                assert_int_equal(do_all(f, number, after, 500), FAILURE_NONE);
                 if (f->messages->n_messages == 0)
                         return n;
                 n += f->messages->n_messages;
@@ -161,7 +156,7 @@ static void test_damaged_page(void **state)
         assert_int_equal(do_page(f, n, MESSAGES, UINT32_MAX, SIZE_MAX), FAILURE_STORE_FAILED);
         print_message("# %s\n", failure_message(&f->failure));
         assert_non_null(strstr(failure_message(&f->failure), "damaged"));
-        wait_notice(f, STORE_NOTICE_SALVAGED);
+        fixture_wait_notice(f, STORE_NOTICE_SALVAGED);
         assert_int_equal(f->index->n_conversations, 1);
         assert_int_equal(f->index->conversations[0].messages, count_readable(f, n));
         check_salvaged(f, n, &b);
@@ -179,14 +174,14 @@ static void test_check(void **state)
         fixture_close(f);
         write_file(log, "no log", 6);
         assert_int_equal(fixture_open(f), FAILURE_NONE);
-        wait_notice(f, STORE_NOTICE_CHECKED);
+        fixture_wait_notice(f, STORE_NOTICE_CHECKED);
         assert_int_equal(f->notices[STORE_NOTICE_SALVAGED], 0);
         assert_int_equal(count_readable(f, n), MESSAGES);
 
         b = make_damaged(f);
         write_file(log, "no log", 6);
         assert_int_equal(fixture_open(f), FAILURE_NONE);
-        wait_notice(f, STORE_NOTICE_SALVAGED);
+        fixture_wait_notice(f, STORE_NOTICE_SALVAGED);
         assert_int_equal(f->notices[STORE_NOTICE_CHECKED], 0);
         free(b.data);
         b = read_file(f->notice);
@@ -204,11 +199,10 @@ static void test_live_reply(void **state)
         assert_int_equal(fixture_open(f), FAILURE_NONE);
         r = add_live(f, n, MESSAGES);
         assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 0, "one ", 4), 0);
-        while (store_pending(f->store) > 0)
-                assert_return_code(sd_event_run(f->event, UINT64_MAX), errno);
+        fixture_settle(f);
         assert_int_equal(do_page(f, n, MESSAGES, UINT32_MAX, SIZE_MAX), FAILURE_STORE_FAILED);
         assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 4, "two", 3), 0);
-        wait_notice(f, STORE_NOTICE_SALVAGED);
+        fixture_wait_notice(f, STORE_NOTICE_SALVAGED);
         assert_int_equal(do_page(f, n, r, 1, SIZE_MAX), FAILURE_NONE);
         assert_true(f->messages->messages[0].live);
         assert_string_equal(f->messages->messages[0].content, "one two");
@@ -238,7 +232,7 @@ static void test_no_database(void **state)
                 write_file(f->path, b.data, b.size);
 
                 assert_int_equal(fixture_open(f), FAILURE_NONE);
-                wait_notice(f, STORE_NOTICE_SALVAGED);
+                fixture_wait_notice(f, STORE_NOTICE_SALVAGED);
                 assert_same_file(f->notice, &b);
                 assert_int_equal(f->index->n_conversations, 0);
                 free(b.data);
@@ -247,12 +241,8 @@ static void test_no_database(void **state)
 
 static void tamper(Fixture *f, const char *sql)
 {
-        sqlite3 *sqlite;
-
         fixture_close(f);
-        assert_int_equal(sqlite3_open(f->path, &sqlite), SQLITE_OK);
-        assert_int_equal(sqlite3_exec(sqlite, sql, NULL, NULL, NULL), SQLITE_OK);
-        assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
+        (void) sqlite_change(f->path, sql);
         assert_int_equal(fixture_open(f), FAILURE_NONE);
 }
 
@@ -283,7 +273,7 @@ static void test_tampered_index(void **state)
         last = store_next_id(f->store);
         assert_int_equal(do_add(f, n, last, MESSAGES, ROLE_USER, "more"), FAILURE_STORE_FAILED);
         assert_non_null(strstr(failure_message(&f->failure), "damaged"));
-        wait_notice(f, STORE_NOTICE_SALVAGED);
+        fixture_wait_notice(f, STORE_NOTICE_SALVAGED);
         last = store_next_id(f->store);
         assert_int_equal(do_add(f, n, last, MESSAGES, ROLE_USER, "more"), FAILURE_NONE);
         assert_int_equal(do_page(f, n, last, UINT32_MAX, SIZE_MAX), FAILURE_NONE);
@@ -314,7 +304,7 @@ static void test_hidden_message(void **state)
 
         write_file(log, "no log", 6);
         assert_int_equal(fixture_open(f), FAILURE_NONE);
-        wait_notice(f, STORE_NOTICE_SALVAGED);
+        fixture_wait_notice(f, STORE_NOTICE_SALVAGED);
         assert_int_equal(count_readable(f, n), MESSAGES + 1);
 }
 
@@ -323,21 +313,16 @@ static void test_lost_conversation(void **state)
 {
         Fixture *f = *state;
         uint64_t n = fill(f);
-        sqlite3 *sqlite;
         Bytes b;
 
         fixture_close(f);
-        assert_int_equal(sqlite3_open(f->path, &sqlite), SQLITE_OK);
-        assert_int_equal(sqlite3_exec(sqlite,
-                                 "PRAGMA journal_mode = DELETE; DELETE FROM conversations;"
-                                 "PRAGMA journal_mode = WAL",
-                                 NULL, NULL, NULL),
-                SQLITE_OK);
-        assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
+        (void) sqlite_change(f->path,
+                "PRAGMA journal_mode = DELETE; DELETE FROM conversations;"
+                "PRAGMA journal_mode = WAL");
         b = make_damaged(f);
         assert_int_equal(fixture_open(f), FAILURE_NONE);
         assert_int_equal(do_page(f, n, MESSAGES, UINT32_MAX, SIZE_MAX), FAILURE_STORE_FAILED);
-        wait_notice(f, STORE_NOTICE_SALVAGED);
+        fixture_wait_notice(f, STORE_NOTICE_SALVAGED);
 
         fixture_close(f);
         assert_int_equal(fixture_open(f), FAILURE_NONE);
@@ -385,15 +370,6 @@ static void test_interrupted_salvage(void **state)
         free(good.data);
 }
 
-static void set_pragma(const char *path, const char *sql)
-{
-        sqlite3 *sqlite;
-
-        assert_int_equal(sqlite3_open(path, &sqlite), SQLITE_OK);
-        assert_int_equal(sqlite3_exec(sqlite, sql, NULL, NULL, NULL), SQLITE_OK);
-        assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
-}
-
 static void test_not_ours(void **state)
 {
         static const struct {
@@ -412,7 +388,7 @@ static void test_not_ours(void **state)
         original = read_file(f->path);
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 write_file(f->path, original.data, original.size);
-                set_pragma(f->path, cases[i].sql);
+                (void) sqlite_change(f->path, cases[i].sql);
                 changed = read_file(f->path);
 
                 assert_int_equal(fixture_open(f), FAILURE_STORE_FAILED);

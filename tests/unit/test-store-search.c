@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/unit/store-fixture.h"
 
-#include <sqlite3.h>
-
 #include "common/utf8.h"
+#include "tests/unit/sqlite-util.h"
 
 static const struct {
         const char *query;
@@ -243,21 +242,16 @@ static void test_earlier_index(void **state)
                 { "消", 0 }, { "changed", 1 }, { "改", 1 }, { "draft", 0 } };
         Fixture *f = *state;
         uint64_t n = make_conversation(f, ""), gone = make_conversation(f, ""), live;
-        sqlite3 *sqlite;
 
         for (unsigned i = 0; i < N; i++)
                 (void) add_message(f, n, 0, ROLE_USER, i % 2 ? "これは日本語です" : "plain");
         (void) add_message(f, gone, 0, ROLE_USER, "gone 消える");
         live = add_message(f, n, 0, ROLE_ASSISTANT, "draft");
         fixture_close(f);
-        assert_int_equal(sqlite3_open(f->path, &sqlite), SQLITE_OK);
-        assert_int_equal(sqlite3_exec(sqlite,
-                                 "INSERT INTO search (search) VALUES ('rebuild');"
-                                 "DELETE FROM meta WHERE key LIKE 'unsplit%';"
-                                 "PRAGMA user_version = 1",
-                                 NULL, NULL, NULL),
-                SQLITE_OK);
-        assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
+        (void) sqlite_change(f->path,
+                "INSERT INTO search (search) VALUES ('rebuild');"
+                "DELETE FROM meta WHERE key LIKE 'unsplit%';"
+                "PRAGMA user_version = 1");
 
         assert_int_equal(fixture_open(f), FAILURE_NONE);
         assert_true(store_pending(f->store) > 0);
@@ -265,8 +259,7 @@ static void test_earlier_index(void **state)
         (void) add_message(f, n, 0, ROLE_USER, "added 漢字");
         assert_int_equal(do_end(f, n, live, "changed 改める", REASON_STOP), FAILURE_NONE);
         assert_int_equal(do_purge(f, gone), FAILURE_NONE);
-        while (store_pending(f->store) > 0)
-                assert_return_code(sd_event_run(f->event, UINT64_MAX), errno);
+        fixture_settle(f);
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 assert_int_equal(do_search(f, cases[i].query, 0, 0, 64), FAILURE_NONE);
@@ -280,25 +273,8 @@ static void test_earlier_index(void **state)
         assert_int_equal(f->n_hits, 64);
 
         fixture_close(f);
-        assert_int_equal(sqlite3_open(f->path, &sqlite), SQLITE_OK);
-        assert_int_equal(
-                sqlite3_exec(sqlite, "INSERT INTO search (search) VALUES ('integrity-check')", NULL,
-                        NULL, NULL),
-                SQLITE_OK);
-        assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
+        (void) sqlite_change(f->path, "INSERT INTO search (search) VALUES ('integrity-check')");
         assert_int_equal(fixture_open(f), FAILURE_NONE);
-}
-
-static int query_number(sqlite3 *sqlite, const char *sql)
-{
-        sqlite3_stmt *stmt;
-        int n;
-
-        assert_int_equal(sqlite3_prepare_v2(sqlite, sql, -1, &stmt, NULL), SQLITE_OK);
-        assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-        n = sqlite3_column_int(stmt, 0);
-        assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
-        return n;
 }
 
 /* Not in anybody's commit, and yet it is done: else each message would leave a part. */
@@ -307,17 +283,14 @@ static void test_index_is_merged(void **state)
         enum { N = 250 };
         Fixture *f = *state;
         uint64_t n = make_conversation(f, "");
-        sqlite3 *sqlite;
 
         for (unsigned i = 0; i < N; i++)
                 (void) add_message(f, n, 0, ROLE_USER, "One more that has some words.");
         fixture_close(f);
-        assert_int_equal(sqlite3_open(f->path, &sqlite), SQLITE_OK);
         assert_in_range(
-                query_number(sqlite, "SELECT count(DISTINCT segid) FROM search_idx"), 1, 160);
+                sqlite_number(f->path, "SELECT count(DISTINCT segid) FROM search_idx"), 1, 160);
         assert_int_equal(
-                query_number(sqlite, "SELECT v FROM search_config WHERE k = 'automerge'"), 0);
-        assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
+                sqlite_number(f->path, "SELECT v FROM search_config WHERE k = 'automerge'"), 0);
         assert_int_equal(fixture_open(f), FAILURE_NONE);
         assert_int_equal(do_search(f, "words", 0, 0, 64), FAILURE_NONE);
         assert_int_equal(f->n_hits, 64);
@@ -328,7 +301,6 @@ static void test_replies(void **state)
 {
         Fixture *f = *state;
         uint64_t n = make_conversation(f, ""), r = add_live(f, n, 0);
-        Call call;
 
         assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 0, "draft", 5), 0);
         assert_int_equal(do_search(f, "draft", 0, 0, 10), FAILURE_NONE);
@@ -341,10 +313,7 @@ static void test_replies(void **state)
         assert_int_equal(do_search(f, "draft", 0, 0, 10), FAILURE_NONE);
         assert_int_equal(f->n_hits, 0);
 
-        call = CALL(f);
-        assert_int_equal(
-                call_wait(&call, store_reopen_reply(f->store, n, r, on_call_done, &call, NULL)),
-                FAILURE_NONE);
+        assert_int_equal(do_reopen(f, n, r), FAILURE_NONE);
         assert_int_equal(do_search(f, "final", 0, 0, 10), FAILURE_NONE);
         assert_int_equal(f->n_hits, 0);
         assert_int_equal(do_end(f, n, r, "final again", REASON_STOP), FAILURE_NONE);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/unit/folder.h"
+#include "tests/unit/sqlite-util.h"
 #include "tests/unit/store-fixture.h"
-
-#include <sqlite3.h>
 
 static void test_modes(void **state)
 {
@@ -12,7 +12,7 @@ static void test_modes(void **state)
         mode_t mask;
 
         fixture_close(f);
-        remove_folder(f->folder);
+        folder_remove(f->folder);
         assert_return_code(mkdir(f->folder, 0755), errno);
 
         /* Whatever the umask takes or leaves. */
@@ -31,7 +31,7 @@ static void test_modes(void **state)
                         assert_int_equal(st.st_mode & 07777, 0600);
                 }
                 fixture_close(f);
-                remove_folder(f->folder);
+                folder_remove(f->folder);
                 assert_return_code(mkdir(f->folder, 0755), errno);
         }
         assert_int_equal(fixture_open(f), FAILURE_NONE);
@@ -39,10 +39,9 @@ static void test_modes(void **state)
 
 static void test_second_service(void **state)
 {
-        Fixture *f = *state, other = { 0 };
+        Fixture *f = *state, other = { .path = f->path };
         char pid[32];
 
-        (void) snprintf(other.path, sizeof other.path, "%s", f->path);
         assert_int_equal(fixture_open(&other), FAILURE_BUSY);
         (void) snprintf(pid, sizeof pid, "process %d", (int) getpid());
         assert_non_null(strstr(failure_message(&other.failure), pid));
@@ -126,37 +125,18 @@ static void test_settings_and_prompts(void **state)
 {
         Fixture *f = *state;
         uint64_t number = make_conversation(f, "");
-        Call call = CALL(f);
 
-        assert_int_equal(call_wait(&call,
-                                 store_set_setting(f->store, "default_model", "a/b", on_call_done,
-                                         &call, NULL)),
-                FAILURE_NONE);
-        call = CALL(f);
-        assert_int_equal(
-                call_wait(&call, store_get_system(f->store, number, on_call_system, &call, NULL)),
-                FAILURE_NONE);
+        assert_int_equal(do_set_setting(f, "default_model", "a/b"), FAILURE_NONE);
+        assert_int_equal(do_get_system(f, number), FAILURE_NONE);
         assert_string_equal(f->text, "");
         for (unsigned i = 0; i < 2; i++) {
                 const char *prompt = i == 0 ? "You are kind." : "Short answers.";
 
-                call = CALL(f);
-                assert_int_equal(call_wait(&call,
-                                         store_set_system(f->store, number, prompt, on_call_done,
-                                                 &call, NULL)),
-                        FAILURE_NONE);
-                call = CALL(f);
-                assert_int_equal(
-                        call_wait(&call,
-                                store_get_system(f->store, number, on_call_system, &call, NULL)),
-                        FAILURE_NONE);
+                assert_int_equal(do_set_system(f, number, prompt), FAILURE_NONE);
+                assert_int_equal(do_get_system(f, number), FAILURE_NONE);
                 assert_string_equal(f->text, prompt);
         }
-        call = CALL(f);
-        assert_int_equal(
-                call_wait(&call,
-                        store_set_system(f->store, 4711, "nobody's", on_call_done, &call, NULL)),
-                FAILURE_NO_SUCH_CONVERSATION);
+        assert_int_equal(do_set_system(f, 4711, "nobody's"), FAILURE_NO_SUCH_CONVERSATION);
 
         fixture_close(f);
         assert_int_equal(fixture_open(f), FAILURE_NONE);
@@ -172,26 +152,16 @@ static void test_tokens(void **state)
                 { .id = 10, .role = ROLE_USER, .content = (char *) "q", .content_size = 1 },
                 { .id = 11, .parent = 10, .role = ROLE_ASSISTANT, .live = true },
         };
-        Call call = CALL(f);
 
-        assert_int_equal(
-                call_wait(&call, store_find_token(f->store, n, "t", on_call_token, &call, NULL)),
-                FAILURE_NONE);
+        assert_int_equal(do_find_token(f, n, "t"), FAILURE_NONE);
         assert_int_equal(f->ids[0], 0);
         assert_int_equal(f->ids[1], 0);
 
         assert_int_equal(do_add_all(f, n, pair, 2, 11, "t"), FAILURE_NONE);
-        call = CALL(f);
-        assert_int_equal(
-                call_wait(&call, store_find_token(f->store, n, "t", on_call_token, &call, NULL)),
-                FAILURE_NONE);
+        assert_int_equal(do_find_token(f, n, "t"), FAILURE_NONE);
         assert_int_equal(f->ids[0], 10);
         assert_int_equal(f->ids[1], 11);
-        call = CALL(f);
-        assert_int_equal(
-                call_wait(
-                        &call, store_find_token(f->store, other, "t", on_call_token, &call, NULL)),
-                FAILURE_NONE);
+        assert_int_equal(do_find_token(f, other, "t"), FAILURE_NONE);
         assert_int_equal(f->ids[0], 0);
 
         /* The same one again stores nothing, so that two at once cannot send twice. */
@@ -205,15 +175,11 @@ static void test_tokens(void **state)
 static void age_token(Fixture *f, const char *token, unsigned seconds)
 {
         _cleanup_free_ char *sql = NULL;
-        sqlite3 *sqlite;
 
         assert_true(
                 asprintf(&sql, "UPDATE tokens SET created = created - %u000000 WHERE token = '%s'",
                         seconds, token) > 0);
-        assert_int_equal(sqlite3_open(f->path, &sqlite), SQLITE_OK);
-        assert_int_equal(sqlite3_exec(sqlite, sql, NULL, NULL, NULL), SQLITE_OK);
-        assert_int_equal(sqlite3_changes(sqlite), 1);
-        assert_int_equal(sqlite3_close(sqlite), SQLITE_OK);
+        assert_int_equal(sqlite_change(f->path, sql), 1);
 }
 
 /* A token is kept for seven days, and goes with the next one. */
@@ -234,12 +200,8 @@ static void test_old_tokens(void **state)
                 assert_int_equal(do_add_all(f, n, &m, 1, m.id, tokens[i]), FAILURE_NONE);
         }
         for (size_t i = 0; i < ELEMENTSOF(tokens); i++) {
-                Call call = CALL(f);
 
-                assert_int_equal(call_wait(&call,
-                                         store_find_token(f->store, n, tokens[i], on_call_token,
-                                                 &call, NULL)),
-                        FAILURE_NONE);
+                assert_int_equal(do_find_token(f, n, tokens[i]), FAILURE_NONE);
                 assert_int_equal(f->ids[0], i == 0 ? 0 : 10 + i);
                 assert_int_equal(f->ids[1], 0);
         }
