@@ -115,6 +115,13 @@ char *harness_call_error(Harness *h, sd_bus *bus, char **ret_sentence, const cha
         return harness_call_error_message(h, bus, m, ret_sentence);
 }
 
+void harness_assert_error(char *name, const char *expected)
+{
+        _cleanup_free_ char *given = name;
+
+        assert_string_equal(given, expected);
+}
+
 /* ---- the name ---- */
 
 static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -165,15 +172,27 @@ char *harness_create(Harness *h, sd_bus *bus, const char *model)
         return copy;
 }
 
+Exchange harness_read_exchange(sd_bus_message *answer)
+{
+        Exchange e = { 0 };
+
+        assert_return_code(sd_bus_message_read(answer, "tt", &e.message, &e.reply), 0);
+        assert_true(e.message > 0 && e.reply > 0 && e.message != e.reply);
+        return e;
+}
+
+Exchange harness_exchange(
+        Harness *h, sd_bus *bus, const char *conversation, const char *text, const char *token)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = harness_call(h, bus, conversation,
+                INTERFACE_CONVERSATION, "Send", "sa{sv}", text, token ? 1 : 0, "token", "s", token);
+
+        return harness_read_exchange(answer);
+}
+
 uint64_t harness_send(Harness *h, sd_bus *bus, const char *conversation, const char *text)
 {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
-        uint64_t message, reply;
-
-        answer = harness_call(
-                h, bus, conversation, INTERFACE_CONVERSATION, "Send", "sa{sv}", text, 0);
-        assert_return_code(sd_bus_message_read(answer, "tt", &message, &reply), 0);
-        return reply;
+        return harness_exchange(h, bus, conversation, text, /* token= */ NULL).reply;
 }
 
 bool harness_read_value(sd_bus_message *m, const char *key, char type, void *ret)

@@ -143,6 +143,8 @@ sd_bus_message *harness_call_message(Harness *h, sd_bus *bus, sd_bus_message *m)
 char *harness_call_error(Harness *h, sd_bus *bus, char **ret_sentence, const char *path,
         const char *interface, const char *member, const char *types, ...);
 char *harness_call_error_message(Harness *h, sd_bus *bus, sd_bus_message *m, char **ret_sentence);
+/* name: of harness_call_error(), freed here. */
+void harness_assert_error(char *name, const char *expected);
 /* A message to the service, for arguments that need containers. */
 sd_bus_message *harness_message(
         sd_bus *bus, const char *path, const char *interface, const char *member);
@@ -153,6 +155,14 @@ void harness_append_attachments(sd_bus_message *m, const char *name, int fd, siz
 /* Short forms; the caller frees what comes back. */
 char *harness_create(Harness *h, sd_bus *bus, const char *model);
 uint64_t harness_send(Harness *h, sd_bus *bus, const char *conversation, const char *text);
+typedef struct Exchange {
+        uint64_t message, reply;
+} Exchange;
+/* Sends with the option token, or none (NULL). */
+Exchange harness_exchange(
+        Harness *h, sd_bus *bus, const char *conversation, const char *text, const char *token);
+/* What Send, Edit and the like answer. */
+Exchange harness_read_exchange(sd_bus_message *answer);
 /* Pages through GetReply. ret_reason (may be NULL; the caller frees): how it ended, "" while it
  * lives. */
 char *harness_get_reply(Harness *h, sd_bus *bus, const char *conversation, uint64_t reply,

@@ -200,7 +200,7 @@ static const struct {
                 "test_unread_bytes" },
         { "bytes of a page", CONVERSATION_PAGE_BYTES, MIB(8), "bus/test-limits.c",
                 "test_page_bytes" },
-        { "exports not read", 16, 16, "bus/test-api.c", "test_exports_unread" },
+        { "exports not read", 16, 16, "bus/test-export.c", "test_exports_unread" },
         { "pipes not read", 256, 256, "bus/test-attack-descriptors.c", "PIPES_MAX" },
 };
 
