@@ -10,7 +10,8 @@
 #define FETCH_MAX  MIB(1)
 
 struct ReplyStream {
-        sd_bus *bus;
+        sd_bus *bus; /* held: whoever made it may have given it up while it is asked whether it is
+                        open */
         const ReplyStreamOps *ops;
         void *userdata;
         sd_bus_slot *filter, *ask, *fetch;
@@ -29,7 +30,8 @@ struct ReplyStream {
         bool fetching;          /* the rest is being read with GetReply; */
         bool fetching_last;     /* there is no more than that; */
         bool beyond;            /* the service, which fell, has less of it than was told; */
-        Channel channel;        /* of this channel; */
+        Channel channel;        /* of this channel, */
+        uint64_t from;          /* from here on: deltas may have come since it was asked; */
         bool rejoined;          /* by another connection than Ask's: the answer is GetReply's; */
         bool ended;             /* told so */
 };
@@ -46,6 +48,7 @@ ReplyStream *reply_stream_free(ReplyStream *s)
         if (!s)
                 return NULL;
         detach(s);
+        sd_bus_unref(s->bus);
         sd_bus_message_unref(s->answer);
         failure_done(&s->failure);
         free(s->conversation);
@@ -316,7 +319,8 @@ static int take_fetched(ReplyStream *s, sd_bus_message *m)
         r = sd_bus_message_read(m, "sstb", &state, &text, &offset, &more);
         if (r < 0)
                 return r;
-        tell(s, s->channel, s->offsets[s->channel], text);
+        if (!s->beyond) /* else only how it ended was asked for */
+                tell(s, s->channel, s->from, text);
         s->all_sent = s->all_sent || streq(state, "ended");
         if (!more || !*text) {
                 s->channel++;
@@ -360,10 +364,10 @@ static int on_fetched(sd_bus_message *m, void *userdata, sd_bus_error *ret_error
 static int fetch_next(ReplyStream *s)
 {
         s->fetch = sd_bus_slot_unref(s->fetch);
+        s->from = s->beyond ? 0 : s->offsets[s->channel];
         return sd_bus_call_method_async(s->bus, &s->fetch, BUS_NAME, s->conversation,
                 INTERFACE_CONVERSATION, "GetReply", on_fetched, s, "tstt", s->reply,
-                channel_to_string(s->channel), s->beyond ? 0 : s->offsets[s->channel],
-                s->beyond ? 0 : (uint64_t) FETCH_MAX);
+                channel_to_string(s->channel), s->from, s->beyond ? 0 : (uint64_t) FETCH_MAX);
 }
 
 static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
@@ -424,7 +428,8 @@ int reply_stream_rejoin(ReplyStream *s, sd_bus *bus)
         int r;
 
         detach(s);
-        s->bus = bus;
+        sd_bus_unref(s->bus);
+        s->bus = sd_bus_ref(bus);
         s->rejoined = s->answered = true;
         s->all_sent = s->fetching = s->beyond = false;
         s->answer = sd_bus_message_unref(s->answer);
@@ -448,7 +453,7 @@ int reply_stream_new(sd_bus *bus, sd_bus_message *call, const ReplyStreamOps *op
         s = calloc(1, sizeof *s);
         if (!s)
                 return -ENOMEM;
-        s->bus = bus;
+        s->bus = sd_bus_ref(bus);
         s->ops = ops;
         s->userdata = userdata;
 

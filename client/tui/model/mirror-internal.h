@@ -144,6 +144,7 @@ typedef struct PendingSend {
         Message *shown; /* as long as the service's own is not here */
         bool on_its_way;
         bool cancelling;
+        int error; /* it could not even be put on its way */
 } PendingSend;
 
 typedef struct AvatarState {
@@ -199,8 +200,9 @@ struct Mirror {
 
         OpenConversation open;
         PendingSend *sends;
-        uint64_t n_unsent;   /* so far, for their ids */
-        MessageItem **shown; /* the window and what is not yet sent, where there is any */
+        sd_event_source *unsendable; /* tells of those with an error: not inside of mirror_send() */
+        uint64_t n_unsent;           /* so far, for their ids */
+        MessageItem **shown;         /* the window and what is not yet sent, where there is any */
         size_t shown_allocated;
         MirrorCall *calls;
         struct {
@@ -283,6 +285,7 @@ int live_catch_up(Mirror *m, Message *msg);
 /* send-bus.c */
 void sends_flush(Mirror *m);
 void sends_lost(Mirror *m);
+int sends_new(Mirror *m);
 void sends_free(Mirror *m);
 /* The service's own has come: it is shown in the place of ours. */
 void sends_arrived(Mirror *m, const char *beginning);

@@ -18,6 +18,9 @@ int mirror_new(sd_event *event, const ClientOptions *options, const MirrorOps *o
         m->ops = ops;
         m->userdata = userdata;
         m->avatar.visible = -1; /* either is news */
+        r = sends_new(m);
+        if (r < 0)
+                return failure_set_errno(failure, r, "Connecting");
         r = link_new(event, options, &mirror_link_ops, m, &m->link, failure);
         if (r < 0)
                 return r;

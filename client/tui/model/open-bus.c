@@ -91,6 +91,15 @@ static void page_free(MessageItem **messages, size_t n, const Mirror *m)
         free(messages);
 }
 
+/* A message is made after the one that it answers: one that came twice would be freed twice. */
+static bool is_in_order(MessageItem *const *messages, size_t n)
+{
+        for (size_t i = 1; i < n; i++)
+                if (messages[i]->id <= messages[i - 1]->id)
+                        return false;
+        return true;
+}
+
 static int page_read(Mirror *m, sd_bus_message *answer, const MirrorCall *call, MessageItem ***ret,
         size_t *ret_n)
 {
@@ -101,6 +110,8 @@ static int page_read(Mirror *m, sd_bus_message *answer, const MirrorCall *call, 
         int r;
 
         r = read_rows(answer, &rows, &messages, &n);
+        if (r >= 0 && !is_in_order(messages, n))
+                r = -EBADMSG;
         if (r < 0) {
                 page_free(messages, n, m);
                 return r;

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "client/tui/model/mirror-internal.h"
+#include "common/event-util.h"
 #include "common/log.h"
 #include "common/utf8.h"
 
@@ -34,6 +35,7 @@ void sends_free(Mirror *m)
 {
         PendingSend *p;
 
+        m->unsendable = sd_event_source_disable_unref(m->unsendable);
         while ((p = m->sends)) {
                 m->sends = p->next;
                 pending_free(p);
@@ -279,13 +281,41 @@ void sends_flush(Mirror *m)
                 int r;
 
                 next = p->next;
-                if (p->on_its_way || (!*p->id && is_being_created(m, p->generation)))
+                if (p->on_its_way || p->error < 0 ||
+                        (!*p->id && is_being_created(m, p->generation)))
                         continue;
                 p->on_its_way = true;
                 r = *p->id ? send_one(m, p) : create(m, p);
-                if (r < 0)
-                        finish_errno(m, p, r);
+                if (r < 0) {
+                        p->on_its_way = false;
+                        p->error = r;
+                        event_source_arm(m->unsendable, "a message that cannot be sent");
+                }
         }
+}
+
+static int on_unsendable(sd_event_source *source, void *userdata)
+{
+        Mirror *m = ASSERT_PTR(userdata);
+        PendingSend *p = m->sends;
+
+        while (p && p->error == 0)
+                p = p->next;
+        if (!p)
+                return 0;
+        event_source_arm(source, "a message that cannot be sent");
+        finish_errno(m, p, p->error);
+        return 0;
+}
+
+int sends_new(Mirror *m)
+{
+        int r;
+
+        r = sd_event_add_defer(m->event, &m->unsendable, on_unsendable, m);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(m->unsendable, SD_EVENT_OFF);
 }
 
 /* ---- showing it ---- */
