@@ -4,9 +4,6 @@
 #include "common/log.h"
 #include "service/conversation/conversation-internal.h"
 
-/* A conversation is created as one that is set aside, gets its messages, and is then brought back:
- * what a crash leaves in between is in the trash, and goes with it. */
-
 static uint64_t next_id(void *userdata)
 {
         return store_next_id(userdata);
@@ -15,17 +12,18 @@ static uint64_t next_id(void *userdata)
 static void on_purged(const Failure *failure, void *userdata)
 {
         if (failure)
-                log_debug("The rest of a failed import stays in the trash: %s",
+                log_debug("An import that failed is there at the next start: %s",
                         failure_message(failure));
 }
 
-static void import_failed(Pending *p)
+/* Whoever is told that it failed imports it again. */
+static void take_back(Pending *p)
 {
         int r;
 
         r = store_purge(p->parent->store, p->values.number, on_purged, NULL, NULL);
         if (r < 0)
-                log_debug_errno(r, "The rest of a failed import stays in the trash: %m");
+                log_debug_errno(r, "An import that failed is there at the next start: %m");
 }
 
 /* All of it is durable: now there is such a conversation. */
@@ -34,30 +32,12 @@ static int import_applied(Pending *p, Failure *failure)
         int r;
 
         r = conversations_add(p->parent, p->conversation);
-        if (r < 0)
+        if (r < 0) {
+                take_back(p);
                 return failure_set_errno(failure, r, "The conversation cannot be listed");
+        }
         conversations_tell(p->parent, added, p->conversation);
         return 0;
-}
-
-static void on_messages_stored(const Failure *failure, void *userdata)
-{
-        _cleanup_failure_ Failure own = FAILURE_NULL;
-        Pending *p = ASSERT_PTR(userdata);
-        int r;
-
-        if (failure) {
-                pending_done(failure, p);
-                return;
-        }
-        p->slot = store_slot_free(p->slot);
-        p->values.deleted = 0;
-        r = store_update_conversation(
-                p->parent->store, &p->values, STORE_DELETED, pending_done, p, &p->slot);
-        if (r < 0) {
-                (void) failure_set_errno(&own, r, "The conversation could not be stored");
-                pending_done(&own, p);
-        }
 }
 
 static int new_id(const Conversations *cs, sd_id128_t *id)
@@ -97,38 +77,6 @@ static int new_conversation(
         return 0;
 }
 
-static int store_whole(Pending **p, Imported *i, Failure *failure)
-{
-        Conversations *cs = (*p)->parent;
-        StoreConversation v = (*p)->values;
-        _cleanup_(pending_freep) Pending *created = NULL;
-        int r;
-
-        if (i->n_messages == 0) {
-                r = store_create_conversation(
-                        cs->store, &v, i->system, pending_done, *p, &(*p)->slot);
-                return pending_begun(p, r, failure);
-        }
-        /* Its messages make them. */
-        v.head = v.messages = 0;
-        r = pending_new(&created, cs, (*p)->conversation, NULL, NULL, failure);
-        if (r < 0)
-                return r;
-        r = store_create_conversation(
-                cs->store, &v, i->system, pending_done, created, &created->slot);
-        r = pending_begun(&created, r, failure);
-        if (r < 0)
-                return r;
-        /* When the first failed, this does too. */
-        r = store_add_messages(cs->store, v.number, i->messages, i->n_messages, (*p)->values.head,
-                v.modified, NULL, on_messages_stored, *p, &(*p)->slot);
-        for (size_t n = 0; n < i->n_messages; n++) {
-                i->messages[n].attachments = NULL; /* the store took them */
-                i->messages[n].n_attachments = 0;
-        }
-        return pending_begun(p, r, failure);
-}
-
 int conversations_import(Conversations *cs, Imported *imported, conversation_done_t done,
         void *userdata, Failure *failure)
 {
@@ -151,9 +99,8 @@ int conversations_import(Conversations *cs, Imported *imported, conversation_don
                 return r;
         p->values = i.conversation;
         i.conversation.title = i.conversation.model = NULL; /* they are the values' now */
-        if (i.n_messages > 0)
-                p->values.deleted = usec_now(CLOCK_REALTIME);
         p->apply = import_applied;
-        p->failed = import_failed;
-        return store_whole(&p, &i, failure);
+        r = store_create_whole(cs->store, &p->values, i.system, i.messages, i.n_messages,
+                pending_done, p, &p->slot);
+        return pending_begun(&p, r, failure);
 }

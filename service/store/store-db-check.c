@@ -45,7 +45,9 @@ static StoreCheckResult check_table(Database *d, const char *name)
         return judge(said);
 }
 
-/* 1 = *name is the next table's. */
+/* 1 = *name is the next table's. A virtual one has no root: the search's own tables are read, and
+ * its words are not compared with the texts. What is wrong in them hides a message from a search
+ * only, and comparing is a write that takes as long as making the index anew. */
 static int next_table(Database *d, char **name)
 {
         _cleanup_statement_ sqlite3_stmt *stmt = NULL;

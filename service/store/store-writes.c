@@ -156,24 +156,28 @@ static int copy_messages(StoreRequest *request, const StoreMessage *messages, si
         return 0;
 }
 
+/* They are in the database's hands now, and whoever asks an engine reads them from there: that may
+ * come before the request's end. */
+static void give_back_attachments(StoreMessage *messages, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                store_attachments_free(messages[i].attachments, messages[i].n_attachments);
+                messages[i].attachments = NULL;
+                messages[i].n_attachments = 0;
+        }
+}
+
 static int run_add_messages(StoreRequest *r, StoreDb *db, Failure *failure)
 {
         int error;
 
         error = store_db_add_messages(
                 db, r->number, r->messages, r->n_messages, r->id, r->time, r->text, failure);
-        /* They are in the database's hands now, and whoever asks an engine reads them from there:
-         * that may come before this request's end. */
-        for (size_t i = 0; i < r->n_messages; i++) {
-                store_attachments_free(r->messages[i].attachments, r->messages[i].n_attachments);
-                r->messages[i].attachments = NULL;
-                r->messages[i].n_attachments = 0;
-        }
+        give_back_attachments(r->messages, r->n_messages);
         return error;
 }
 
-static int make_add_messages(StoreRequest *request, StoreMessage *messages, size_t n_messages,
-        uint64_t head, usec_t modified, const char *token)
+static int take_messages(StoreRequest *request, StoreMessage *messages, size_t n_messages)
 {
         int r;
 
@@ -185,9 +189,7 @@ static int make_add_messages(StoreRequest *request, StoreMessage *messages, size
                 request->messages[i].n_attachments = messages[i].n_attachments;
                 messages[i].n_attachments = 0;
         }
-        request->id = head;
-        request->time = modified;
-        return free_and_strdup(&request->text, token);
+        return 0;
 }
 
 int store_add_messages(Store *s, uint64_t number, StoreMessage *messages, size_t n_messages,
@@ -199,16 +201,48 @@ int store_add_messages(Store *s, uint64_t number, StoreMessage *messages, size_t
 
         r = write_new(&request, s, number, run_add_messages, done, userdata);
         if (r >= 0)
-                r = make_add_messages(request, messages, n_messages, head, modified, token);
+                r = take_messages(request, messages, n_messages);
+        if (r >= 0)
+                r = free_and_strdup(&request->text, token);
+        if (r >= 0) {
+                request->id = head;
+                request->time = modified;
+                r = store_request_submit(TAKE_PTR(request), ret_slot);
+        }
+        give_back_attachments(messages, n_messages); /* what was not taken over */
+        return r;
+}
+
+static int run_create_whole(StoreRequest *r, StoreDb *db, Failure *failure)
+{
+        const StoreConversation *c = &r->conversation;
+        int error;
+
+        error = store_db_create_conversation(db, c, r->text, failure);
+        if (error >= 0 && r->n_messages > 0)
+                error = store_db_add_messages(db, r->number, r->messages, r->n_messages, c->head,
+                        c->modified, /* token= */ NULL, failure);
+        give_back_attachments(r->messages, r->n_messages);
+        return error;
+}
+
+int store_create_whole(Store *s, const StoreConversation *c, const char *system,
+        StoreMessage *messages, size_t n_messages, store_done_t done, void *userdata,
+        StoreSlot **ret_slot)
+{
+        _cleanup_(store_request_freep) StoreRequest *request = NULL;
+        int r;
+
+        r = write_new(&request, s, c->number, run_create_whole, done, userdata);
+        if (r >= 0)
+                r = copy_conversation(&request->conversation, c);
+        if (r >= 0)
+                r = free_and_strdup(&request->text, system);
+        if (r >= 0)
+                r = take_messages(request, messages, n_messages);
         if (r >= 0)
                 r = store_request_submit(TAKE_PTR(request), ret_slot);
-
-        /* What was not taken over above. */
-        for (size_t i = 0; i < n_messages; i++) {
-                store_attachments_free(messages[i].attachments, messages[i].n_attachments);
-                messages[i].attachments = NULL;
-                messages[i].n_attachments = 0;
-        }
+        give_back_attachments(messages, n_messages);
         return r;
 }
 

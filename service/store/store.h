@@ -155,13 +155,19 @@ typedef struct StoreMessage {
 
 void store_message_done(StoreMessage *m);
 
-/* One transaction: the messages in order (a question and its live reply; or a reply alone; or an
- * imported history), the conversation's head, modified and count. A parent is a message of this
+/* One transaction: the messages in order (a question and its live reply; or a reply alone), the
+ * conversation's head, modified and count. A parent is a message of this
  * conversation, older than its child. token: the client's own word, kept with the first two ids
  * ("" or NULL: none); FAILURE_BUSY when it is kept already. The messages' attachments are consumed:
  * the store takes each array over and frees it, also on failure. */
 int store_add_messages(Store *s, uint64_t number, StoreMessage *messages, size_t n_messages,
         uint64_t head, usec_t modified, const char *token, store_done_t done, void *userdata,
+        StoreSlot **ret_slot);
+
+/* A conversation that is there at once with its messages, as an imported one: all of it in one
+ * transaction. Its head and modified are those of c; the rest as store_add_messages(). */
+int store_create_whole(Store *s, const StoreConversation *c, const char *system,
+        StoreMessage *messages, size_t n_messages, store_done_t done, void *userdata,
         StoreSlot **ret_slot);
 
 /* The ids that a token stands for. user = reply = 0 when it is unknown. Tokens are kept 7 days. */

@@ -11,6 +11,7 @@
 
 typedef enum FakeKind {
         FAKE_CREATE,
+        FAKE_CREATE_WHOLE,
         FAKE_UPDATE,
         FAKE_SET_SYSTEM,
         FAKE_SETTING,

@@ -165,6 +165,17 @@ static FailureCode do_add(Request *q)
         return FAILURE_NONE;
 }
 
+static FailureCode do_create_whole(Request *q)
+{
+        FailureCode code;
+
+        q->id = q->c.head;
+        q->before = q->c.modified;
+        q->c.head = q->c.messages = 0;
+        code = do_create(q);
+        return code == FAILURE_NONE && q->n_messages > 0 ? do_add(q) : code;
+}
+
 static FailureCode do_append(Request *q)
 {
         StoreMessage *m = fake_find_row(q->number, q->id);
@@ -244,6 +255,7 @@ static FailureCode do_purge(Request *q)
 
 static FailureCode (*const writes[FAKE_FIRST_READ])(Request *q) = {
         [FAKE_CREATE] = do_create,
+        [FAKE_CREATE_WHOLE] = do_create_whole,
         [FAKE_UPDATE] = do_update,
         [FAKE_SET_SYSTEM] = do_set_system,
         [FAKE_SETTING] = do_setting,
@@ -388,10 +400,10 @@ uint64_t store_next_id(Store *s)
         return ++fake_disk.id;
 }
 
-int store_create_conversation(Store *s, const StoreConversation *c, const char *system,
-        store_done_t done, void *userdata, StoreSlot **ret_slot)
+static int create(FakeKind kind, const StoreConversation *c, const char *system, store_done_t done,
+        void *userdata, StoreSlot **ret_slot, Request **ret)
 {
-        Request *q = submit(FAKE_CREATE, c->number, userdata, ret_slot);
+        Request *q = submit(kind, c->number, userdata, ret_slot);
 
         if (!q)
                 return -ENOMEM;
@@ -400,7 +412,45 @@ int store_create_conversation(Store *s, const StoreConversation *c, const char *
         q->c.model = fake_copy_string(c->model);
         q->text = fake_copy_string(system);
         q->done = done;
+        *ret = q;
         return 0;
+}
+
+int store_create_conversation(Store *s, const StoreConversation *c, const char *system,
+        store_done_t done, void *userdata, StoreSlot **ret_slot)
+{
+        Request *q;
+
+        return create(FAKE_CREATE, c, system, done, userdata, ret_slot, &q);
+}
+
+/* The attachments are taken over, also where there is no request. */
+static void take_messages(Request *q, StoreMessage *messages, size_t n_messages)
+{
+        if (q) {
+                q->messages = calloc(MAX(n_messages, (size_t) 1), sizeof *q->messages);
+                assert_non_null(q->messages);
+                q->n_messages = n_messages;
+        }
+        for (size_t i = 0; i < n_messages; i++) {
+                if (q)
+                        q->messages[i] = fake_copy_message(&messages[i], true);
+                store_attachments_free(messages[i].attachments, messages[i].n_attachments);
+                messages[i].attachments = NULL;
+                messages[i].n_attachments = 0;
+        }
+}
+
+int store_create_whole(Store *s, const StoreConversation *c, const char *system,
+        StoreMessage *messages, size_t n_messages, store_done_t done, void *userdata,
+        StoreSlot **ret_slot)
+{
+        Request *q = NULL;
+        int r;
+
+        r = create(FAKE_CREATE_WHOLE, c, system, done, userdata, ret_slot, &q);
+        take_messages(q, messages, n_messages);
+        return r;
 }
 
 int store_update_conversation(Store *s, const StoreConversation *c, StoreField fields,
@@ -449,18 +499,9 @@ int store_add_messages(Store *s, uint64_t number, StoreMessage *messages, size_t
 {
         Request *q = submit(FAKE_ADD, number, userdata, ret_slot);
 
-        if (!q) {
-                for (size_t i = 0; i < n_messages; i++)
-                        store_attachments_free(messages[i].attachments, messages[i].n_attachments);
+        take_messages(q, messages, n_messages);
+        if (!q)
                 return -ENOMEM;
-        }
-        q->messages = calloc(n_messages, sizeof *q->messages);
-        assert_non_null(q->messages);
-        q->n_messages = n_messages;
-        for (size_t i = 0; i < n_messages; i++) {
-                q->messages[i] = fake_copy_message(&messages[i], true);
-                store_attachments_free(messages[i].attachments, messages[i].n_attachments);
-        }
         q->id = head;
         q->before = modified;
         q->token = fake_copy_string(token);

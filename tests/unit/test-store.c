@@ -320,6 +320,41 @@ static void test_batch(void **state)
         assert_int_equal(f->index->conversations[0].head, 3);
 }
 
+/* Of a conversation that comes with its messages all is there, or nothing. */
+static void test_whole(void **state)
+{
+        Fixture *f = *state;
+        StoreConversation c = { .number = store_next_number(f->store, /* private= */ false),
+                .title = (char *) "whole",
+                .created = 1,
+                .modified = 2,
+                .head = 2,
+                .archived = true };
+        StoreMessage m[] = { { .id = 1, .content = (char *) "one", .content_size = 3 },
+                { .id = 2, .parent = 777, .content = (char *) "two", .content_size = 3 } };
+
+        assert_return_code(sd_id128_randomize(&c.id), errno);
+        for (unsigned attempt = 0; attempt < 2; attempt++) {
+                Call call = CALL(f);
+
+                assert_int_equal(
+                        call_wait(&call,
+                                store_create_whole(f->store, &c, "be brief", m, ELEMENTSOF(m),
+                                        on_call_done, &call, /* ret_slot= */ NULL)),
+                        attempt == 0 ? FAILURE_NO_SUCH_MESSAGE : FAILURE_NONE);
+                fixture_close(f);
+                assert_int_equal(fixture_open(f), FAILURE_NONE);
+                assert_int_equal(f->index->n_conversations, attempt);
+                m[1].parent = 1;
+        }
+        assert_string_equal(f->index->conversations[0].title, "whole");
+        assert_int_equal(f->index->conversations[0].messages, 2);
+        assert_int_equal(f->index->conversations[0].head, 2);
+        assert_int_equal(f->index->conversations[0].modified, 2);
+        assert_int_equal(f->index->conversations[0].deleted, 0);
+        assert_true(f->index->conversations[0].archived);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -335,6 +370,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_ids, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_slots, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_batch, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_whole, fixture_setup, fixture_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
