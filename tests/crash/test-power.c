@@ -205,7 +205,8 @@ static void test_upgrade(void **state)
         cut_tape(*state, record_upgrade, "during the upgrade from the version before");
 }
 
-/* Without syncs, what is acknowledged is lost: so this test sees it. */
+/* Without syncs, what is acknowledged is lost: so this test sees it. There are few cuts then, as
+ * most are beside a sync, and a disk may keep all. */
 static void test_without_syncs(void **state)
 {
         World *w = *state;
@@ -213,7 +214,8 @@ static void test_without_syncs(void **state)
 
         disk_ignore_syncs(true);
         tape = record_first(w);
-        cut_everywhere(w, tape);
+        for (unsigned i = 0; i < 32 && w->n_lost == 0; i++)
+                cut_everywhere(w, tape);
         assert_int_equal(w->n_lost, 1);
 }
 
