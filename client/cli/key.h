@@ -20,7 +20,7 @@ int key_input(const char *engine, char **ret);
 /* FAILURE_NO_SERVICE: there is no keyring, nor a session bus on which it would be. No call takes
  * more than 3 s, but for a person who is asked to unlock it. */
 int keyring_store(const char *engine, const char *text, Failure *failure);
-/* *ret: so many secrets were removed. */
+/* *ret: so many secrets were removed. FAILURE_TOO_LARGE: many were, and there are more. */
 int keyring_remove(const char *engine, unsigned *ret, Failure *failure);
 
 /* ---- key-config.c: what an engine's file says of its key ---- */

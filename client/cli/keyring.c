@@ -361,7 +361,14 @@ static int remove_listed(
 
         if (sd_bus_message_enter_container(list, 'a', "o") < 0)
                 return fail_malformed(failure);
-        while (*n < ITEMS_MAX && sd_bus_message_read(list, "o", &item) > 0) {
+        while (sd_bus_message_at_end(list, /* complete= */ false) == 0) {
+                if (*n == ITEMS_MAX)
+                        return failure_set(failure, FAILURE_TOO_LARGE,
+                                "%u secrets of this engine were removed, and the keyring has more: "
+                                "do it again.",
+                                ITEMS_MAX);
+                if (sd_bus_message_read(list, "o", &item) <= 0)
+                        return fail_malformed(failure);
                 r = locked ? unlock(k, item, failure) : 0;
                 if (r >= 0)
                         r = remove_one(k, item, failure);

@@ -43,7 +43,7 @@ static void become(const char *program, const char *option, char *const *command
         const char *all[ARGUMENTS_MAX + 3] = { program, option };
         size_t n = option ? 2 : 1;
 
-        for (size_t i = 0; command[i] && i < ARGUMENTS_MAX; i++)
+        for (size_t i = 0; i < ARGUMENTS_MAX && command[i]; i++)
                 all[n++] = command[i];
         (void) execvp(program, (char *const *) all);
         if (errno != ENOENT)

@@ -19,7 +19,7 @@
 #define COLLECTION ROOT "/collection/login"
 #define SESSION    ROOT "/session/1"
 #define PROMPT     ROOT "/prompt/1"
-#define ITEMS_MAX  16U
+#define ITEMS_MAX  160U
 #define ERROR      "org.freedesktop.Secret.Error."
 
 static const char *const behaviours[] = {
