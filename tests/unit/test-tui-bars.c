@@ -10,6 +10,7 @@
 #include "client/tui/view/bars.h"
 #include "client/tui/view/words.h"
 #include "tests/unit/tui-fake-mirror.h"
+#include "tests/unit/tui-rows.h"
 
 #define NOW (1000 * USEC_PER_SEC)
 
@@ -39,14 +40,6 @@ static int tear_down(void **state)
         fake_mirror_free(w->mirror);
         free(w);
         return 0;
-}
-
-static void assert_row(World *w, int row, const char *expected)
-{
-        _cleanup_free_ char *text = NULL;
-
-        assert_int_equal(screen_row_text(w->screen, row, &text), 0);
-        assert_string_equal(text, expected);
 }
 
 static usec_t ago(uint64_t seconds)
@@ -83,24 +76,24 @@ static void test_list(void **state)
         w->mirror->list = items;
         w->mirror->n_list = ELEMENTSOF(items);
         draw_list(w, 8, 25, false);
-        assert_row(w, 0, "● Streams            now│");
-        assert_row(w, 1, "◌ Waits               3m│");
-        assert_row(w, 2, "! Fails               5h│");
-        assert_row(w, 3, "• Not read            2d│");
-        assert_row(w, 4, "  A title that does…  5w│");
-        assert_row(w, 5, "  世界世界世界世界世  1y│");
-        assert_row(w, 6, "  (no title)         now│");
-        assert_row(w, 7, "                        │");
+        assert_screen_row(w->screen, 0, "● Streams            now│");
+        assert_screen_row(w->screen, 1, "◌ Waits               3m│");
+        assert_screen_row(w->screen, 2, "! Fails               5h│");
+        assert_screen_row(w->screen, 3, "• Not read            2d│");
+        assert_screen_row(w->screen, 4, "  A title that does…  5w│");
+        assert_screen_row(w->screen, 5, "  世界世界世界世界世  1y│");
+        assert_screen_row(w->screen, 6, "  (no title)         now│");
+        assert_screen_row(w->screen, 7, "                        │");
 
         draw_list(w, 8, 24, true);
-        assert_row(w, 0, "* Streams           now|");
-        assert_row(w, 1, "o Waits              3m|");
-        assert_row(w, 3, "+ Not read           2d|");
-        assert_row(w, 5, "  世界世界世界世界…  1y|");
+        assert_screen_row(w->screen, 0, "* Streams           now|");
+        assert_screen_row(w->screen, 1, "o Waits              3m|");
+        assert_screen_row(w->screen, 3, "+ Not read           2d|");
+        assert_screen_row(w->screen, 5, "  世界世界世界世界…  1y|");
 
         draw_list(w, 8, 12, false); /* no room for ages */
-        assert_row(w, 0, "● Streams  │");
-        assert_row(w, 4, "  A title …│");
+        assert_screen_row(w->screen, 0, "● Streams  │");
+        assert_screen_row(w->screen, 4, "  A title …│");
 }
 
 static void test_list_of_nothing(void **state)
@@ -108,10 +101,10 @@ static void test_list_of_nothing(void **state)
         World *w = *state;
 
         draw_list(w, 3, 25, false);
-        assert_row(w, 0, "No conversations        │");
+        assert_screen_row(w->screen, 0, "No conversations        │");
         w->mirror->link = LINK_CONNECTING; /* it is not known */
         draw_list(w, 3, 25, false);
-        assert_row(w, 0, "                        │");
+        assert_screen_row(w->screen, 0, "                        │");
         draw_list(w, 0, 0, false);
         draw_list(w, 3, 1, false);
         assert_int_equal(list_at(&w->list, w->mirror, (Area){ 0, 0, 3, 25 }, 0), -1);
@@ -132,29 +125,29 @@ static void test_list_scrolls(void **state)
         w->mirror->list_has_more = true;
 
         draw_list(w, 10, 8, false);
-        assert_row(w, 0, "  t0   │");
+        assert_screen_row(w->screen, 0, "  t0   │");
         w->list.selected = 50;
         draw_list(w, 10, 8, false);
-        assert_row(w, 9, "  t50  │");
+        assert_screen_row(w->screen, 9, "  t50  │");
         w->list.selected = 45; /* is on the screen: nothing moves */
         draw_list(w, 10, 8, false);
-        assert_row(w, 9, "  t50  │");
+        assert_screen_row(w->screen, 9, "  t50  │");
         w->list.selected = 30;
         draw_list(w, 10, 8, false);
-        assert_row(w, 0, "  t30  │");
+        assert_screen_row(w->screen, 0, "  t30  │");
         assert_int_equal(list_at(&w->list, w->mirror, (Area){ 5, 0, 10, 8 }, 3), 33);
         assert_int_equal(list_at(&w->list, w->mirror, (Area){ 5, 0, 10, 8 }, 10), -1);
         assert_int_equal(list_at(&w->list, w->mirror, (Area){ 5, 0, 10, 8 }, -1), -1);
         assert_int_equal(w->mirror->n_list_more, 0);
         w->list.selected = SIZE_MAX;
         draw_list(w, 10, 8, false);
-        assert_row(w, 9, "  t99  │");
+        assert_screen_row(w->screen, 9, "  t99  │");
         assert_int_equal(w->list.selected, 99);
         assert_int_equal(w->mirror->n_list_more, 1);
 
         w->mirror->n_list = 5; /* some were deleted */
         draw_list(w, 10, 8, false);
-        assert_row(w, 0, "  t0   │");
+        assert_screen_row(w->screen, 0, "  t0   │");
         assert_int_equal(w->list.selected, 4);
 }
 
@@ -164,7 +157,7 @@ static void assert_status(World *w, int columns, bool ascii, const char *expecte
 {
         screen_begin(w->screen);
         status_draw(w->mirror, w->screen, (Area){ 0, 0, 1, columns }, NOW, ascii);
-        assert_row(w, 0, expected);
+        assert_screen_row(w->screen, 0, expected);
 }
 
 static void test_status(void **state)
@@ -244,11 +237,11 @@ static void test_notice(void **state)
         assert_int_equal(notice_rows(sentence, 20, 0), 0);
         screen_begin(w->screen);
         notice_draw(w->screen, (Area){ 2, 10, 2, 21 }, sentence);
-        assert_row(w, 2, "           Deleted. `undelete`");
-        assert_row(w, 3, "           takes it back");
+        assert_screen_row(w->screen, 2, "           Deleted. `undelete`");
+        assert_screen_row(w->screen, 3, "           takes it back");
         screen_begin(w->screen);
         notice_draw(w->screen, (Area){ 3, 10, 1, 20 }, sentence);
-        assert_row(w, 3, "           Deleted. `undelet…");
+        assert_screen_row(w->screen, 3, "           Deleted. `undelet…");
         notice_draw(w->screen, (Area){ 3, 10, 0, 20 }, sentence);
 }
 

@@ -9,6 +9,7 @@
 #include "common/utf8.h"
 #include "tests/unit/tui-editor-world.h"
 #include "tests/unit/tui-emulator.h"
+#include "tests/unit/tui-rows.h"
 
 /* The text with | where the cursor is. */
 static void assert_at(Editor *e, const char *expected)
@@ -461,14 +462,6 @@ static void picture_done(Picture *p)
         buffer_done(&p->out);
 }
 
-static void assert_row(const Picture *p, int row, const char *expected)
-{
-        _cleanup_free_ char *text = NULL;
-
-        assert_int_equal(screen_row_text(p->screen, row, &text), 0);
-        assert_string_equal(text, expected);
-}
-
 static void test_draw(void **state)
 {
         _cleanup_free_ char *lines = lines_of(312);
@@ -479,23 +472,23 @@ static void test_draw(void **state)
         {
                 _cleanup_(picture_done) Picture p = draw(e, 4, 40, "Write here");
 
-                assert_row(&p, 0, "see: [pasted 312 lines, 624 bytes]");
-                assert_row(&p, 1, "a       b");
-                assert_row(&p, 2, "");
-                assert_row(&p, 3, "end");
+                assert_screen_row(p.screen, 0, "see: [pasted 312 lines, 624 bytes]");
+                assert_screen_row(p.screen, 1, "a       b");
+                assert_screen_row(p.screen, 2, "");
+                assert_screen_row(p.screen, 3, "end");
         }
         {
                 _cleanup_(picture_done) Picture p = draw(e, 2, 40, NULL); /* the cursor's rows */
 
-                assert_row(&p, 0, "");
-                assert_row(&p, 1, "end");
+                assert_screen_row(p.screen, 0, "");
+                assert_screen_row(p.screen, 1, "end");
         }
         editor_set_cursor(e, 0);
         {
                 _cleanup_(picture_done) Picture p = draw(e, 2, 10, NULL);
 
-                assert_row(&p, 0, "see:");
-                assert_row(&p, 1, "[pasted 3");
+                assert_screen_row(p.screen, 0, "see:");
+                assert_screen_row(p.screen, 1, "[pasted 3");
         }
 }
 
@@ -504,8 +497,8 @@ static void test_draw_empty(void **state)
         _cleanup_(editor_freep) Editor *e = make("");
         _cleanup_(picture_done) Picture p = draw(e, 2, 40, "Write here");
 
-        assert_row(&p, 0, "Write here");
-        assert_row(&p, 1, "");
+        assert_screen_row(p.screen, 0, "Write here");
+        assert_screen_row(p.screen, 1, "");
 }
 
 /* Taller again, or shorter text: no row stays blank while there is text above. */
@@ -514,15 +507,15 @@ static void test_draw_fills(void **state)
         _cleanup_(editor_freep) Editor *e = make("1\n2\n3\n4\n5");
         Picture p = draw(e, 2, 20, NULL);
 
-        assert_row(&p, 0, "4");
+        assert_screen_row(p.screen, 0, "4");
         picture_done(&p);
         p = draw(e, 4, 20, NULL);
-        assert_row(&p, 0, "2");
-        assert_row(&p, 3, "5");
+        assert_screen_row(p.screen, 0, "2");
+        assert_screen_row(p.screen, 3, "5");
         picture_done(&p);
         editor_set_cursor(e, 4);
         p = draw(e, 2, 20, NULL);
-        assert_row(&p, 0, "2");
+        assert_screen_row(p.screen, 0, "2");
         picture_done(&p);
         p = draw(e, 0, 0, NULL); /* no place at all */
         picture_done(&p);

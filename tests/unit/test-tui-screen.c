@@ -8,6 +8,7 @@
 
 #include "client/tui/terminal/screen-internal.h"
 #include "tests/unit/tui-emulator.h"
+#include "tests/unit/tui-rows.h"
 
 typedef struct World {
         Screen *screen;
@@ -117,14 +118,6 @@ static size_t show(World *w)
         return size;
 }
 
-static void assert_row(World *w, int row, const char *expected)
-{
-        _cleanup_free_ char *text = NULL;
-
-        assert_int_equal(screen_row_text(w->screen, row, &text), 0);
-        assert_string_equal(text, expected);
-}
-
 /* ---- drawing ---- */
 
 static void test_clipping(void **state)
@@ -142,9 +135,9 @@ static void test_clipping(void **state)
         assert_int_equal(screen_print(w.screen, -1, 0, 10, 0, "out"), 0);
         assert_int_equal(screen_print(w.screen, 0, 10, 10, 0, "out"), 0);
         assert_int_equal(screen_print(w.screen, 0, 0, 0, 0, "out"), 0);
-        assert_row(&w, 0, "abcd    xy");
-        assert_row(&w, 1, "cdef  \u6f22");
-        assert_row(&w, 2, " \u5b57");
+        assert_screen_row(w.screen, 0, "abcd    xy");
+        assert_screen_row(w.screen, 1, "cdef  \u6f22");
+        assert_screen_row(w.screen, 2, " \u5b57");
         (void) show(&w);
         world_done(&w);
 }
@@ -162,12 +155,12 @@ static void test_over_wide_ones(void **state)
         (void) screen_print(w.screen, 1, 2, 1, 0, "a");
         (void) screen_print(w.screen, 2, 1, 2, 0, "\uff21");
         screen_fill(w.screen, (Area){ 3, 1, 1, 2 }, STYLE_CODE);
-        assert_row(&w, 0, " a\u5b57\u6f22");
-        assert_row(&w, 1,
+        assert_screen_row(w.screen, 0, " a\u5b57\u6f22");
+        assert_screen_row(w.screen, 1,
                 "\u6f22"
                 "a \u6f22");
-        assert_row(&w, 2, " \uff21 \u6f22");
-        assert_row(&w, 3, "    \u6f22");
+        assert_screen_row(w.screen, 2, " \uff21 \u6f22");
+        assert_screen_row(w.screen, 3, "    \u6f22");
         (void) show(&w);
         world_done(&w);
 }
@@ -180,8 +173,8 @@ static void test_harmless(void **state)
         screen_begin(w.screen);
         assert_int_equal(screen_draw(w.screen, 0, 0, 20, 0, "a\033[2J\0\x7f\xc2\x9b\n", 10), 9);
         (void) screen_print(w.screen, 1, 0, 20, 0, "\u202e\xff\u200b\u0301x\u00ad.");
-        assert_row(&w, 0, "a\u241b[2J\u2400\u2421\ufffd\u240a");
-        assert_row(&w, 1, "\ufffd\ufffd\u25cc\u0301x.");
+        assert_screen_row(w.screen, 0, "a\u241b[2J\u2400\u2421\ufffd\u240a");
+        assert_screen_row(w.screen, 1, "\ufffd\ufffd\u25cc\u0301x.");
         (void) show(&w);
         world_done(&w);
 }
@@ -194,9 +187,9 @@ static void test_ascii(void **state)
         screen_begin(w.screen);
         (void) screen_print(
                 w.screen, 0, 0, 30, 0, "\u00e4\u2500\u2502\u201cx\u201d\u2026\u6f22.\033");
-        assert_row(&w, 0, "a-|\"x\".? .?");
+        assert_screen_row(w.screen, 0, "a-|\"x\".? .?");
         (void) screen_print(w.screen, 1, 0, 30, 0, "e\u0301\U0001f600\uff21!");
-        assert_row(&w, 1, "e? A !");
+        assert_screen_row(w.screen, 1, "e? A !");
         (void) show(&w);
         world_done(&w);
 }

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/tui-rows.h"
 #include "tests/unit/tui-transcript-world.h"
 
 int transcript_set_up(void **state)
@@ -56,7 +57,7 @@ const char *screen_text(World *w)
         for (int i = 0; i < screen_rows(w->screen); i++) {
                 _cleanup_free_ char *row = NULL;
 
-                assert_int_equal(screen_row_text(w->screen, i, &row), 0);
+                row = screen_row_text(w->screen, i);
                 size += (size_t) snprintf(text + size, sizeof text - size, "%s\n", row);
                 assert_true(size < sizeof text);
                 if (*row)
@@ -74,11 +75,8 @@ void assert_screen(World *w, const char *expected)
 
 void assert_row(World *w, int row, const char *expected)
 {
-        _cleanup_free_ char *text = NULL;
-
         draw(w);
-        assert_int_equal(screen_row_text(w->screen, row, &text), 0);
-        assert_string_equal(text, expected);
+        assert_screen_row(w->screen, row, expected);
 }
 
 MessageItem *add_lines(World *w, Role role, unsigned n)

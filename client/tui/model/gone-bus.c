@@ -39,6 +39,7 @@ static int on_deleted(
                         else
                                 at += CONVERSATION_ID;
         list_clear_items(items, n);
+        /* Of more than were told, any of these may be one. */
         if (n < DELETED_MAX && *ids)
                 m->gone.done(ids, m->gone.userdata);
         return 0;
@@ -58,7 +59,7 @@ static int on_opened(
         return ask_next(m);
 }
 
-static int ask_next(Mirror *m)
+static int ask(Mirror *m)
 {
         char id[CONVERSATION_ID + 1] = "";
 
@@ -69,6 +70,16 @@ static int ask_next(Mirror *m)
         memcpy(id, m->gone.ids + m->gone.at, CONVERSATION_ID);
         return mirror_call_with(m, PATH_ROOT, INTERFACE_MANAGER, "OpenConversation",
                 &(MirrorCall){ .answer = on_opened }, "s", id);
+}
+
+/* What cannot be asked is not looked for: later it may be. */
+static int ask_next(Mirror *m)
+{
+        int r = ask(m);
+
+        if (r < 0)
+                gone_free(m);
+        return r;
 }
 
 int mirror_find_gone(Mirror *m, const char *ids, mirror_gone_t done, void *userdata)

@@ -304,27 +304,3 @@ void screen_place_cursor(Screen *s, int row, int column)
                 ? (Place){ row, MIN(column, s->columns - 1) }
                 : (Place){ -1, -1 };
 }
-
-int screen_row_text(const Screen *s, int row, char **ret)
-{
-        _cleanup_buffer_ Buffer b = BUFFER_INIT(MIB(1));
-        size_t end = 0, size;
-        int r;
-
-        if (row < 0 || row >= s->rows)
-                return -ERANGE;
-        for (int column = 0; column < s->columns; column++) {
-                const Cell *c = screen_cell(s->drawn, s, row, column);
-
-                r = buffer_append(&b, cell_text(s, c), c->size);
-                if (r < 0)
-                        return r;
-                if (!cell_is_blank(c))
-                        end = b.size;
-        }
-        if (b.size > 0) {
-                b.data[end] = 0;
-                b.size = end;
-        }
-        return buffer_steal(&b, ret, &size);
-}

@@ -72,7 +72,3 @@ int screen_render(Screen *s, Buffer *out);
 
 /* The terminal's picture is unknown (after another program used it, after lost output). */
 void screen_forget(Screen *s);
-
-/* One row of the picture last drawn, as text, trailing blanks left out: for tests. The caller
- * frees. */
-int screen_row_text(const Screen *s, int row, char **ret);
