@@ -24,7 +24,8 @@ bool utf8_is_clean_line(const char *text, size_t size);
 
 /* Makes a foreign sentence harmless: every run of control characters and white space becomes one
  * space (none at the ends), what turns the direction of writing goes, bytes that are no UTF-8 are
- * replaced; cut at maximum bytes, at a character's end. What comes out utf8_is_clean_line(). */
+ * replaced; cut at maximum bytes, at a character's end. What comes out utf8_is_clean_line(); the
+ * caller frees it. */
 int utf8_sanitize_line(const char *text, size_t size, size_t maximum, char **ret);
 
 /* ---- repairing a stream ---- */
@@ -37,8 +38,7 @@ typedef struct Utf8Repair {
 
 /* Appends the text to out: each ill-formed maximal subpart (Unicode's recommended practice), each
  * noncharacter and each NUL becomes one U+FFFD, however the stream is cut; an incomplete character
- * waits. On failure
- * (-EFBIG, -ENOMEM of the buffer) neither state nor out has changed. */
+ * waits. On failure (-EFBIG, -ENOMEM of the buffer) neither state nor out has changed. */
 int utf8_repair(Utf8Repair *u, const char *data, size_t size, Buffer *out);
 
 /* At the stream's end: what waits is replaced. Same failures. */

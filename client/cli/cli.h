@@ -125,7 +125,7 @@ int cli_each_entry(sd_bus_message *m, cli_entry_t entry, void *userdata);
 
 /* "OLLAMA_HOST OPENAI_API_KEY": those that matter for an answer, names only. *ret is NULL when
  * there is none, or nobody knows what the service sees. session: a connection to the session bus.
- */
+ * The caller frees. */
 int cli_missing_variables(sd_bus *session, char **ret);
 
 /* ---- output.c: for people ---- */

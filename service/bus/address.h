@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* D-Bus addresses of sockets below the session's folder. */
+/* D-Bus addresses of sockets below the session's folder. The caller frees what comes back. */
 
 #include <systemd/sd-bus.h>
 

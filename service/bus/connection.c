@@ -69,6 +69,41 @@ static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *ret_
         return 0;
 }
 
+static void ring_drop_sent(Connection *c, uint64_t n_queued)
+{
+        while (c->n_sizes > n_queued) {
+                c->queued_bytes -= c->sizes[c->first_size];
+                c->first_size = (c->first_size + 1) % RING_SIZE;
+                c->n_sizes--;
+        }
+        if (c->n_sizes == 0)
+                c->sizes = mfree(c->sizes);
+}
+
+static int check_queue(Connection *c)
+{
+        uint64_t n;
+
+        if (c->doomed)
+                return -ECONNRESET;
+        if (sd_bus_get_n_queued_write(c->bus, &n) < 0)
+                return 0; /* it is closing: its own end tells */
+
+        ring_drop_sent(c, n);
+
+        /* The oldest message is being written, however large one answer may be: what counts is what
+         * waits behind it. */
+        if (n <= DOORS_QUEUE_MESSAGES_MAX &&
+                (c->n_sizes == 0 ||
+                        c->queued_bytes - c->sizes[c->first_size] <= DOORS_QUEUE_BYTES_MAX))
+                return 0;
+
+        log_notice("%s: does not read its messages (%" PRIu64 " wait, %zu bytes); disconnected.",
+                peer_name(c->peer), n, c->queued_bytes);
+        connection_doom(c);
+        return -ECONNRESET;
+}
+
 /* No broker has looked at what comes by this door. A method's handler answers for what it reads; a
  * property's value is read by sd-bus, which ends the connection when it is none. */
 static int check_value(sd_bus_message *m, sd_bus_error *error)
@@ -91,7 +126,7 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *ret_error
 
         /* sd-bus answers some calls itself: a flood of them shows here; and what was announced
          * before a call is there before its answer. */
-        if (connection_flush(c) < 0 || connection_check_queue(c) < 0)
+        if (connection_flush(c) < 0 || check_queue(c) < 0)
                 return 1; /* handled: it gets no answer any more */
         r = check_value(m, ret_error);
         if (r < 0)
@@ -281,17 +316,6 @@ static size_t message_size(sd_bus_message *m)
         return MIN(size, (size_t) UINT32_MAX);
 }
 
-static void ring_drop_sent(Connection *c, uint64_t n_queued)
-{
-        while (c->n_sizes > n_queued) {
-                c->queued_bytes -= c->sizes[c->first_size];
-                c->first_size = (c->first_size + 1) % RING_SIZE;
-                c->n_sizes--;
-        }
-        if (c->n_sizes == 0)
-                c->sizes = mfree(c->sizes);
-}
-
 static int ring_add(Connection *c, size_t size)
 {
         if (!c->sizes) {
@@ -306,30 +330,6 @@ static int ring_add(Connection *c, size_t size)
         return 0;
 }
 
-int connection_check_queue(Connection *c)
-{
-        uint64_t n;
-
-        if (c->doomed)
-                return -ECONNRESET;
-        if (sd_bus_get_n_queued_write(c->bus, &n) < 0)
-                return 0; /* it is closing: its own end tells */
-
-        ring_drop_sent(c, n);
-
-        /* The oldest message is being written, however large one answer may be: what counts is what
-         * waits behind it. */
-        if (n <= DOORS_QUEUE_MESSAGES_MAX &&
-                (c->n_sizes == 0 ||
-                        c->queued_bytes - c->sizes[c->first_size] <= DOORS_QUEUE_BYTES_MAX))
-                return 0;
-
-        log_notice("%s: does not read its messages (%" PRIu64 " wait, %zu bytes); disconnected.",
-                peer_name(c->peer), n, c->queued_bytes);
-        connection_doom(c);
-        return -ECONNRESET;
-}
-
 int connection_send(Connection *c, sd_bus_message *m)
 {
         int r = connection_flush(c);
@@ -342,7 +342,7 @@ int connection_send_ahead(Connection *c, sd_bus_message *m)
         uint64_t n;
         int r;
 
-        r = connection_check_queue(c);
+        r = check_queue(c);
         if (r < 0)
                 return r;
         r = sd_bus_send(c->bus, m, /* ret_cookie= */ NULL);
@@ -354,5 +354,5 @@ int connection_send_ahead(Connection *c, sd_bus_message *m)
         r = ring_add(c, message_size(m));
         if (r < 0)
                 return r;
-        return connection_check_queue(c);
+        return check_queue(c);
 }

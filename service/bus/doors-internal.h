@@ -122,7 +122,6 @@ DEFINE_CLEANUP(Connection *, connection_free)
 int connection_send(Connection *c, sd_bus_message *m);
 /* The same, before what was posted. */
 int connection_send_ahead(Connection *c, sd_bus_message *m);
-int connection_check_queue(Connection *c);
 /* To the system: what waited for those who are gone lies between what stays, so that the heap does
  * not shrink by itself. */
 void doors_return_memory(Doors *d);

@@ -42,7 +42,8 @@ void config_files_done(ConfigFiles *f);
 int config_list_files(char *const *folders, const char *subfolder, size_t maximum,
         ConfigWarnings *warnings, ConfigFiles *ret);
 
-/* The last folder's file of this name: *ret is NULL when there is none, or a mask. */
+/* The last folder's file of this name: *ret is NULL when there is none, or a mask.
+ * The caller frees. */
 int config_find_file(char *const *folders, const char *name, char **ret);
 
 /* ---- reading one (config-reader.c) ---- */
@@ -78,7 +79,7 @@ int config_read_number(const char *value, void *field);  /* uint64_t; "" = 0 */
 /* ---- addresses (config-url.c) ---- */
 
 /* scheme://host[:port][/path], http or https, without a slash at the end; scheme and host in small
- * letters. -EINVAL for anything else, a user's name or password in it included. */
+ * letters. -EINVAL for anything else, a user's name or password in it included. The caller frees. */
 int config_url_normalize(const char *url, char **ret);
 bool config_url_is_local(const char *url); /* a normalized one: this machine */
 
@@ -108,5 +109,6 @@ int config_load_engines(char *const *folders, EngineList *ret, ConfigWarnings *w
 int config_find_engines(EngineList *l, const ConfigFiles *masks, ConfigWarnings *warnings);
 bool config_is_masked(const ConfigFiles *files, const char *engine);
 
-/* $OLLAMA_HOST as Ollama's own client reads it. NULL or "" = its usual place. -EINVAL. */
+/* $OLLAMA_HOST as Ollama's own client reads it. NULL or "" = its usual place. -EINVAL. The
+ * caller frees. */
 int config_ollama_url(const char *host, char **ret);

@@ -238,16 +238,16 @@ int conversation_check_usable(const Conversation *c, Failure *failure);
 #define TITLE_LENGTH 60U /* characters */
 
 /* A title out of what a person wrote first: the first sentence or line, without markup and quotes.
- * *ret is "" when there is nothing to make one of. */
+ * *ret is "" when there is nothing to make one of; the caller frees. */
 int title_from_text(const char *text, size_t size, char **ret);
 
 /* ---- question.c ---- */
 
-/* What the engine is asked: takes the strings out of messages (may be NULL), and question. The
- * title is made of the first message when it is wanted (ret_title not NULL). */
 typedef enum PromptFlags {
         PROMPT_CONTINUES = 1 << 0, /* the last message is a reply to go on with */
 } PromptFlags;
+/* What the engine is asked: takes the strings out of messages (may be NULL), and question. The
+ * title is made of the first message when it is wanted (ret_title not NULL); the caller frees. */
 int question_new_prompt(Prompt **ret, StoreMessages *messages, const char *system, char **question,
         PromptFlags flags, char **ret_title);
 
@@ -309,4 +309,5 @@ void replies_retry(Conversations *cs);
 
 /* ---- reply-metadata.c ---- */
 
+/* What is stored of a reply beside its text: a JSON object. The caller frees. */
 int reply_metadata(const Reply *r, char **ret);

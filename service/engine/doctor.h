@@ -7,7 +7,8 @@
 
 #include "service/engine/prompt.h"
 
-/* The answer to the prompt's last question; where the prompt continues, the rest of that answer. */
+/* The answer to the prompt's last question; where the prompt continues, the rest of that answer.
+ * The caller frees. */
 int doctor_answer(const Prompt *prompt, char **ret);
 
 /* ---- the script (doctor-script.c) ---- */

@@ -148,7 +148,8 @@ void engine_hide_key(const Engine *e, Failure *failure);
 
 /* ---- requests to it ---- */
 
-/* "Name: value" lines, NULL-ended, the key among them. */
+/* "Name: value" lines, NULL-ended, the key among them. For
+ * engine_headers_wipe(). */
 int engine_headers(const Engine *e, char ***ret);
 char **engine_headers_wipe(char **headers);
 DEFINE_CLEANUP(char **, engine_headers_wipe)
@@ -179,7 +180,7 @@ typedef enum ProbeMode {
 /* Asks for the models (engine-probe.c); w is called when the answer is there, never at once. */
 int engine_probe(Engine *e, ProbeMode mode, EngineWait *w);
 EngineProbe *engine_probe_free(EngineProbe *p);
-/* "…/api/WHAT" of an Ollama. */
+/* "…/api/WHAT" of an Ollama. The caller frees. */
 int engine_ollama_url(const Engine *e, const char *what, char **ret);
 
 /* ---- the unit behind it (engine-unit.c) ---- */

@@ -76,7 +76,7 @@ DEFINE_CLEANUP(HttpTransfer *, http_transfer_free)
 
 /* Where a URL points, without user, password, query: for messages. The caller frees. */
 int http_url_display(const char *url, char **ret);
-/* The same without the path: "http://127.0.0.1:11434". */
+/* The same without the path: "http://127.0.0.1:11434". The caller frees. */
 int http_url_origin(const char *url, char **ret);
 /* This machine by its name or address; a name that only DNS knows to be here is not. */
 bool http_url_is_loopback(const char *url);

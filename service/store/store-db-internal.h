@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the files that speak SQLite share. */
+/* What the files that speak SQLite share. Strings that come back are the caller's to free. */
 
 #include <sqlite3.h>
 

@@ -211,15 +211,24 @@ static int database_beginv(Database *d, sqlite3_stmt **ret, Failure *failure, co
         return r < 0 ? r : database_step(d, *ret, failure);
 }
 
+/* The same with the arguments of the function that it stands in, which va_start() has to. */
+#define database_begin(d, ret, failure, sql, format) \
+        ({ \
+                va_list _ap; \
+                int _r; \
+\
+                va_start(_ap, format); \
+                _r = database_beginv(d, ret, failure, sql, format, &_ap); \
+                va_end(_ap); \
+                _r; \
+        })
+
 int database_run(Database *d, Failure *failure, const char *sql, const char *format, ...)
 {
         _cleanup_statement_ sqlite3_stmt *stmt = NULL;
-        va_list ap;
         int r;
 
-        va_start(ap, format);
-        r = database_beginv(d, &stmt, failure, sql, format, &ap);
-        va_end(ap);
+        r = database_begin(d, &stmt, failure, sql, format);
         return r < 0 ? r : sqlite3_changes(d->sqlite);
 }
 
@@ -227,12 +236,9 @@ int database_get(Database *d, uint64_t *ret, uint64_t otherwise, Failure *failur
         const char *format, ...)
 {
         _cleanup_statement_ sqlite3_stmt *stmt = NULL;
-        va_list ap;
         int r;
 
-        va_start(ap, format);
-        r = database_beginv(d, &stmt, failure, sql, format, &ap);
-        va_end(ap);
+        r = database_begin(d, &stmt, failure, sql, format);
         if (r < 0)
                 return r;
         *ret = r > 0 ? statement_u64(stmt, 0) : otherwise;
@@ -243,12 +249,9 @@ int database_get_text(
         Database *d, char **ret, Failure *failure, const char *sql, const char *format, ...)
 {
         _cleanup_statement_ sqlite3_stmt *stmt = NULL;
-        va_list ap;
         int r;
 
-        va_start(ap, format);
-        r = database_beginv(d, &stmt, failure, sql, format, &ap);
-        va_end(ap);
+        r = database_begin(d, &stmt, failure, sql, format);
         if (r < 0)
                 return r;
         if (r > 0)

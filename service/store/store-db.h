@@ -2,7 +2,8 @@
 #pragma once
 
 /* The databases, as the worker thread sees them: the one on disk and, for private conversations,
- * one in memory. One thread at a time. Functions return a negative errno with the failure set. */
+ * one in memory. One thread at a time. Functions return a negative errno with the failure
+ * set; strings that come back are the caller's to free. */
 
 #include "service/store/store.h"
 
@@ -55,10 +56,10 @@ void store_db_look_end(StoreDb *db);
 
 /* Copies the log into the database when it has grown; when nobody waits. */
 void store_db_checkpoint(StoreDb *db);
-/* Whoever waits has to, for that. */
+/* So long that whoever waits has to wait for that. */
+bool store_db_log_is_long(const StoreDb *db);
 /* Pages that were read only once need not stay in memory. */
 void store_db_forget_pages(StoreDb *db, uint64_t number);
-bool store_db_log_is_long(const StoreDb *db);
 
 /* SQLite said that the database on disk is damaged. */
 bool store_db_is_damaged(const StoreDb *db);

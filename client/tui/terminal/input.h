@@ -94,6 +94,6 @@ bool input_is_pending(const Input *i);
 void input_flush(Input *i);
 
 /* "Ctrl-C", "Alt-Enter", "PageUp", "?": for people, and what the configuration reads. -EINVAL for
- * what no key can be. */
+ * what no key can be. The caller frees. */
 int key_to_string(Key key, char **ret);
 int key_from_string(const char *s, Key *ret);
