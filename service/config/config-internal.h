@@ -79,7 +79,8 @@ int config_read_number(const char *value, void *field);  /* uint64_t; "" = 0 */
 /* ---- addresses (config-url.c) ---- */
 
 /* scheme://host[:port][/path], http or https, without a slash at the end; scheme and host in small
- * letters. -EINVAL for anything else, a user's name or password in it included. The caller frees. */
+ * letters. -EINVAL for anything else, a user's name or password in it included. The caller frees.
+ */
 int config_url_normalize(const char *url, char **ret);
 bool config_url_is_local(const char *url); /* a normalized one: this machine */
 
