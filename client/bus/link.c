@@ -3,6 +3,7 @@
 
 #include <sys/random.h>
 
+#include "client/bus/start.h"
 #include "common/log.h"
 #include "common/names.h"
 
@@ -22,7 +23,9 @@ struct Link {
         sd_bus *bus; /* kept while it waits: by it the name's return is seen */
         ClientDoor door;
         sd_bus_slot *filter;
-        sd_event_source *timer;
+        sd_event_source *timer, *soon; /* another attempt; this one should have been answered */
+        Start *start;                  /* systemd is asked why it is not */
+        Failure unexplained;           /* told when systemd knows nothing better */
         LinkState state;
         Failure failure;
         usec_t retry, pause, up_since;
@@ -33,9 +36,12 @@ Link *link_free(Link *l)
         if (!l)
                 return NULL;
         sd_event_source_disable_unref(l->timer);
+        sd_event_source_disable_unref(l->soon);
+        start_free(l->start);
         sd_bus_slot_unref(l->filter);
         sd_bus_close_unref(l->bus);
         sd_event_unref(l->event);
+        failure_done(&l->unexplained);
         failure_done(&l->failure);
         free(l->host);
         free(l);
@@ -89,12 +95,13 @@ static void set_failure(Link *l, const Failure *failure)
                 failure_copy(&l->failure, failure);
 }
 
-void link_failed(Link *l, const Failure *failure)
+static void go_down(Link *l, const Failure *failure)
 {
         if (waiting(l))
                 return;
         if (l->state == LINK_UP && now(l) - l->up_since >= STEADY)
                 l->pause = LINK_PAUSE_MIN;
+        (void) sd_event_source_set_enabled(l->soon, SD_EVENT_OFF);
         set_failure(l, failure);
         l->state = LINK_DOWN;
         retry_in(l, jittered(l->pause));
@@ -102,8 +109,46 @@ void link_failed(Link *l, const Failure *failure)
         l->ops->closed(l->userdata);
 }
 
+static void on_started(const Failure *failure, void *userdata)
+{
+        Link *l = ASSERT_PTR(userdata);
+
+        if (l->state == LINK_UP)
+                return;
+        if (failure)
+                go_down(l, failure);
+        else if (failure_is_set(&l->unexplained))
+                go_down(l, &l->unexplained);
+}
+
+/* Returns whether it is: on_started() will be called, or the connection ends. */
+static bool systemd_is_asked(Link *l)
+{
+        int r;
+
+        if (l->start)
+                return false;
+        r = start_new(l->bus, l->door, on_started, l, &l->start);
+        if (r > 0 && start_bus(l->start) != l->bus)
+                r = sd_bus_attach_event(start_bus(l->start), l->event, SD_EVENT_PRIORITY_NORMAL);
+        if (r < 0)
+                log_debug_errno(r, "systemd cannot be asked about the service, ignoring: %m");
+        return r > 0;
+}
+
+/* A bus may only know that the service did not start. */
+void link_failed(Link *l, const Failure *failure)
+{
+        if (failure->code == FAILURE_NO_SERVICE && l->door == CLIENT_SESSION && l->bus &&
+                l->state != LINK_UP && !waiting(l) && systemd_is_asked(l))
+                failure_copy(&l->unexplained, failure);
+        else
+                go_down(l, failure);
+}
+
 void link_succeeded(Link *l)
 {
+        (void) sd_event_source_set_enabled(l->soon, SD_EVENT_OFF);
         failure_done(&l->failure);
         l->failure = FAILURE_NULL;
         l->state = LINK_UP;
@@ -169,19 +214,39 @@ static int open_bus(Link *l, ClientFlags flags, Failure *failure)
         const ClientOptions options = { .host = l->host, .flags = flags };
         int r;
 
+        l->start = start_free(l->start);
+        failure_done(&l->unexplained);
+        l->unexplained = FAILURE_NULL;
         l->filter = sd_bus_slot_unref(l->filter);
         l->bus = sd_bus_close_unref(l->bus);
         r = client_connect(&options, &l->bus, &l->door, failure);
         if (r < 0)
                 return r;
         r = attach(l);
-        if (r < 0)
+        if (r < 0) {
+                l->filter = sd_bus_slot_unref(l->filter);
+                l->bus = sd_bus_close_unref(l->bus);
                 return failure_set_errno(failure, r, "The connection cannot be used");
+        }
+        return 0;
+}
+
+/* A service that cannot start keeps who called it waiting. */
+static int on_soon(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        (void) systemd_is_asked(ASSERT_PTR(userdata));
         return 0;
 }
 
 static void use(Link *l)
 {
+        int r;
+
+        r = sd_event_source_set_time_relative(l->soon, START_SOON);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(l->soon, SD_EVENT_ONESHOT);
+        if (r < 0)
+                log_debug_errno(r, "A service that cannot start will not be seen, ignoring: %m");
         l->retry = 0;
         l->ops->opened(l->bus, l->door, l->userdata);
 }
@@ -200,6 +265,15 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
+static int add_timer(Link *l, sd_event_time_handler_t handler, sd_event_source **ret)
+{
+        int r;
+
+        r = sd_event_add_time_relative(
+                l->event, ret, CLOCK_MONOTONIC, 0, TIMER_ACCURACY, handler, l);
+        return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
 int link_new(sd_event *event, const ClientOptions *options, const LinkOps *ops, void *userdata,
         Link **ret, Failure *failure)
 {
@@ -216,10 +290,9 @@ int link_new(sd_event *event, const ClientOptions *options, const LinkOps *ops, 
         l->pause = LINK_PAUSE_MIN;
         r = free_and_strdup(&l->host, options ? options->host : NULL);
         if (r >= 0)
-                r = sd_event_add_time_relative(
-                        event, &l->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY, on_timer, l);
+                r = add_timer(l, on_timer, &l->timer);
         if (r >= 0)
-                r = sd_event_source_set_enabled(l->timer, SD_EVENT_OFF);
+                r = add_timer(l, on_soon, &l->soon);
         if (r < 0)
                 return failure_set_errno(failure, r, "Connecting");
 
