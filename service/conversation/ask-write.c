@@ -137,11 +137,14 @@ static int keep_text(Reply *reply, const StoreMessage *kept, Failure *failure)
 
 int ask_write(Ask *a, uint64_t parent, const StoreMessage *kept, Failure *failure)
 {
-        bool at_once = a->n_attachments == 0 && !conversation_has_unfinished(a->conversation);
+        Conversation *c = a->conversation;
+        bool at_once = a->n_attachments == 0 && !conversation_has_unfinished(c);
+        /* The question is not to wait for what is read while the reading waits for it in turn. */
+        bool before = at_once && c->messages <= STORE_CONTEXT_SHORT;
         int r;
 
         /* A reply that waits to be stored gets its chance first: then what follows sees it. */
-        replies_retry(a->conversation->parent);
+        replies_retry(c->parent);
         a->parent = parent;
         a->modified = usec_now(CLOCK_REALTIME);
         r = new_reply(a, failure);
@@ -157,14 +160,14 @@ int ask_write(Ask *a, uint64_t parent, const StoreMessage *kept, Failure *failur
         }
         reply_link(a->reply);
 
-        r = at_once ? reply_begin(a->reply, failure) : 0;
+        r = before ? reply_begin(a->reply, failure) : 0;
         if (r >= 0)
                 r = write_rows(a, failure);
         if (r < 0) {
                 (void) reply_abandon(a->reply);
                 return r;
         }
-        if (!at_once && reply_begin(a->reply, &a->reply->failure) < 0)
+        if (!before && reply_begin(a->reply, &a->reply->failure) < 0)
                 reply_finish(a->reply, REASON_FAILED);
         return 0;
 }

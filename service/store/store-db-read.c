@@ -5,9 +5,10 @@
 
 #define MESSAGE_COLUMNS \
         "id, parent, role, reason, live, created, metadata, content, reasoning," \
-        " EXISTS (SELECT 1 FROM attachments WHERE message = messages.id)," \
-        " (SELECT count(*) FROM messages AS s WHERE s.parent = messages.parent" \
-        "  AND s.conversation = messages.conversation)"
+        " EXISTS (SELECT 1 FROM attachments WHERE message = messages.id)"
+#define SIBLINGS \
+        "(SELECT count(*) FROM messages AS s WHERE s.parent = messages.parent" \
+        " AND s.conversation = messages.conversation)"
 
 int store_db_find_token(StoreDb *db, uint64_t number, const char *token, uint64_t *ret_user,
         uint64_t *ret_reply, Failure *failure)
@@ -228,9 +229,9 @@ static int climb(Database *d, uint64_t number, uint64_t *id, uint32_t limit, siz
                 uint64_t parent;
 
                 r = database_query(d, &stmt, failure,
-                        "SELECT " MESSAGE_COLUMNS " FROM messages"
+                        "SELECT " MESSAGE_COLUMNS ", iif(?3, " SIBLINGS ", 0) FROM messages"
                         " WHERE id = ?1 AND conversation = ?2",
-                        "uu", *id, number);
+                        "uuu", *id, number, (uint64_t) (what & STORE_DB_BRANCHES));
                 if (r < 0)
                         return r;
                 r = database_step(d, stmt, failure);
@@ -301,7 +302,7 @@ int store_db_get_all(StoreDb *db, uint64_t number, uint64_t after, uint32_t limi
                 return failure_set_errno(failure, -ENOMEM, "Reading messages");
 
         r = database_query(d, &stmt, failure,
-                "SELECT " MESSAGE_COLUMNS " FROM messages"
+                "SELECT " MESSAGE_COLUMNS ", " SIBLINGS " FROM messages"
                 " WHERE conversation = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
                 "uuu", number, after, (uint64_t) limit);
         if (r < 0)
@@ -408,7 +409,7 @@ static int descend(
                 if (r < 0)
                         return r;
                 r = database_query(d->d, &stmt, failure,
-                        "SELECT " MESSAGE_COLUMNS " FROM messages"
+                        "SELECT " MESSAGE_COLUMNS ", " SIBLINGS " FROM messages"
                         " WHERE id = ?1 AND conversation = ?2",
                         "uu", next, d->number);
                 if (r < 0)

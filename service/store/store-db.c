@@ -466,6 +466,11 @@ bool store_db_in_transaction(const StoreDb *db)
         return db->disk.sqlite && !sqlite3_get_autocommit(db->disk.sqlite);
 }
 
+bool store_db_is_writing(const StoreDb *db)
+{
+        return db->disk.sqlite && sqlite3_txn_state(db->disk.sqlite, "main") == SQLITE_TXN_WRITE;
+}
+
 int store_db_savepoint(StoreDb *db, uint64_t number, Failure *failure)
 {
         Database *d;

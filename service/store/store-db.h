@@ -47,6 +47,8 @@ void store_db_remember(StoreDb *db, uint64_t last_id, uint64_t last_number);
 int store_db_savepoint(StoreDb *db, uint64_t number, Failure *failure);
 int store_db_savepoint_end(StoreDb *db, uint64_t number, bool failed, Failure *failure);
 bool store_db_in_transaction(const StoreDb *db);
+/* In one that waits for its commit. */
+bool store_db_is_writing(const StoreDb *db);
 int store_db_commit(StoreDb *db, Failure *failure);
 
 /* Around a read that is in no transaction: its statements share one look at the database, which
@@ -102,6 +104,7 @@ int store_db_find_token(StoreDb *db, uint64_t number, const char *token, uint64_
 typedef enum StoreDbRead {
         STORE_DB_ATTACHMENTS = 1 << 0, /* the attachments' data too */
         STORE_DB_COUNTED = 1 << 1,     /* and it is counted: it will be held for long */
+        STORE_DB_BRANCHES = 1 << 2,    /* how many siblings each has, looked up one by one */
 } StoreDbRead;
 
 /* The branch that ends at *id, upwards: appends at most limit messages, newest first, and what fits

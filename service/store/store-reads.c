@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "service/store/store-internal.h"
 
-/* A branch is read in steps. The first is small, for it stands before the question's own write: a
- * short conversation's request leaves for the engine beside that write, and no conversation's
- * length delays it. */
-#define FIRST_MESSAGES 32U
-#define FIRST_BYTES    KIB(64)
-#define STEP_MESSAGES  512U
-#define STEP_BYTES     KIB(32)
-#define STEPS          16U /* at once */
+/* A branch is read in steps. The first is small, for it may stand before the question's own write:
+ * a short conversation's request leaves for the engine beside that write. Behind a write nothing is
+ * read before that is on the disk: no conversation's length delays it. */
+#define FIRST_BYTES   KIB(64)
+#define STEP_MESSAGES 512U
+#define STEP_BYTES    KIB(32)
+#define STEPS         16U /* at once */
 
 static int read_new(StoreRequest **ret, Store *s, uint64_t number,
         int (*run)(StoreRequest *r, StoreDb *db, Failure *failure),
@@ -71,16 +70,20 @@ static int run_get_context(StoreRequest *r, StoreDb *db, Failure *failure)
                 if (!r->page)
                         return failure_set_errno(failure, -ENOMEM, "Reading messages");
                 r->cursor = r->id;
+                r->more = store_db_is_writing(db);
+                if (r->more)
+                        return 0;
         }
         for (r->more = true; r->more && steps > 0; steps--) {
                 error = store_db_climb(db, r->number, &r->cursor,
-                        first ? FIRST_MESSAGES : STEP_MESSAGES, first ? FIRST_BYTES : STEP_BYTES,
-                        STORE_DB_ATTACHMENTS | STORE_DB_COUNTED, r->page, failure);
+                        first ? STORE_CONTEXT_SHORT : STEP_MESSAGES,
+                        first ? FIRST_BYTES : STEP_BYTES, STORE_DB_ATTACHMENTS | STORE_DB_COUNTED,
+                        r->page, failure);
                 if (error < 0)
                         return error;
                 r->more = r->cursor != 0;
                 /* The next step's texts take the place of this one's pages. */
-                if (r->more || !first)
+                if (!first)
                         store_db_forget_pages(db, r->number);
         }
         if (r->more)
@@ -140,8 +143,8 @@ static int read_messages(Store *s, uint64_t number, uint64_t id, uint32_t limit,
 int store_get_page(Store *s, uint64_t number, uint64_t id, uint32_t limit, size_t max_bytes,
         store_messages_done_t done, void *userdata, StoreSlot **ret_slot)
 {
-        return read_messages(s, number, id, limit, max_bytes, /* what= */ 0, run_get_branch, done,
-                userdata, ret_slot);
+        return read_messages(s, number, id, limit, max_bytes, STORE_DB_BRANCHES, run_get_branch,
+                done, userdata, ret_slot);
 }
 
 int store_get_after(Store *s, uint64_t number, uint64_t after, uint64_t head, uint32_t limit,

@@ -233,6 +233,9 @@ int store_get_page(Store *s, uint64_t number, uint64_t id, uint32_t limit, size_
 int store_get_after(Store *s, uint64_t number, uint64_t after, uint64_t head, uint32_t limit,
         size_t max_bytes, store_messages_done_t done, void *userdata, StoreSlot **ret_slot);
 
+/* So many messages are read in one go. */
+#define STORE_CONTEXT_SHORT 32U
+
 /* The whole branch that ends at id, with the attachments' data and the system prompt: what an
  * engine's request is made of. FAILURE_BUSY when the attachments are over ATTACHMENTS_ASKED_MAX
  * together with those of others. */

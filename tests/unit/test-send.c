@@ -105,6 +105,31 @@ static void test_text_before_durable(void **state)
         told_clear(&told);
 }
 
+/* Of a long conversation nothing is read before the question is stored. */
+static void test_long_conversation(void **state)
+{
+        Conversation *c = world_create();
+
+        while (conversation_messages(c) <= STORE_CONTEXT_SHORT + 2) {
+                uint64_t n = conversation_messages(c);
+                unsigned asks = fake_engines.n_asks;
+                Told told = { 0 };
+
+                fake_store.hold_after = 1U << FAKE_ADD;
+                assert_int_equal(world_start_send(c, "Hi", &(SendOptions){ 0 }, &told), 0);
+                world_settle();
+                assert_true(told.called);
+                assert_int_equal(fake_engines.n_asks, asks + (n <= STORE_CONTEXT_SHORT));
+                fake_store_release();
+                world_settle();
+                assert_int_equal(fake_engines.n_asks, asks + 1);
+                assert_int_equal(fake_last_ask()->prompt->n_messages, n + 1);
+                fake_say(fake_last_ask(), "Yes.");
+                fake_end(fake_last_ask(), REASON_STOP);
+                told_clear(&told);
+        }
+}
+
 static void test_commit_fails(void **state)
 {
         Conversation *c = world_create();
@@ -670,6 +695,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_exchange),
                 TEST(test_text_before_durable),
+                TEST(test_long_conversation),
                 TEST(test_commit_fails),
                 TEST(test_queueing_refused),
                 TEST(test_engine_refuses),

@@ -2,7 +2,10 @@
 
 /* Messages, their branches, attachments and texts: written, and read in parts. */
 
+#include <sys/eventfd.h>
+
 #include "common/attachment-memory.h"
+#include "service/store/store-internal.h"
 #include "tests/unit/store-fixture.h"
 
 /* A question with two answers, the first of which goes on. */
@@ -255,6 +258,48 @@ static void test_steps(void **state)
         }
 }
 
+static void wait_for_gate(void *gate)
+{
+        eventfd_t opened;
+
+        (void) eventfd_read(*(int *) gate, &opened);
+}
+
+static void on_gate_passed(void *gate)
+{
+}
+
+/* What is written does not wait for what is read behind it, however little that is. */
+static void test_read_behind_write(void **state)
+{
+        Fixture *f = *state;
+        uint64_t n = make_conversation(f, ""), id = add_message(f, n, 0, ROLE_USER, "question");
+        _cleanup_close_ int gate = eventfd(0, EFD_CLOEXEC);
+        Turns t = { 0 };
+
+        /* Both wait when the thread comes to them. */
+        assert_return_code(gate, errno);
+        assert_return_code(
+                worker_submit(f->store->worker,
+                        &(WorkerJob){
+                                .run = wait_for_gate, .done = on_gate_passed, .data = &gate }),
+                0);
+        assert_return_code(
+                store_set_setting(f->store, "key", "value", on_turn_written, &t, NULL), 0);
+        assert_return_code(store_get_context(f->store, n, id, on_turn_context, &t, NULL), 0);
+        assert_return_code(eventfd_write(gate, 1), errno);
+        while (t.n == 0)
+                assert_return_code(sd_event_run(f->event, UINT64_MAX), errno);
+        assert_int_equal(t.written, 1);
+        assert_int_equal(t.read, 0);
+
+        while (t.n < 2)
+                assert_return_code(sd_event_run(f->event, UINT64_MAX), errno);
+        assert_int_equal(t.context->n_messages, 1);
+        assert_string_equal(t.context->messages[0].content, "question");
+        store_messages_free(t.context);
+}
+
 static void on_never(const Failure *failure, StoreMessages *messages, void *userdata)
 {
         fail_msg("a request that was given up has ended");
@@ -467,6 +512,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(
                         test_attachments_counted, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_steps, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_read_behind_write, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_large_steps, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_all_pages, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_binary, fixture_setup, fixture_teardown),
