@@ -100,7 +100,7 @@ static void check_layout(
                 _cleanup_(layout_freep) Layout *l = NULL;
 
                 CHECK((size_t) s.items[i].start + s.items[i].size <= size);
-                CHECK(layout_new(&s, i, width, STYLE_NORMAL, flags, &l) == 0);
+                CHECK(layout_new(&s, i, width, STYLE_NORMAL, flags, NULL, &l) == 0);
                 CHECK(l->n_rows >= 1);
                 for (size_t k = 0; k < l->n_rows; k++)
                         check_row(l, l->rows + k, s.items[i].size, flags, visible);

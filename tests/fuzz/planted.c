@@ -141,13 +141,13 @@ int __wrap_store_db_get_branch(StoreDb *db, uint64_t number, uint64_t id, uint32
 #include "client/tui/text/layout.h"
 /* A row is wider than the screen. */
 int __real_layout_new(const Segments *segments, size_t index, unsigned width, StyleRole role,
-        LayoutFlags flags, Layout **ret);
+        LayoutFlags flags, Builder **kept, Layout **ret);
 int __wrap_layout_new(const Segments *segments, size_t index, unsigned width, StyleRole role,
-        LayoutFlags flags, Layout **ret);
+        LayoutFlags flags, Builder **kept, Layout **ret);
 int __wrap_layout_new(const Segments *segments, size_t index, unsigned width, StyleRole role,
-        LayoutFlags flags, Layout **ret)
+        LayoutFlags flags, Builder **kept, Layout **ret)
 {
-        int r = __real_layout_new(segments, index, width + 1, role, flags, ret);
+        int r = __real_layout_new(segments, index, width + 1, role, flags, kept, ret);
 
         if (r >= 0)
                 (*ret)->width = width;

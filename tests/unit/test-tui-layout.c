@@ -48,7 +48,7 @@ static void draw(const char *text, unsigned width, LayoutFlags flags, Buffer *ou
         for (size_t i = 0; i < s.n_items; i++) {
                 _cleanup_layout_ Layout *l = NULL;
 
-                assert_int_equal(layout_new(&s, i, width, STYLE_NORMAL, flags, &l), 0);
+                assert_int_equal(layout_new(&s, i, width, STYLE_NORMAL, flags, NULL, &l), 0);
                 if (s.items[i].flags & SEGMENT_BLANK_BEFORE)
                         append(out, "\n", 1);
                 for (size_t k = 0; k < l->n_rows; k++) {
@@ -215,7 +215,7 @@ static Style style_of(const char *text, const char *word)
         for (size_t i = 0; i < s.n_items; i++) {
                 _cleanup_layout_ Layout *l = NULL;
 
-                assert_int_equal(layout_new(&s, i, 60, STYLE_NORMAL, 0, &l), 0);
+                assert_int_equal(layout_new(&s, i, 60, STYLE_NORMAL, 0, NULL, &l), 0);
                 for (size_t k = 0; k < l->n_runs; k++)
                         if (memmem(l->text + l->runs[k].start, l->runs[k].size, word, strlen(word)))
                                 return l->runs[k].style;
@@ -275,7 +275,7 @@ static void test_row_flags(void **state)
         _cleanup_layout_ Layout *l = NULL;
 
         load(&s, "```c\n123456789\n\n```\n", 20, /* plain= */ false);
-        assert_int_equal(layout_new(&s, 0, 8, STYLE_NORMAL, 0, &l), 0);
+        assert_int_equal(layout_new(&s, 0, 8, STYLE_NORMAL, 0, NULL, &l), 0);
         assert_int_equal(l->n_rows, 4);
         assert_int_equal(l->rows[0].flags, ROW_FILL | ROW_ADDED);
         assert_int_equal(l->rows[1].flags, ROW_FILL | ROW_SOFT);
@@ -308,7 +308,7 @@ static void test_source_of_rows(void **state)
                 _cleanup_layout_ Layout *l = NULL;
 
                 load(&s, table[i].text, strlen(table[i].text), /* plain= */ false);
-                assert_int_equal(layout_new(&s, table[i].segment, 9, STYLE_NORMAL, 0, &l), 0);
+                assert_int_equal(layout_new(&s, table[i].segment, 9, STYLE_NORMAL, 0, NULL, &l), 0);
                 assert_true(table[i].row < l->n_rows);
                 assert_int_equal(l->rows[table[i].row].source, table[i].source);
         }
@@ -355,7 +355,7 @@ static void check_text(const char *text, size_t size, unsigned width, LayoutFlag
         for (size_t i = 0; i < s.n_items; i++) {
                 _cleanup_layout_ Layout *l = NULL;
 
-                assert_int_equal(layout_new(&s, i, width, STYLE_USER, flags, &l), 0);
+                assert_int_equal(layout_new(&s, i, width, STYLE_USER, flags, NULL, &l), 0);
                 check_layout(&s, i, l);
         }
 }
@@ -471,7 +471,7 @@ static void test_code_is_exact(void **state)
                 load(&s, text.data, text.size, /* plain= */ false);
                 assert_int_equal(s.n_items, 1);
                 _cleanup_layout_ Layout *l = NULL;
-                assert_int_equal(layout_new(&s, 0, 8 + n % 113, STYLE_NORMAL, 0, &l), 0);
+                assert_int_equal(layout_new(&s, 0, 8 + n % 113, STYLE_NORMAL, 0, NULL, &l), 0);
                 for (size_t i = 1; i < l->n_rows; i++) {
                         append_row(l, l->rows + i, &out);
                         if (!(l->rows[i].flags & ROW_SOFT) && i + 1 < l->n_rows)
@@ -496,7 +496,7 @@ static void test_line_of_many_segments(void **state)
         append_visible(&source, text.data, text.size);
         assert_string_equal(seen.data, source.data);
         load(&s, text.data, text.size, /* plain= */ false);
-        assert_int_equal(layout_new(&s, 0, 50, STYLE_NORMAL, 0, &l), 0);
+        assert_int_equal(layout_new(&s, 0, 50, STYLE_NORMAL, 0, NULL, &l), 0);
         assert_true(l->rows[l->n_rows - 1].flags & ROW_SOFT);
 }
 
@@ -539,7 +539,7 @@ static void test_failures_leave_nothing(void **state)
 
         assert_null(layout_free(NULL));
         load(&s, "x", 1, /* plain= */ false);
-        assert_int_equal(layout_new(&s, 0, 80, STYLE_REASONING, 0, &l), 0);
+        assert_int_equal(layout_new(&s, 0, 80, STYLE_REASONING, 0, NULL, &l), 0);
         assert_int_equal(l->runs[0].style, STYLE_REASONING);
         assert_null(layout_free(l));
 }

@@ -22,6 +22,8 @@ struct Document {
         size_t n_slots; /* a power of two, or 0 */
         size_t bytes;   /* of all layouts */
         Buffer code;
+        Builder *builder; /* NULL when no text is to come: a layout stays then */
+        bool finished;
         uint64_t n_layouts;
 };
 
@@ -66,6 +68,7 @@ Document *document_free(Document *d)
                 return NULL;
         drop_all(d);
         free(d->slots);
+        builder_free(d->builder);
         segments_done(&d->segments);
         buffer_done(&d->code);
         free(d);
@@ -86,6 +89,7 @@ int document_append(Document *d, const char *text, size_t size)
 
         assert(d);
 
+        d->finished = false;
         r = segments_append(&d->segments, text, size, &changed);
         if (r < 0) {
                 drop_all(d);
@@ -102,6 +106,8 @@ int document_finish(Document *d)
 
         assert(d);
 
+        d->finished = true;
+        d->builder = builder_free(d->builder);
         r = segments_finish(&d->segments, &changed);
         if (r < 0) {
                 drop_all(d);
@@ -203,7 +209,8 @@ static int get_layout(Document *d, size_t segment, const Layout **ret)
                 return r;
         slot = d->slots + segment % d->n_slots;
         if (!slot->layout || slot->segment != segment) {
-                r = layout_new(&d->segments, segment, d->width, d->role, d->flags, &layout);
+                r = layout_new(&d->segments, segment, d->width, d->role, d->flags,
+                        d->finished ? NULL : &d->builder, &layout);
                 if (r < 0)
                         return r;
                 drop(d, slot);
@@ -530,6 +537,7 @@ void document_trim(Document *d, RowPlace near)
                 if (distance(d->slots[i].segment, near.segment) > KEPT_BY_TRIM)
                         drop(d, d->slots + i);
         buffer_done(&d->code);
+        d->builder = builder_free(d->builder);
 }
 
 uint64_t document_layouts(const Document *d)

@@ -19,11 +19,40 @@ int grow(void **items, size_t *allocated, size_t n, size_t size)
         return 0;
 }
 
-void builder_done(Builder *b)
+Builder *builder_free(Builder *b)
 {
+        if (!b)
+                return NULL;
+        free(b->rows);
+        free(b->runs);
         buffer_done(&b->text);
+        flow_done(&b->flow);
         flow_lines_done(&b->lines);
-        b->layout = layout_free(b->layout);
+        free(b);
+        return NULL;
+}
+
+void builder_clear(Builder *b)
+{
+        b->n_rows = b->n_runs = b->n_edges = 0;
+        b->source = 0;
+        buffer_clear(&b->text);
+}
+
+Flow builder_take_flow(Builder *b)
+{
+        Flow f = b->flow;
+
+        b->flow = FLOW_INIT;
+        return f;
+}
+
+void builder_give_flow(Builder *b, Flow *f)
+{
+        flow_done(&b->flow);
+        flow_clear(f);
+        b->flow = *f;
+        *f = FLOW_INIT;
 }
 
 static unsigned edges_cells(const Builder *b)
@@ -80,21 +109,20 @@ void builder_pop(Builder *b)
 
 static Row *last_row(Builder *b)
 {
-        return b->layout->rows + b->layout->n_rows - 1;
+        return b->rows + b->n_rows - 1;
 }
 
 static int builder_run(Builder *b, Style style, const char *text, size_t size)
 {
-        Layout *l = b->layout;
         int r;
 
-        r = grow((void **) &l->runs, &b->runs_allocated, l->n_runs, sizeof(Run));
+        r = grow((void **) &b->runs, &b->runs_allocated, b->n_runs, sizeof(Run));
         if (r < 0)
                 return r;
         r = buffer_append(&b->text, text, size);
         if (r < 0)
                 return r;
-        l->runs[l->n_runs++] = (Run){
+        b->runs[b->n_runs++] = (Run){
                 .start = (uint32_t) (b->text.size - size),
                 .size = (uint32_t) size,
                 .style = style,
@@ -148,14 +176,13 @@ static int show_edge(Builder *b, Edge *e)
 
 int builder_begin(Builder *b)
 {
-        Layout *l = b->layout;
         int r;
 
-        r = grow((void **) &l->rows, &b->rows_allocated, l->n_rows, sizeof(Row));
+        r = grow((void **) &b->rows, &b->rows_allocated, b->n_rows, sizeof(Row));
         if (r < 0)
                 return r;
-        l->rows[l->n_rows++] = (Row){
-                .first_run = (uint32_t) l->n_runs,
+        b->rows[b->n_rows++] = (Row){
+                .first_run = (uint32_t) b->n_runs,
                 .source = b->source,
                 .indent = (uint16_t) b->indent,
         };

@@ -68,10 +68,16 @@ typedef struct Edge {
         bool pending; /* not shown yet */
 } Edge;
 
-typedef struct Builder {
-        Layout *layout;
-        size_t runs_allocated, rows_allocated;
+struct Builder {
+        /* What grows, and stays for the next layout: its rows, and what is between the source and
+         * them. */
+        Row *rows;
+        Run *runs;
+        size_t n_rows, n_runs, rows_allocated, runs_allocated;
         Buffer text;
+        Flow flow; /* lent out: builder_take_flow() */
+        FlowLines lines;
+
         unsigned width, indent;
         StyleRole role;
         LayoutFlags flags;
@@ -80,10 +86,14 @@ typedef struct Builder {
         uint32_t source;     /* of the last row */
         uint32_t source_max; /* of the segment's end: md4c adds some text of its own */
         bool has_source;     /* the row that is being made knows its own */
-        FlowLines lines;     /* kept for the next flow */
-} Builder;
+};
 
-void builder_done(Builder *b);
+/* Nothing is in it. */
+void builder_clear(Builder *b);
+
+/* An empty one that may have memory already; give it back, with whatever is in it. */
+Flow builder_take_flow(Builder *b);
+void builder_give_flow(Builder *b, Flow *f);
 
 /* Cells that are left for text. */
 unsigned builder_room(const Builder *b);

@@ -8,7 +8,7 @@ static void markdown_done(Markdown *m)
         buffer_done(&m->copy);
         buffer_done(&m->language);
         free(m->starts);
-        flow_done(&m->flow);
+        builder_give_flow(m->b, &m->flow);
         flow_done(&m->code.flow);
         table_done(&m->table);
         for (unsigned i = 0; i < LINKS_MAX; i++)
@@ -412,7 +412,7 @@ int markdown_rows(Builder *b, const Segment *segment, const char *text)
                 .text = text,
                 .size = segment->size,
                 .copy = BUFFER_INIT(MIB(1)),
-                .flow = FLOW_INIT,
+                .flow = builder_take_flow(b),
                 .code.flow = FLOW_INIT,
                 .language = BUFFER_INIT(64),
         };

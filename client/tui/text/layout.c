@@ -10,11 +10,6 @@
 
 Layout *layout_free(Layout *l)
 {
-        if (!l)
-                return NULL;
-        free(l->text);
-        free(l->runs);
-        free(l->rows);
         free(l);
         return NULL;
 }
@@ -85,9 +80,12 @@ static int each_line(
 
 static int plain_rows(Builder *b, const Segment *segment, const char *text)
 {
-        _cleanup_flow_ Flow flow = FLOW_INIT;
+        Flow flow = builder_take_flow(b);
+        int r;
 
-        return each_line(b, segment, text, on_plain, &flow);
+        r = each_line(b, segment, text, on_plain, &flow);
+        builder_give_flow(b, &flow);
+        return r;
 }
 
 static int code_rows(Builder *b, const Segments *segments, const Segment *segment)
@@ -96,7 +94,7 @@ static int code_rows(Builder *b, const Segments *segments, const Segment *segmen
         Code code = {
                 .language = language_find(name, segment->n_language),
                 .state = segment->lexer_state,
-                .flow = FLOW_INIT,
+                .flow = builder_take_flow(b),
         };
         int r = 0;
 
@@ -104,9 +102,9 @@ static int code_rows(Builder *b, const Segments *segments, const Segment *segmen
                 b->indent += CODE_INDENT;
         if ((segment->flags & SEGMENT_FIRST) && segment->n_language > 0)
                 r = code_label(b, name, segment->n_language);
-        if (r >= 0 && (segment->size > 0 || b->layout->n_rows == 0))
+        if (r >= 0 && (segment->size > 0 || b->n_rows == 0))
                 r = each_line(b, segment, source + segment->start, on_code, &code);
-        flow_done(&code.flow);
+        builder_give_flow(b, &code.flow);
         return r;
 }
 
@@ -119,73 +117,95 @@ static int prose_rows(Builder *b, const Segment *segment, const char *text)
                 return plain_rows(b, segment, text);
 
         r = markdown_rows(b, segment, text);
-        if (r == -ENOTSUP || (r >= 0 && b->layout->n_rows == 0)) {
-                b->layout->n_rows = b->layout->n_runs = b->n_edges = 0;
-                b->source = 0;
-                buffer_clear(&b->text);
+        if (r == -ENOTSUP || (r >= 0 && b->n_rows == 0)) {
+                builder_clear(b);
                 return plain_rows(b, segment, text);
         }
         return r;
 }
 
-/* Gives back what was allocated beyond the need, and counts what is left. */
-static void trim(Builder *b)
+/* A copy of what was built, without a byte too much. */
+static Layout *layout_make(const Builder *b)
 {
-        Layout *l = b->layout;
-        void *p;
+        size_t rows = b->n_rows * sizeof(Row), runs = b->n_runs * sizeof(Run);
+        size_t bytes = sizeof(Layout) + rows + runs + b->text.size + 1;
+        Layout *l = malloc(bytes);
 
-        p = reallocarray(l->rows, l->n_rows, sizeof(Row));
-        if (p)
-                l->rows = p;
-        p = l->n_runs > 0 ? reallocarray(l->runs, l->n_runs, sizeof(Run)) : NULL;
-        if (p)
-                l->runs = p;
-        l->text = TAKE_PTR(b->text.data);
-        p = l->text ? realloc(l->text, b->text.size + 1) : NULL;
-        if (p)
-                l->text = p;
-        l->bytes = sizeof *l + l->n_rows * sizeof(Row) + l->n_runs * sizeof(Run) + b->text.size + 1;
-        b->text = BUFFER_INIT(0);
+        static_assert(_Alignof(Layout) % _Alignof(Row) == 0 && _Alignof(Row) % _Alignof(Run) == 0,
+                "one lies behind the other");
+
+        if (!l)
+                return NULL;
+        *l = (Layout){
+                .width = b->width,
+                .rows = (Row *) (l + 1),
+                .runs = (Run *) ((Row *) (l + 1) + b->n_rows),
+                .text = (char *) (l + 1) + rows + runs,
+                .n_rows = b->n_rows,
+                .n_runs = b->n_runs,
+                .bytes = bytes,
+        };
+        memcpy(l->rows, b->rows, rows);
+        if (runs > 0)
+                memcpy(l->runs, b->runs, runs);
+        memcpy(l->text, buffer_text(&b->text), b->text.size + 1);
+        return l;
+}
+
+static Builder *builder_new(void)
+{
+        Builder *b = malloc(sizeof *b);
+
+        if (b)
+                *b = (Builder){ .text = BUFFER_INIT(MIB(64)), .flow = FLOW_INIT };
+        return b;
 }
 
 int layout_new(const Segments *segments, size_t index, unsigned width, StyleRole role,
-        LayoutFlags flags, Layout **ret)
+        LayoutFlags flags, Builder **kept, Layout **ret)
 {
-        _cleanup_(builder_done) Builder b = {
-                .text = BUFFER_INIT(MIB(64)),
-                .width = MIN(MAX(width, LAYOUT_WIDTH_MIN), LAYOUT_WIDTH_MAX),
-                .role = role,
-                .flags = flags,
-        };
+        _cleanup_(builder_freep) Builder *own = NULL;
         const Segment *segment;
         const char *text;
+        Layout *layout;
+        Builder *b;
         int r = 0;
 
         assert(segments);
         assert(index < segments->n_items);
         assert(ret);
 
+        if (!kept)
+                kept = &own;
+        if (!*kept)
+                *kept = builder_new();
+        b = *kept;
+        if (!b)
+                return -ENOMEM;
+
         segment = segments->items + index;
         text = buffer_text(&segments->source) + segment->start;
-        b.source_max = segment->size;
-        b.indent = MIN((unsigned) segment->margin, b.width / 3);
-        b.layout = calloc(1, sizeof *b.layout);
-        if (!b.layout)
-                return -ENOMEM;
-        b.layout->width = b.width;
+        builder_clear(b);
+        b->width = MIN(MAX(width, LAYOUT_WIDTH_MIN), LAYOUT_WIDTH_MAX);
+        b->indent = MIN((unsigned) segment->margin, b->width / 3);
+        b->role = role;
+        b->flags = flags;
+        b->source_max = segment->size;
 
         if ((flags & LAYOUT_PLAIN) || segment->kind == SEGMENT_PLAIN)
-                r = plain_rows(&b, segment, text);
+                r = plain_rows(b, segment, text);
         else if (segment->kind == SEGMENT_CODE)
-                r = code_rows(&b, segments, segment);
+                r = code_rows(b, segments, segment);
         else
-                r = prose_rows(&b, segment, text);
+                r = prose_rows(b, segment, text);
         if (r < 0)
                 return r;
 
         if (index + 1 < segments->n_items && (segments->items[index + 1].flags & SEGMENT_CONTINUED))
-                b.layout->rows[b.layout->n_rows - 1].flags |= ROW_SOFT;
-        trim(&b);
-        *ret = TAKE_PTR(b.layout);
+                b->rows[b->n_rows - 1].flags |= ROW_SOFT;
+        layout = layout_make(b);
+        if (!layout)
+                return -ENOMEM;
+        *ret = layout;
         return 0;
 }

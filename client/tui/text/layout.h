@@ -29,6 +29,7 @@ typedef struct Row {
         uint16_t flags;
 } Row;
 
+/* One block of memory. */
 typedef struct Layout {
         unsigned width;
         char *text;
@@ -46,9 +47,16 @@ typedef enum LayoutFlags {
         LAYOUT_PLAIN = 1 << 1, /* no markdown: the text as it is (a person's own words) */
 } LayoutFlags;
 
+/* What making a layout needs, for the next one: what is still growing is laid out with each frame.
+ */
+typedef struct Builder Builder;
+Builder *builder_free(Builder *b);
+DEFINE_CLEANUP(Builder *, builder_free)
+
 /* width: cells; what is not within the limits is taken to them. role: what normal text is drawn as.
- * Links show their address behind their text, unless it is the same. There is always a row. */
+ * Links show their address behind their text, unless it is the same. There is always a row.
+ * kept: NULL, or where the builder is, which is made when it is wanted first. */
 int layout_new(const Segments *segments, size_t index, unsigned width, StyleRole role,
-        LayoutFlags flags, Layout **ret);
+        LayoutFlags flags, Builder **kept, Layout **ret);
 Layout *layout_free(Layout *l);
 DEFINE_CLEANUP(Layout *, layout_free)
