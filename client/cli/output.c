@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <limits.h>
 #include <locale.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <wchar.h>
@@ -68,11 +69,25 @@ static size_t picture(const char *text, size_t size, char ret[static 3], size_t 
         return 3;
 }
 
+/* Whoever shares the terminal or the pipe may have made it non-blocking. */
+static int wait_for_room(int fd)
+{
+        struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+        return poll(&p, 1, -1) < 0 ? -errno : 0;
+}
+
 /* Counts what was written; a part of it is all that a signal let through. */
 static int write_once(int fd, const char *data, size_t size, size_t *done)
 {
-        ssize_t n = write(fd, data, size);
+        ssize_t n;
+        int r;
 
+        while ((n = write(fd, data, size)) < 0 && errno == EAGAIN) {
+                r = wait_for_room(fd);
+                if (r < 0)
+                        return r;
+        }
         if (n < 0)
                 return -errno;
         *done += n;

@@ -10,7 +10,6 @@ typedef struct ImportState {
         bool began;
         uint64_t head; /* as the file has it */
         uint64_t *ids; /* the file's ids of imported->messages, increasing */
-        size_t allocated_ids;
         size_t size; /* bytes in memory, for IMPORT_CONVERSATION_MAX */
 } ImportState;
 
