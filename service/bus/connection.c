@@ -304,7 +304,8 @@ static size_t size_of_values(sd_bus_message *m)
         return size;
 }
 
-/* sd-bus does not tell how large a message is. Only asked when it had to be queued. */
+/* sd-bus does not tell how large a message is: it is read for that, and sd-bus checks all of its
+ * text once more, which takes longer than to write it. */
 static size_t message_size(sd_bus_message *m)
 {
         size_t size;
@@ -351,7 +352,8 @@ int connection_send_ahead(Connection *c, sd_bus_message *m)
 
         if (sd_bus_get_n_queued_write(c->bus, &n) < 0 || n == 0)
                 return 0;
-        r = ring_add(c, message_size(m));
+        /* The size of one that is being written does not matter, see connection_check_queue(). */
+        r = ring_add(c, n > 1 ? message_size(m) : 0);
         if (r < 0)
                 return r;
         return check_queue(c);

@@ -502,6 +502,35 @@ static void test_queue_bytes_limit(void **state)
         client_close(a);
 }
 
+/* However large one message is: nothing waits behind it yet. */
+static void test_queue_large_first(void **state)
+{
+        enum { LARGE = MIB(32) }; /* more than the kernel takes, even from root */
+        _cleanup_free_ char *large = calloc(1, LARGE + 1);
+        static char text[KIB(64) - 8 + 1];
+        Fixture *f = *state;
+        sd_bus *a = open_deaf(f);
+        size_t limit = DOORS_QUEUE_BYTES_MAX / KIB(64);
+
+        assert_non_null(large);
+        memset(large, 'x', LARGE);
+        memset(text, 'x', sizeof(text) - 1);
+        emit(f, DOOR_BOTH, large);
+        run_quiet(f);
+        assert_int_equal(doors_queued(f->doors), 1);
+        for (size_t i = 0; i < limit; i++) {
+                emit(f, DOOR_BOTH, text);
+                run_quiet(f);
+        }
+        assert_int_equal(doors_queued(f->doors), 1 + limit);
+        assert_int_equal(f->n_gone, 0);
+
+        emit(f, DOOR_BOTH, "");
+        run_quiet(f);
+        assert_int_equal(f->n_gone, 1);
+        client_close(a);
+}
+
 static void test_queue_drains(void **state)
 {
         static char text[KIB(64) - 8 + 1];
@@ -653,6 +682,7 @@ int main(void)
                 TEST(test_signals_order),
                 TEST(test_queue_messages_limit),
                 TEST(test_queue_bytes_limit),
+                TEST(test_queue_large_first),
                 TEST(test_queue_drains),
                 TEST(test_flood_that_sd_bus_answers),
                 TEST(test_connections_limit),
