@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <time.h>
 
 typedef struct Item Item;
 
@@ -148,9 +149,29 @@ static void *worker_main(void *userdata)
 
 /* ---- on the loop ---- */
 
+static usec_t now_usec(void)
+{
+        struct timespec t = { 0 };
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &t);
+        return (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
+}
+
+/* In front of what has finished since. */
+static void worker_put_back(Worker *w, ItemList *rest)
+{
+        worker_lock(w);
+        item_list_append(rest, &w->finished);
+        w->finished = *rest;
+        worker_unlock(w);
+        (void) eventfd_write(w->fd, 1);
+}
+
+/* Each may be the answer to a call, of some MiB: others have their turn between. */
 static int on_finished(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         Worker *w = ASSERT_PTR(userdata);
+        usec_t began = now_usec();
         eventfd_t count;
         ItemList list;
 
@@ -161,14 +182,18 @@ static int on_finished(sd_event_source *source, int fd, uint32_t revents, void *
         worker_unlock(w);
 
         w->delivering = true;
-        for (Item *i = list.first, *next; i; i = next) {
-                next = i->next;
+        for (Item *i; (i = list.first);) {
+                list.first = i->next;
                 assert(w->n_pending > 0);
                 w->n_pending--;
                 i->job.done(i->job.data);
                 free(i);
+                if (now_usec() - began >= WORKER_TURN_USEC)
+                        break;
         }
         w->delivering = false;
+        if (list.first)
+                worker_put_back(w, &list);
         return 0;
 }
 

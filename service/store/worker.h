@@ -41,6 +41,9 @@ DEFINE_CLEANUP(Worker *, worker_free)
 /* The same where nothing is pending, without waiting for the thread, which ends by itself. */
 Worker *worker_leave(Worker *w);
 
+/* After so much of completions others on the loop have their turn. */
+#define WORKER_TURN_USEC (2 * USEC_PER_MSEC)
+
 /* On failure nothing of the job was or will be called. */
 int worker_submit(Worker *w, const WorkerJob *job);
 

@@ -202,6 +202,71 @@ static void test_submit_from_completion(void **state)
                 assert_int_equal(log->done[i], i);
 }
 
+static void run_first_gated(void *data)
+{
+        Log *log = data;
+
+        if (log->n_run++ == 0)
+                (void) sem_wait(&log->go);
+}
+
+static void take_a_turn(void *data)
+{
+        struct timespec began, now;
+        Log *log = data;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &began);
+        do
+                (void) clock_gettime(CLOCK_MONOTONIC, &now);
+        while ((usec_t) (now.tv_sec - began.tv_sec) * USEC_PER_SEC + now.tv_nsec / 1000 <
+                began.tv_nsec / 1000 + WORKER_TURN_USEC);
+        log->n_done++;
+}
+
+static void count_discarded(void *data)
+{
+        Log *log = data;
+
+        log->n_discarded++;
+}
+
+static void tell_after(void *userdata)
+{
+        Log *log = userdata;
+
+        log->run_when_ended = log->n_run;
+        (void) sem_post(&log->at_end);
+}
+
+/* Several completions are there at once, each of which takes a whole turn of the loop: it gets one,
+ * and what has not had its turn is neither lost nor forgotten. */
+static void test_turns(void **state)
+{
+        const WorkerBatch batch = { .after = tell_after, .userdata = *state };
+        Log *log = *state;
+
+        worker_free(log->worker);
+        assert_return_code(worker_new(&log->worker, log->event, "test", &batch), 0);
+        for (unsigned i = 0; i < 4; i++)
+                assert_return_code(
+                        worker_submit(log->worker,
+                                &(WorkerJob){ run_first_gated, take_a_turn, count_discarded, log }),
+                        0);
+        (void) sem_post(&log->go);
+        while (log->run_when_ended < 4)
+                (void) sem_wait(&log->at_end);
+        while (log->n_done < 3) {
+                unsigned n_done = log->n_done;
+
+                assert_return_code(sd_event_run(log->event, UINT64_MAX), 0);
+                assert_int_equal(log->n_done, n_done + 1);
+                assert_int_equal(worker_pending(log->worker), 4 - log->n_done);
+        }
+        log->worker = worker_free(log->worker);
+        assert_int_equal(log->n_done, 3);
+        assert_int_equal(log->n_discarded, 1);
+}
+
 static void test_freed_first(void **state)
 {
         Log *log = *state;
@@ -294,6 +359,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_order, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_settled, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_submit_from_completion, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_turns, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_freed_first, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_unused, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_dispose, setup, teardown),
