@@ -147,13 +147,22 @@ int cli_print(const char *text, size_t size)
 
 int cli_print_own(const char *format, ...)
 {
+        _cleanup_free_ char *text = NULL;
+        size_t done = 0;
         va_list ap;
-        int n;
+        int n, r;
 
         va_start(ap, format);
-        n = vprintf(format, ap);
+        n = vasprintf(&text, format, ap);
         va_end(ap);
-        return n < 0 || fflush(stdout) < 0 ? fail_output(-errno) : EXIT_DONE;
+        if (n < 0) {
+                text = NULL;
+                return fail_output(-ENOMEM);
+        }
+        do
+                r = write_once(STDOUT_FILENO, text + done, (size_t) n - done, &done);
+        while (r == -EINTR);
+        return r < 0 ? fail_output(r) : EXIT_DONE;
 }
 
 /* ---- width ---- */

@@ -10,7 +10,7 @@ typedef struct ImportState {
         bool began;
         uint64_t head; /* as the file has it */
         uint64_t *ids; /* the file's ids of imported->messages, increasing */
-        size_t size; /* bytes in memory, for IMPORT_CONVERSATION_MAX */
+        size_t size;   /* bytes in memory, for IMPORT_CONVERSATION_MAX */
 } ImportState;
 
 void import_state_done(ImportState *s); /* not what was imported */
