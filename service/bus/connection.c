@@ -35,7 +35,7 @@ void connection_doom(Connection *c)
 }
 
 /* In server mode sd-bus leaves a message that came together with BEGIN in its buffer until more
- * bytes come. One in each turn, as sd-bus does it. */
+ * bytes come. One in each turn, as sd-bus does it; and late, as a flood begins with it. */
 static int on_pump(sd_event_source *s, void *userdata)
 {
         Connection *c = ASSERT_PTR(userdata);
@@ -169,6 +169,9 @@ static int connection_start(Connection *c)
         if (r < 0)
                 return r;
         (void) sd_event_source_set_description(c->pump, "doors-pump");
+        r = sd_event_source_set_priority(c->pump, PRIORITY_LATE);
+        if (r < 0)
+                return r;
         r = sd_event_source_set_enabled(c->pump, SD_EVENT_OFF);
         if (r < 0)
                 return r;

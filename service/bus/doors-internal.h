@@ -7,6 +7,9 @@
 
 #define PEER_BUCKETS 256U
 
+/* After whoever is served in turn. */
+#define PRIORITY_LATE (SD_EVENT_PRIORITY_NORMAL + 1)
+
 typedef enum PeerFlags {
         PEER_PRIVATE = 1 << 0,
         PEER_PASSIVE = 1 << 1,
@@ -46,8 +49,7 @@ struct Connection {
         uint32_t *sizes; /* of the messages in the write queue, oldest first: a ring */
         unsigned first_size, n_sizes;
         size_t queued_bytes; /* their sum */
-        usec_t second_began; /* CLOCK_MONOTONIC */
-        unsigned n_second;   /* messages that it sent in that second */
+        unsigned n_unlooked; /* messages since it was looked whether there are more behind them */
         bool connected, doomed, late;
         sd_bus_message **posted; /* what was announced and is not sent yet, oldest first */
         size_t first_posted, n_posted;
@@ -108,7 +110,7 @@ void session_done(Doors *d);
 /* private-door.c */
 void doors_stop_listening(Doors *d);
 void doors_reap_connections(Doors *d);
-/* One more message of it; it is served after the others when there are very many. */
+/* One more message of it; it is served after the others while there always is another one. */
 int connection_take_turns(Connection *c);
 
 /* connection.c */
