@@ -90,6 +90,8 @@ static void resize(Bytes *b, size_t size)
 
 static void put(Bytes *b, const DiskOp *op, size_t from, size_t to)
 {
+        if (from == to)
+                return;
         if (op->where + to > b->size)
                 resize(b, op->where + to);
         memcpy(b->data + op->where + from, op->data + from, to - from);

@@ -290,6 +290,12 @@ int disk_mkdir(const char *path, mode_t mode)
         const char *name;
         int r;
 
+        /* A sanitizer makes the folder of its reports before any constructor runs, and has no mutex
+         * yet. */
+        if (!real_mkdir) {
+                find_real();
+                return real_mkdir(path, mode);
+        }
         (void) pthread_mutex_lock(&recorder.mutex);
         r = real_mkdir(path, mode);
         name = below(path);
