@@ -21,7 +21,7 @@ unsigned attack_times(unsigned n)
 {
         const char *factor = getenv("CONDUCTOR_TEST_FACTOR");
 
-        return factor ? n * (unsigned) strtoul(factor, NULL, 10) : n;
+        return factor ? MAX((unsigned) (n * strtod(factor, NULL)), 1U) : n;
 }
 
 /* ---- everybody is served ---- */

@@ -12,7 +12,7 @@
 /* ---- numbers that are the same in each run ---- */
 
 unsigned attack_random(unsigned *state, unsigned below);
-/* So often; in ./check heavy more: CONDUCTOR_TEST_FACTOR times. */
+/* So often; CONDUCTOR_TEST_FACTOR times that: more in ./check heavy, less under valgrind. */
 unsigned attack_times(unsigned n);
 
 /* ---- what must hold ---- */

@@ -338,9 +338,10 @@ static void test_changed(void **state)
         put_conversation(&whole);
         for (size_t i = 0; i < whole.size; i++) {
                 uint8_t was = (uint8_t) whole.data[i];
+                size_t n_values = MIN(attack_times(ELEMENTSOF(values)), ELEMENTSOF(values));
 
-                for (size_t k = 0; k < ELEMENTSOF(values); k++, n++)
-                        say_changed(h, &whole, i, values[k]);
+                for (size_t k = 0; k < n_values; k++, n++)
+                        say_changed(h, &whole, i, values[(i + k) % ELEMENTSOF(values)]);
                 say_changed(h, &whole, i, was ^ (uint8_t) (1U << attack_random(&a.seed, 8)));
                 say_changed(h, &whole, i, was == 'l' ? 'B' : 'l');
                 n += 2;

@@ -240,13 +240,18 @@ static int show_until_end(char **arguments)
         return fflush(stdout) == 0 ? 0 : 1;
 }
 
+/* It waits as long as this program, also for a service in a wrapper. */
 static pid_t start_showing(const Harness *h, Via via, const char *id, int *ret_output)
 {
+        const char *wrapper = getenv("CONDUCTOR_WRAPPER");
+        _cleanup_free_ char *setting = NULL;
         _cleanup_close_ int output = -EBADF;
         int ends[2], status;
         pid_t pid;
         char c;
 
+        if (wrapper)
+                assert_true(asprintf(&setting, "CONDUCTOR_WRAPPER=%s", wrapper) > 0);
         assert_return_code(pipe2(ends, O_CLOEXEC), errno);
         output = ends[1];
         assert_return_code(
@@ -254,7 +259,7 @@ static pid_t start_showing(const Harness *h, Via via, const char *id, int *ret_o
                         &(Spawn){ .arguments = (const char *const[]){ "/proc/self/exe", "show",
                                           h->address, h->socket,
                                           via == VIA_PRIVATE ? "private" : "session", id, NULL },
-                                .environment = (const char *const[]){ NULL },
+                                .environment = (const char *const[]){ setting, NULL },
                                 .output = output,
                                 .errors = -EBADF,
                                 .pass = -EBADF },
