@@ -55,25 +55,26 @@ static int on_started(sd_bus_message *m, void *userdata, sd_bus_error *ret_error
 
 /* ---- the unit ---- */
 
+/* Ex: systemd would put its variables in the place of ${NAME}, and $ in that of $$. */
 static int append_command(sd_bus_message *m, const Command *c)
 {
         int r;
 
         r = sd_bus_message_open_container(m, 'r', "sv");
         if (r >= 0)
-                r = sd_bus_message_append(m, "s", "ExecStart");
+                r = sd_bus_message_append(m, "s", "ExecStartEx");
         if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', "a(sasb)");
+                r = sd_bus_message_open_container(m, 'v', "a(sasas)");
         if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "(sasb)");
+                r = sd_bus_message_open_container(m, 'a', "(sasas)");
         if (r >= 0)
-                r = sd_bus_message_open_container(m, 'r', "sasb");
+                r = sd_bus_message_open_container(m, 'r', "sasas");
         if (r >= 0)
                 r = sd_bus_message_append(m, "s", c->arguments[0]);
         if (r >= 0)
                 r = sd_bus_message_append_strv(m, (char **) c->arguments);
         if (r >= 0)
-                r = sd_bus_message_append(m, "b", /* ignore a failure: */ false);
+                r = sd_bus_message_append(m, "as", 1, "no-env-expand");
         for (unsigned i = 0; i < 4 && r >= 0; i++)
                 r = sd_bus_message_close_container(m);
         return r;

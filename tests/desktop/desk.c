@@ -123,13 +123,12 @@ static void unit_clear(Unit *u)
 
 static void read_command(Unit *u, sd_bus_message *m)
 {
-        const char *program, *argument;
+        const char *program, *argument, *flag;
         size_t n = 0;
-        int ignore;
 
-        assert_true(sd_bus_message_enter_container(m, 'v', "a(sasb)") > 0);
-        assert_true(sd_bus_message_enter_container(m, 'a', "(sasb)") > 0);
-        assert_true(sd_bus_message_enter_container(m, 'r', "sasb") > 0);
+        assert_true(sd_bus_message_enter_container(m, 'v', "a(sasas)") > 0);
+        assert_true(sd_bus_message_enter_container(m, 'a', "(sasas)") > 0);
+        assert_true(sd_bus_message_enter_container(m, 'r', "sasas") > 0);
         assert_true(sd_bus_message_read(m, "s", &program) > 0);
         assert_true(sd_bus_message_enter_container(m, 'a', "s") > 0);
         while (sd_bus_message_read(m, "s", &argument) > 0) {
@@ -138,7 +137,8 @@ static void read_command(Unit *u, sd_bus_message *m)
         }
         assert_string_equal(program, u->arguments[0]);
         assert_true(sd_bus_message_exit_container(m) > 0);
-        assert_true(sd_bus_message_read(m, "b", &ignore) > 0);
+        assert_true(sd_bus_message_read(m, "as", 1, &flag) > 0);
+        assert_string_equal(flag, "no-env-expand");
         for (unsigned i = 0; i < 3; i++)
                 assert_true(sd_bus_message_exit_container(m) > 0);
 }
@@ -159,7 +159,7 @@ static void read_property(Unit *u, sd_bus_message *m)
         const char *key, *value;
 
         assert_true(sd_bus_message_read(m, "s", &key) > 0);
-        if (streq(key, "ExecStart"))
+        if (streq(key, "ExecStartEx"))
                 read_command(u, m);
         else if (streq(key, "StandardInputData"))
                 read_input(u, m);

@@ -329,9 +329,10 @@ static void test_launch_search(void **state)
 
         begin(d, NULL);
         m = provider_message(d, "LaunchSearch");
-        assert_return_code(sd_bus_message_append(m, "asu", 2, "--help;", "$(reboot)", 1), 0);
+        assert_return_code(
+                sd_bus_message_append(m, "asu", 3, "--help;", "$(reboot)", "${HOME}$$", 1), 0);
         answer = harness_call_message(d->h, d->bus, m);
-        assert_string_equal(d->unit.arguments[2], "--search=--help; $(reboot)");
+        assert_string_equal(d->unit.arguments[2], "--search=--help; $(reboot) ${HOME}$$");
         assert_null(d->unit.arguments[3]);
 }
 
