@@ -4,6 +4,7 @@
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -44,4 +45,29 @@ char *folder_below(const char *folder, const char *name)
 
         assert_true(asprintf(&path, "%s/%s", folder, name) > 0);
         return path;
+}
+
+char *file_read(const char *path, size_t *ret_size)
+{
+        _cleanup_fclose_ FILE *file = fopen(path, "re");
+        struct stat st;
+        char *data;
+
+        assert_non_null(file);
+        assert_return_code(fstat(fileno(file), &st), errno);
+        data = malloc((size_t) st.st_size + 1);
+        assert_non_null(data);
+        *ret_size = fread(data, 1, (size_t) st.st_size, file);
+        assert_int_equal(*ret_size, st.st_size);
+        data[*ret_size] = 0;
+        return data;
+}
+
+char *fixture_read(const char *name, size_t *ret_size)
+{
+        _cleanup_free_ char *path = NULL;
+
+        assert_non_null(getenv("FIXTURES"));
+        path = folder_below(getenv("FIXTURES"), name);
+        return file_read(path, ret_size);
 }

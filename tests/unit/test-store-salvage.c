@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/unit/folder.h"
 #include "tests/unit/sqlite-util.h"
 #include "tests/unit/store-fixture.h"
 
@@ -11,16 +12,9 @@ typedef struct Bytes {
 
 static Bytes read_file(const char *path)
 {
-        Bytes b = { 0 };
-        struct stat st;
-        FILE *file = fopen(path, "re");
+        Bytes b;
 
-        assert_non_null(file);
-        assert_return_code(fstat(fileno(file), &st), errno);
-        b.data = malloc((size_t) st.st_size + 1);
-        b.size = fread(b.data, 1, (size_t) st.st_size, file);
-        assert_int_equal(b.size, st.st_size);
-        (void) fclose(file);
+        b.data = file_read(path, &b.size);
         return b;
 }
 

@@ -69,11 +69,28 @@ static void assert_same(const Segments *a, const Segments *b)
         }
 }
 
+typedef struct Case {
+        const char *text, *expected;
+} Case;
+
+static void check(const Case *cases, size_t n, bool finish)
+{
+        _cleanup_buffer_ Buffer out = BUFFER_INIT(MAXIMUM);
+
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_segments_ Segments s = SEGMENTS_INIT(MAXIMUM);
+
+                append(&s, cases[i].text, strlen(cases[i].text));
+                if (finish)
+                        assert_int_equal(segments_finish(&s, NULL), 0);
+                describe(&s, &out);
+                assert_string_equal(buffer_text(&out), cases[i].expected);
+        }
+}
+
 static void test_what_segments_are(void **state)
 {
-        static const struct {
-                const char *text, *expected;
-        } table[] = {
+        static const Case table[] = {
                 { "a\nb\n\nc\n", "P:a\nb\n_P:c" },
                 { "# a\nb\n# c\n", "P:# a\nP:b\n_P:# c" },
                 { "a\n===\nb\n---\n***\n", "P:a\n===\nb\n---\nP:***" },
@@ -92,23 +109,13 @@ static void test_what_segments_are(void **state)
                 { "a\n\n    b\n    c\nd\n", "P:a\n_P:    b\n    c\nP:d" },
                 { "a\r\n\r\nb\r\n", "P:a\n_P:b" },
         };
-        _cleanup_buffer_ Buffer out = BUFFER_INIT(MAXIMUM);
 
-        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
-                _cleanup_segments_ Segments s = SEGMENTS_INIT(MAXIMUM);
-
-                append(&s, table[i].text, strlen(table[i].text));
-                assert_int_equal(segments_finish(&s, NULL), 0);
-                describe(&s, &out);
-                assert_string_equal(buffer_text(&out), table[i].expected);
-        }
+        check(table, ELEMENTSOF(table), /* finish= */ true);
 }
 
 static void test_what_is_shown_of_an_unfinished_line(void **state)
 {
-        static const struct {
-                const char *text, *expected;
-        } table[] = {
+        static const Case table[] = {
                 { "a", "?P:a" },
                 { "a\n", "?P:a" },
                 { "a\n\n", "P:a" },
@@ -122,15 +129,8 @@ static void test_what_is_shown_of_an_unfinished_line(void **state)
                 { "```\na\n``x", "?<C:a\n``x" },
                 { "a\r", "?P:a" },
         };
-        _cleanup_buffer_ Buffer out = BUFFER_INIT(MAXIMUM);
 
-        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
-                _cleanup_segments_ Segments s = SEGMENTS_INIT(MAXIMUM);
-
-                append(&s, table[i].text, strlen(table[i].text));
-                describe(&s, &out);
-                assert_string_equal(buffer_text(&out), table[i].expected);
-        }
+        check(table, ELEMENTSOF(table), /* finish= */ false);
 }
 
 static void check_splits(const char *text, size_t size, bool plain)

@@ -7,6 +7,7 @@
 
 #include "common/utf8.h"
 #include "service/engine/wire.h"
+#include "tests/unit/folder.h"
 
 /* ---- refusals ---- */
 
@@ -122,30 +123,13 @@ static void test_stream_options(void **state)
 
 /* ---- lists ---- */
 
-static char *read_fixture(const char *name, size_t *ret_size)
-{
-        _cleanup_free_ char *path = NULL;
-        _cleanup_fclose_ FILE *f = NULL;
-        char *text;
-
-        assert_non_null(getenv("FIXTURES"));
-        assert_true(asprintf(&path, "%s/wire/%s", getenv("FIXTURES"), name) > 0);
-        f = fopen(path, "re");
-        assert_non_null(f);
-        text = malloc(KIB(64));
-        assert_non_null(text);
-        *ret_size = fread(text, 1, KIB(64), f);
-        assert_true(feof(f));
-        return text;
-}
-
 static void test_ollama_models(void **state)
 {
         _cleanup_free_ char *tags = NULL, *ps = NULL, *show = NULL;
         WireModel *m;
         size_t size, n;
 
-        tags = read_fixture("ollama-tags.json", &size);
+        tags = fixture_read("wire/ollama-tags.json", &size);
         assert_int_equal(wire_parse_models(ENGINE_OLLAMA, tags, size, &m, &n, NULL), 0);
         assert_int_equal(n, 3);
         assert_string_equal(m[0].name, "tiny:1b");
@@ -163,14 +147,14 @@ static void test_ollama_models(void **state)
         assert_int_equal(m[2].modified, 0);
 
         m[2].loaded = true;
-        ps = read_fixture("ollama-ps.json", &size);
+        ps = fixture_read("wire/ollama-ps.json", &size);
         assert_int_equal(wire_parse_loaded(ps, size, m, n), 0);
         assert_true(m[0].loaded);
         assert_int_equal(m[0].context_size, 4096);
         assert_false(m[1].loaded);
         assert_false(m[2].loaded);
 
-        show = read_fixture("ollama-show.json", &size);
+        show = fixture_read("wire/ollama-show.json", &size);
         assert_int_equal(wire_parse_show(show, size, &m[2]), 0);
         assert_int_equal(m[2].context_size, 512);
         assert_string_equal(m[2].capabilities[1], "vision");
@@ -257,7 +241,7 @@ static void test_openai_models(void **state)
         WireModel *m;
         size_t size, n;
 
-        text = read_fixture("openai-models.json", &size);
+        text = fixture_read("wire/openai-models.json", &size);
         assert_int_equal(wire_parse_models(ENGINE_OPENAI, text, size, &m, &n, NULL), 0);
         assert_int_equal(n, ELEMENTSOF(expect));
         for (size_t i = 0; i < n; i++) {

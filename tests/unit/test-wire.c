@@ -8,6 +8,7 @@
 
 #include "common/utf8.h"
 #include "service/engine/wire.h"
+#include "tests/unit/folder.h"
 
 #define GREETING \
         "Gr\xc3\xbc\xc3\x9f" \
@@ -70,33 +71,15 @@ static int decode(EngineType type, const char *text, size_t size, size_t a, size
         return r;
 }
 
-static char *read_fixture(const char *name, size_t *ret_size)
-{
-        _cleanup_free_ char *path = NULL;
-        _cleanup_fclose_ FILE *f = NULL;
-        char *text;
-
-        assert_non_null(getenv("FIXTURES"));
-        assert_true(asprintf(&path, "%s/wire/%s", getenv("FIXTURES"), name) > 0);
-        f = fopen(path, "re");
-        assert_non_null(f);
-        text = malloc(KIB(64) + 1);
-        assert_non_null(text);
-        *ret_size = fread(text, 1, KIB(64), f);
-        text[*ret_size] = 0;
-        assert_true(feof(f));
-        return text;
-}
-
 /* ---- whole conversations, cut everywhere ---- */
 
 static const struct {
         EngineType type;
         const char *name;
 } streams[] = {
-        { ENGINE_OLLAMA, "ollama-chat.ndjson" },
-        { ENGINE_OPENAI, "openai-chat.sse" },
-        { ENGINE_ANTHROPIC, "anthropic-chat.sse" },
+        { ENGINE_OLLAMA, "wire/ollama-chat.ndjson" },
+        { ENGINE_OPENAI, "wire/openai-chat.sse" },
+        { ENGINE_ANTHROPIC, "wire/anthropic-chat.sse" },
 };
 
 static void check_stream(EngineType type, const char *text, size_t size, size_t a, size_t b)
@@ -124,7 +107,7 @@ static void test_streams_at_every_cut(void **state)
                 _cleanup_free_ char *text = NULL;
                 size_t size;
 
-                text = read_fixture(streams[i].name, &size);
+                text = fixture_read(streams[i].name, &size);
                 for (size_t a = 0; a <= size; a++)
                         check_stream(streams[i].type, text, size, a, MIN(a + 7, size));
         }
@@ -140,7 +123,7 @@ static void test_streams_byte_by_byte(void **state)
                 Told told;
 
                 told_init(&told);
-                text = read_fixture(streams[i].name, &size);
+                text = fixture_read(streams[i].name, &size);
                 assert_int_equal(wire_decoder_new(&d, streams[i].type, NULL, &ops, &told), 0);
                 for (size_t k = 0; k < size; k++)
                         assert_true(wire_decoder_feed(d, text + k, 1, NULL) >= 0);
@@ -160,7 +143,7 @@ static void test_streams_cut_short(void **state)
                 _cleanup_free_ char *text = NULL;
                 size_t size, end_mark;
 
-                text = read_fixture(streams[i].name, &size);
+                text = fixture_read(streams[i].name, &size);
                 end_mark = strstr(text, "\"stop") ? strstr(text, "\"stop") - text
                                                   : strstr(text, "end_turn") - text;
                 for (size_t n = 0; n < end_mark; n++) {

@@ -13,6 +13,21 @@ static void set_unread(Failure *failure, int r)
         (void) failure_set_errno(failure, r, "The service's answer cannot be read");
 }
 
+/* As read_rows(). The failure of the call, or own, set when the answer is not as it has to be. */
+static const Failure *read_answer(const Failure *failure, sd_bus_message *answer, const Rows *rows,
+        void *items, size_t *n, Failure *own)
+{
+        int r;
+
+        if (failure)
+                return failure;
+        r = read_rows(answer, rows, items, n);
+        if (r >= 0)
+                return NULL;
+        set_unread(own, r);
+        return own;
+}
+
 /* ---- search ---- */
 
 static void free_hits(SearchHit *hits, size_t n)
@@ -59,15 +74,8 @@ static int on_hits(
         static const Rows rows = { "otssa{sv}", sizeof(SearchHit), read_hit };
         SearchHit *hits = NULL;
         size_t n = 0;
-        int r;
 
-        if (!failure) {
-                r = read_rows(answer, &rows, &hits, &n);
-                if (r < 0) {
-                        set_unread(&unread, r);
-                        failure = &unread;
-                }
-        }
+        failure = read_answer(failure, answer, &rows, &hits, &n, &unread);
         call->done_with.hits(failure, failure ? NULL : hits, failure ? 0 : n, call->userdata);
         free_hits(hits, n);
         return 0;
@@ -134,15 +142,8 @@ static int on_models(
         static const Rows rows = { "sssa{sv}", sizeof(ModelItem), read_model };
         ModelItem *models = NULL;
         size_t n = 0;
-        int r;
 
-        if (!failure) {
-                r = read_rows(answer, &rows, &models, &n);
-                if (r < 0) {
-                        set_unread(&unread, r);
-                        failure = &unread;
-                }
-        }
+        failure = read_answer(failure, answer, &rows, &models, &n, &unread);
         call->done_with.models(failure, failure ? NULL : models, failure ? 0 : n, call->userdata);
         free_models(models, n);
         return 0;
