@@ -37,13 +37,17 @@ SecretLookup *secret_lookup_free(SecretLookup *s)
 
 /* ---- what came of it: done() frees s ---- */
 
+/* So that sd-bus leaves the connection alone, which is closed: after a call that had no answer in
+ * time it would write next, which is an assertion there. */
+#define ENDED 1
+
 static int fail(SecretLookup *s, const char *why)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;
 
         (void) failure_set(&failure, FAILURE_KEY_REFUSED, "%s", why);
         s->done(NULL, 0, &failure, s->userdata);
-        return 0;
+        return ENDED;
 }
 
 static int fail_locked(SecretLookup *s)
@@ -138,7 +142,7 @@ static int open_secret(SecretLookup *s, const void *iv, size_t iv_size, const vo
         if (r < 0)
                 return fail_malformed(s);
         s->done(text, size, NULL, s->userdata);
-        return 0;
+        return ENDED;
 }
 
 static int on_secret(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)

@@ -27,6 +27,10 @@ UnitStart *unit_start_free(UnitStart *s)
 
 /* ---- what came of it: done() frees s ---- */
 
+/* So that sd-bus leaves the connection alone, which is closed: after a call that had no answer in
+ * time it would write next, which is an assertion there. */
+#define ENDED 1
+
 static int fail_no_manager(const char *why, Failure *failure)
 {
         return failure_set(failure, FAILURE_ENGINE_UNREACHABLE,
@@ -35,7 +39,7 @@ static int fail_no_manager(const char *why, Failure *failure)
                 why);
 }
 
-static void start_failed(UnitStart *s, const char *why)
+static int start_failed(UnitStart *s, const char *why)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;
         size_t n = strlen(why);
@@ -46,6 +50,7 @@ static void start_failed(UnitStart *s, const char *why)
                 "%s could not be started (%.*s). 'journalctl --user -u %s' says why.", s->unit,
                 (int) MIN(n, (size_t) 512), why, s->unit);
         s->done(&failure, s->userdata);
+        return ENDED;
 }
 
 /* In systemd's words; "done" is the good one. */
@@ -72,17 +77,14 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *ret_e
         int r;
 
         r = sd_bus_message_read(m, "uoss", NULL, &job, NULL, &result);
-        if (r < 0) { /* it may have been ours: no other comes */
-                start_failed(s, strerrordesc_np(-r));
-                return 0;
-        }
+        if (r < 0) /* it may have been ours: no other comes */
+                return start_failed(s, strerrordesc_np(-r));
         if (!streq_ptr(job, s->job))
                 return 0;
-        if (streq(result, "done"))
-                s->done(NULL, s->userdata);
-        else
-                start_failed(s, job_result_in_words(result));
-        return 0;
+        if (!streq(result, "done"))
+                return start_failed(s, job_result_in_words(result));
+        s->done(NULL, s->userdata);
+        return ENDED;
 }
 
 static int on_accepted(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
@@ -92,24 +94,19 @@ static int on_accepted(sd_bus_message *m, void *userdata, sd_bus_error *ret_erro
         const char *job;
         int r;
 
-        if (error) {
-                start_failed(s, isempty(error->message) ? error->name : error->message);
-                return 0;
-        }
+        if (error)
+                return start_failed(s, isempty(error->message) ? error->name : error->message);
         r = sd_bus_message_read(m, "o", &job);
         if (r >= 0)
                 r = free_and_strdup(&s->job, job);
-        if (r < 0)
-                start_failed(s, strerrordesc_np(-r));
-        return 0;
+        return r < 0 ? start_failed(s, strerrordesc_np(-r)) : 0;
 }
 
 static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
         UnitStart *s = ASSERT_PTR(userdata);
 
-        start_failed(s, "the user manager went away");
-        return 0;
+        return start_failed(s, "the user manager went away");
 }
 
 /* ---- asking for it ---- */

@@ -42,7 +42,9 @@ static int on_known(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
                         log_debug_errno(r, "logind's answer cannot be read: %m");
         }
         l->known(locked, l->userdata);
-        return 0;
+        /* It has closed the connection: 1, so that sd-bus leaves it alone, which after a call that
+         * had no answer in time would write next, an assertion there. */
+        return 1;
 }
 
 int lock_ask(sd_event *event, lock_known_t known, void *userdata, Lock **ret)

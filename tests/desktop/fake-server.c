@@ -202,6 +202,16 @@ static int on_owned(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return 0;
 }
 
+static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        FakeLogind *l = userdata;
+
+        if (l->locked != SILENCE || sd_bus_message_is_method_call(m, NULL, "Get") <= 0)
+                return 0;
+        l->n_asked++;
+        return 1;
+}
+
 void fake_logind_start(FakeLogind *l, Desk *d, bool without)
 {
         const char *socket = startswith(d->h->system_address, "unix:path=");
@@ -220,6 +230,7 @@ void fake_logind_start(FakeLogind *l, Desk *d, bool without)
                 sd_bus_add_object_vtable(l->bus, NULL, "/org/freedesktop/login1/session/auto",
                         LOGIND ".Session", session_vtable, l),
                 0);
+        assert_return_code(sd_bus_add_filter(l->bus, NULL, on_call, l), 0);
         assert_return_code(sd_bus_add_object_vtable(l->bus, NULL, "/org/freedesktop/login1",
                                    LOGIND ".Manager", manager_vtable, l),
                 0);

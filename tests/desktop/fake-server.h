@@ -37,6 +37,7 @@ typedef enum Locked {
         UNLOCKED,
         LOCKED,
         NOBODY_KNOWS, /* an error */
+        SILENCE,      /* no answer */
 } Locked;
 
 typedef struct FakeLogind {

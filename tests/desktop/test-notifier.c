@@ -204,7 +204,8 @@ static void test_locked(void **state)
         static const struct {
                 Locked locked;
                 bool quiet;
-        } cases[] = { { UNLOCKED, false }, { LOCKED, true }, { NOBODY_KNOWS, true } };
+        } cases[] = { { UNLOCKED, false }, { LOCKED, true }, { SILENCE, true },
+                { NOBODY_KNOWS, true } };
         _cleanup_server_ FakeServer s = { 0 };
         _cleanup_logind_ FakeLogind l = { 0 };
         Desk *d = *state;
