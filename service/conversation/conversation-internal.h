@@ -63,7 +63,7 @@ struct Conversations {
 
         Reply *replies; /* all that have not ended */
         Reply *dirty;   /* have text that was not announced */
-        sd_event_source *flush, *save;
+        sd_event_source *flush, *save, *feed;
 
         usec_t trash_keep;
         sd_event_source *purge;
@@ -127,7 +127,8 @@ struct Reply {
         usec_t created; /* CLOCK_REALTIME */
         ReplyText *shared;
         Buffer *text;              /* its channels */
-        Buffer held[_CHANNEL_MAX]; /* came before the row was durable */
+        Buffer held[_CHANNEL_MAX]; /* came before the row was durable, or behind such text */
+        size_t fed[_CHANNEL_MAX];  /* so much of it is in the text by now */
         size_t saved[_CHANNEL_MAX];
         size_t announced; /* of both channels together */
 
@@ -278,7 +279,7 @@ void reply_flush(Reply *r);
 void reply_tell_ended(Reply *r);
 /* How it ended, also while others are told that it is not stored. */
 void reply_get_stored_info(const Reply *r, ReplyInfo *ret);
-int replies_new(Conversations *cs); /* the flush source */
+int replies_new(Conversations *cs); /* their sources */
 void replies_update_avatar(Conversations *cs, AvatarActivity idle);
 
 /* ---- reply-run.c ---- */
@@ -291,8 +292,12 @@ void reply_disconnect(Reply *r);
 /* Its row is durable, and its flag says so already: all are told. */
 void reply_became_durable(Reply *r);
 
-/* No more text comes: what was held back goes where it belongs. */
-int reply_close_text(Reply *r);
+/* There is text that came too early: the end waits for it. */
+bool reply_has_held(const Reply *r);
+/* The handler of its source. */
+int replies_feed(sd_event_source *source, void *userdata);
+/* No more text comes. */
+void reply_close_text(Reply *r);
 
 /* ---- reply-end.c ---- */
 

@@ -345,6 +345,7 @@ Conversations *conversations_free(Conversations *cs)
                 pending_free(cs->pending);
         sd_event_source_disable_unref(cs->flush);
         sd_event_source_disable_unref(cs->save);
+        sd_event_source_disable_unref(cs->feed);
         sd_event_source_disable_unref(cs->purge);
         sd_event_source_disable_unref(cs->stop);
         sd_event_unref(cs->event);

@@ -294,15 +294,7 @@ static void write_end(Reply *r)
 
 void reply_close(Reply *r)
 {
-        int error;
-
-        error = reply_close_text(r);
-        if (error == -EFBIG)
-                r->info.reason = REASON_LENGTH;
-        else if (error < 0 && error != -ECANCELED) {
-                r->info.reason = REASON_FAILED;
-                (void) failure_set_errno(&r->failure, error, "The reply's text could not be kept");
-        }
+        reply_close_text(r);
         reply_flush(r);
         /* Whoever was told may have done away with the conversation. */
         if (r->parent)
@@ -324,7 +316,7 @@ void reply_finish(Reply *r, EndReason reason)
         if (r->info.elapsed == 0)
                 r->info.elapsed = usec_now(CLOCK_MONOTONIC) - r->started;
         r->modified = usec_now(CLOCK_REALTIME);
-        if (r->flags & REPLY_DURABLE)
+        if ((r->flags & REPLY_DURABLE) && !reply_has_held(r))
                 reply_close(r);
 }
 

@@ -2,8 +2,10 @@
 
 /* A reply's way from its question to the engine, and its text's way back. */
 
+#include "common/event-util.h"
 #include "common/log.h"
 #include "common/message-ids.h"
+#include "common/utf8.h"
 #include "service/conversation/conversation-internal.h"
 
 /* ---- text ---- */
@@ -43,46 +45,114 @@ static int feed(Reply *r, Channel channel, const char *text, size_t size)
         return reply_append(r, channel, text, size);
 }
 
-/* What came before the question was durable: nobody may have seen it until now. */
-static int feed_held(Reply *r)
-{
-        int error = 0;
-
-        for (Channel channel = _CHANNEL_MAX; channel-- > 0;) {
-                Buffer *held = &r->held[channel];
-
-                if (error >= 0 && held->size > 0)
-                        error = feed(r, channel, held->data, held->size);
-                buffer_done(held);
-        }
-        return error;
-}
-
 /* Text could not be taken. */
 static void text_refused(Reply *r, int error)
 {
-        switch (error) {
-        case -ECANCELED: /* it ended while it was told of its text */
+        EndReason reason = REASON_LENGTH;
+
+        if (error == -ECANCELED) /* it ended while it was told of its text */
                 return;
-        case -EFBIG:
+        if (error == -EFBIG)
                 log_info("A reply reached the limit of %zu bytes: it ends here.", REPLY_TEXT_MAX);
-                reply_finish(r, REASON_LENGTH);
-                return;
-        default:
+        else {
                 (void) failure_set_errno(&r->failure, error, "The reply's text could not be kept");
-                reply_finish(r, REASON_FAILED);
+                reason = REASON_FAILED;
         }
+        if (r->phase == REPLY_PHASE_FINISHING)
+                r->info.reason = reason;
+        else
+                reply_finish(r, reason);
 }
 
-int reply_close_text(Reply *r)
+void reply_close_text(Reply *r)
+{
+        int error = 0;
+
+        if (r->avatar)
+                error = avatar_filter_flush(&r->filter, &filter_ops, r);
+        r->flags |= REPLY_CLOSED;
+        if (error < 0)
+                text_refused(r, error);
+}
+
+/* ---- what came before the question was durable ---- */
+
+bool reply_has_held(const Reply *r)
+{
+        for (Channel channel = 0; channel < _CHANNEL_MAX; channel++)
+                if (r->held[channel].size > 0)
+                        return true;
+        return false;
+}
+
+static void drop_held(Reply *r, Channel channel)
+{
+        buffer_done(&r->held[channel]);
+        r->fed[channel] = 0;
+}
+
+/* A part of it. */
+static int feed_held(Reply *r)
+{
+        size_t left = REPLY_HELD_TURN;
+
+        for (Channel channel = _CHANNEL_MAX; channel-- > 0;) {
+                size_t at = r->fed[channel], size = r->held[channel].size;
+                const char *text = buffer_text(&r->held[channel]) + at;
+                size_t n = utf8_cut(text, size - at, left);
+                int error;
+
+                if (size == 0)
+                        continue;
+                error = feed(r, channel, text, n);
+                if (error < 0)
+                        return error;
+                left -= n;
+                r->fed[channel] += n;
+                if (r->fed[channel] < size)
+                        return 0;
+                drop_held(r, channel);
+        }
+        return 0;
+}
+
+/* Nobody may have seen it until now. What comes meanwhile goes behind it, and the end, too. */
+static void feed_more(Reply *r)
 {
         int error;
 
+        if (r->flags & REPLY_CLOSED)
+                return;
         error = feed_held(r);
-        if (error >= 0 && r->avatar)
-                error = avatar_filter_flush(&r->filter, &filter_ops, r);
-        r->flags |= REPLY_CLOSED;
-        return error;
+        if (error < 0) {
+                for (Channel channel = 0; channel < _CHANNEL_MAX; channel++)
+                        drop_held(r, channel);
+                text_refused(r, error);
+        }
+        /* Whoever was told may have done away with the conversation. */
+        if (r->flags & REPLY_CLOSED)
+                return;
+        if (reply_has_held(r))
+                event_source_arm(r->parent->feed, "a reply's text");
+        else if (r->phase == REPLY_PHASE_FINISHING)
+                reply_close(r);
+}
+
+int replies_feed(sd_event_source *source, void *userdata)
+{
+        Conversations *cs = ASSERT_PTR(userdata);
+        Reply *r = cs->replies;
+
+        while (r && !((r->flags & REPLY_DURABLE) && reply_has_held(r)))
+                r = r->all_next;
+        if (!r)
+                return 0;
+        /* For the others that have some. */
+        event_source_arm(source, "a reply's text");
+        (void) reply_ref(r);
+        feed_more(r);
+        reply_unref(r);
+        return 0;
 }
 
 static void tell_phase(Reply *r)
@@ -97,7 +167,6 @@ static void tell_phase(Reply *r)
 void reply_became_durable(Reply *r)
 {
         _cleanup_(reply_unrefp) _unused_ Reply *pin = reply_ref(r);
-        int error;
 
         reply_log(r, LOG_INFO, MESSAGE_REPLY_STARTED, "started");
         conversations_tell(r->parent, reply_started, r);
@@ -105,14 +174,7 @@ void reply_became_durable(Reply *r)
         conversation_update_state(r->conversation);
         replies_update_avatar(r->parent, AVATAR_IDLE);
 
-        if (r->phase == REPLY_PHASE_FINISHING) {
-                if (!(r->flags & REPLY_CLOSED))
-                        reply_close(r);
-                return;
-        }
-        error = feed_held(r);
-        if (error < 0)
-                text_refused(r, error);
+        feed_more(r);
 }
 
 /* ---- the engine ---- */
@@ -182,7 +244,7 @@ static void on_text(Channel channel, const char *text, size_t size, void *userda
         if (r->info.first_token == 0)
                 r->info.first_token = usec_now(CLOCK_MONOTONIC) - r->started;
         r->info.place = 0;
-        if (r->flags & REPLY_DURABLE)
+        if ((r->flags & REPLY_DURABLE) && !reply_has_held(r))
                 error = feed(r, channel, text, size);
         else
                 error = buffer_append(&r->held[channel], text, size);

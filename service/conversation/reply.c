@@ -378,7 +378,14 @@ int replies_new(Conversations *cs)
         r = sd_event_source_set_priority(cs->flush, SD_EVENT_PRIORITY_IMPORTANT);
         if (r < 0)
                 return r;
-        return sd_event_source_set_enabled(cs->flush, SD_EVENT_OFF);
+        r = sd_event_source_set_enabled(cs->flush, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        r = sd_event_add_defer(cs->event, &cs->feed, replies_feed, cs);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_description(cs->feed, "reply-feed");
+        return sd_event_source_set_enabled(cs->feed, SD_EVENT_OFF);
 }
 
 void replies_update_avatar(Conversations *cs, AvatarActivity idle)

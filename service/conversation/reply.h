@@ -14,6 +14,9 @@
 
 #define REPLY_TEXT_MAX MIB(64) /* of both channels together; then it ends with REASON_LENGTH */
 
+/* Of what came before the question was stored, in one turn of the loop. */
+#define REPLY_HELD_TURN KIB(256)
+
 typedef struct Reply Reply;
 typedef struct Conversation Conversation;
 

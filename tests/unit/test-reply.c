@@ -311,6 +311,133 @@ static void test_large_dispatch(void **state)
         free(text);
 }
 
+/* ---- what comes before the question is durable ---- */
+
+static char *letters(size_t size)
+{
+        char *text = malloc(size + 1);
+
+        assert_non_null(text);
+        for (size_t i = 0; i < size; i++)
+                text[i] = "abcdefghijklmnopqrstuvw"[i % 23];
+        text[size] = 0;
+        return text;
+}
+
+/* The engine has said it, and nobody has seen it: what the store has to do waits. */
+static Conversation *begin_held(Told *told, const char *text)
+{
+        Conversation *c = world_create();
+
+        fake_store.hold_after = 1U << FAKE_GET_SYSTEM;
+        assert_int_equal(world_start_send(c, "Hi", &(SendOptions){ 0 }, told), 0);
+        world_settle();
+        fake_say_bytes(fake_last_ask(), CHANNEL_REASONING, "think", 5);
+        fake_say_bytes(fake_last_ask(), CHANNEL_CONTENT, text, strlen(text));
+        assert_null(conversation_live_reply(c));
+        fake_store.hold_after = 0;
+        fake_store_release();
+        return c;
+}
+
+/* One turn of the loop; how much there is of the reply then. */
+static size_t turn(Conversation *c)
+{
+        Reply *r;
+        size_t n[_CHANNEL_MAX];
+
+        assert_true(sd_event_run(world.event, 0) > 0);
+        r = conversation_live_reply(c);
+        if (!r)
+                return 0;
+        (void) reply_text(r, CHANNEL_CONTENT, &n[CHANNEL_CONTENT]);
+        (void) reply_text(r, CHANNEL_REASONING, &n[CHANNEL_REASONING]);
+        return n[CHANNEL_CONTENT] + n[CHANNEL_REASONING];
+}
+
+static void check_stored(const Conversation *c, EndReason reason, const char *text, size_t size)
+{
+        const StoreMessage *m = fake_store_message(conversation_number(c), conversation_head(c));
+
+        assert_non_null(m);
+        assert_int_equal(m->reason, reason);
+        assert_string_equal(m->reasoning, "think");
+        assert_int_equal(m->content_size, size);
+        assert_memory_equal(m->content, text, size);
+}
+
+static void test_held_in_turns(void **state)
+{
+        _cleanup_free_ char *text = letters(3 * REPLY_HELD_TURN), *all = NULL;
+        Told told = { 0 };
+        size_t before = 0, n;
+        Conversation *c = begin_held(&told, text);
+
+        assert_true(asprintf(&all, "%sbehind", text) > 0);
+        while ((n = turn(c)) == 0)
+                ;
+        assert_int_equal(n, REPLY_HELD_TURN);
+        /* What comes while there is still some goes behind it, and the end, too. */
+        fake_text_now(fake_last_ask(), "behind");
+        fake_end_now(fake_last_ask(), REASON_STOP);
+        for (; n > 0; n = turn(c)) {
+                assert_in_range(n, before, before + REPLY_HELD_TURN);
+                before = n;
+        }
+        world_settle();
+        check_stored(c, REASON_STOP, all, strlen(all));
+        told_clear(&told);
+}
+
+static void test_held_and_cancelled(void **state)
+{
+        _cleanup_free_ char *text = letters(3 * REPLY_HELD_TURN);
+        Watcher w = { .leave_at_end = true };
+        Told told = { 0 };
+        Conversation *c = begin_held(&told, text);
+
+        while (turn(c) == 0)
+                ;
+        assert_int_equal(reply_watch(conversation_live_reply(c), &ops, &w, &w.watch), 0);
+        assert_int_equal(conversation_cancel(c, 0, NULL), 0);
+        assert_int_equal(w.ends, 0);
+        world_settle();
+        assert_int_equal(w.ends, 1);
+        /* What had come before is there, once. */
+        check_stored(c, REASON_CANCELLED, text, 3 * REPLY_HELD_TURN);
+        told_clear(&told);
+}
+
+/* Full to the brim, and one over. */
+static void test_held_limit(void **state)
+{
+        for (size_t over = 0; over <= 1; over++) {
+                _cleanup_free_ char *text = letters(REPLY_TEXT_MAX - 5 + over);
+                Told told = { 0 };
+                Conversation *c = begin_held(&told, text);
+
+                world_settle();
+                if (over == 0)
+                        fake_end(fake_last_ask(), REASON_STOP);
+                assert_false(fake_last_ask()->live);
+                check_stored(c, over ? REASON_LENGTH : REASON_STOP, text, REPLY_TEXT_MAX - 5);
+                told_clear(&told);
+        }
+}
+
+/* Its engine had ended before: the end says that there was more. */
+static void test_held_limit_ended(void **state)
+{
+        _cleanup_free_ char *text = letters(REPLY_TEXT_MAX - 4);
+        Told told = { 0 };
+        Conversation *c = begin_held(&told, text);
+
+        fake_end_now(fake_last_ask(), REASON_STOP);
+        world_settle();
+        check_stored(c, REASON_LENGTH, text, REPLY_TEXT_MAX - 5);
+        told_clear(&told);
+}
+
 /* ---- saving ---- */
 
 /* Waits for the timer: there is nothing else that the loop could wait for. */
@@ -522,6 +649,10 @@ int main(void)
                 TEST(test_avatar_off),
                 TEST(test_limit),
                 TEST(test_large_dispatch),
+                TEST(test_held_in_turns),
+                TEST(test_held_and_cancelled),
+                TEST(test_held_limit),
+                TEST(test_held_limit_ended),
                 TEST(test_saved_while_it_streams),
                 TEST(test_saved_in_parts),
                 TEST(test_stuck),
