@@ -290,10 +290,11 @@ int disk_mkdir(const char *path, mode_t mode)
         const char *name;
         int r;
 
-        /* A sanitizer makes the folder of its reports before any constructor runs, and has no mutex
-         * yet. */
-        if (!real_mkdir) {
-                find_real();
+        /* A sanitizer makes the folders of its reports before any constructor runs, and has no
+         * mutex yet. */
+        if (!recorder.folder) {
+                if (!real_mkdir)
+                        find_real();
                 return real_mkdir(path, mode);
         }
         (void) pthread_mutex_lock(&recorder.mutex);
