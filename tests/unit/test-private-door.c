@@ -577,6 +577,33 @@ static void test_flood_that_sd_bus_answers(void **state)
         client_close(a);
 }
 
+/* Whoever comes while one calls without an end is served before its end, however fast the machine.
+ */
+static void test_flood_beside_others(void **state)
+{
+        enum { CALLS = 2000 };
+        Fixture *f = *state;
+        _cleanup_(client_closep) sd_bus *a = client_open_private(f);
+        uint64_t before;
+
+        sd_bus_message_unref(client_call_wait(f, a, "Ping"));
+        before = doors_served(f->doors);
+        for (unsigned i = 0; i < CALLS; i++) {
+                _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+
+                assert_true(sd_bus_message_new_method_call(
+                                    a, &m, BUS_NAME, TEST_PATH, TEST_INTERFACE, "Ping") >= 0);
+                assert_true(sd_bus_send(a, m, /* ret_cookie= */ NULL) >= 0); /* no answer */
+        }
+        for (unsigned i = 1; i <= 3; i++) {
+                _cleanup_(client_closep) sd_bus *b = client_open_private(f);
+
+                sd_bus_message_unref(client_call_wait(f, b, "Ping"));
+                assert_in_range(doors_served(f->doors) - before, 1, i * CALLS / 4);
+        }
+        run_until(f, doors_served(f->doors) == before + CALLS + 3);
+}
+
 static void test_connections_limit(void **state)
 {
         Fixture *f = *state;
@@ -685,6 +712,7 @@ int main(void)
                 TEST(test_queue_large_first),
                 TEST(test_queue_drains),
                 TEST(test_flood_that_sd_bus_answers),
+                TEST(test_flood_beside_others),
                 TEST(test_connections_limit),
                 TEST(test_leave_without_session),
                 TEST(test_refuse),
