@@ -228,9 +228,48 @@ int wire_parse_models(EngineType type, const char *body, size_t size, WireModel 
         return 0;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+        const WireModel *const *x = a, *const *y = b;
+
+        return strcmp((*x)->name, (*y)->name);
+}
+
+/* Sorted, as each list may have thousands of names, and names may differ in their last bytes only:
+ * comparing each with each would hold the loop for a tenth of a second. */
+static int sort_models(WireModel *models, size_t n, WireModel ***ret)
+{
+        WireModel **sorted = calloc(n + 1, sizeof *sorted);
+
+        if (!sorted)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                sorted[i] = models + i;
+        qsort(sorted, n, sizeof *sorted, compare_names);
+        *ret = sorted;
+        return 0;
+}
+
+/* The first one of this name, or NULL. */
+static WireModel *find_model(WireModel *const *sorted, size_t n, const char *name)
+{
+        size_t low = 0, high = n;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (strcmp(sorted[middle]->name, name) < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low < n && streq(sorted[low]->name, name) ? sorted[low] : NULL;
+}
+
 int wire_parse_loaded(const char *body, size_t size, WireModel *models, size_t n)
 {
         _cleanup_(json_putp) struct json_object *o = NULL;
+        _cleanup_free_ WireModel **sorted = NULL;
         struct json_object *array;
         size_t n_loaded;
         int r;
@@ -240,23 +279,32 @@ int wire_parse_loaded(const char *body, size_t size, WireModel *models, size_t n
                 return r;
         if (json_get_array(o, "models", &array) < 0)
                 return -EBADMSG;
+        r = sort_models(models, n, &sorted);
+        if (r < 0)
+                return r;
 
         for (size_t k = 0; k < n; k++)
                 models[k].loaded = false;
         n_loaded = MIN(json_object_array_length(array), (size_t) MODELS_MAX);
         for (size_t i = 0; i < n_loaded; i++) {
                 struct json_object *item = json_object_array_get_idx(array, i);
+                WireModel *m;
                 const char *name;
 
                 if (json_get_string(item, "name", &name, NULL) < 0)
                         continue;
-                for (size_t k = 0; k < n; k++) {
-                        if (!streq(models[k].name, name))
-                                continue;
-                        models[k].loaded = true;
-                        (void) json_get_u64(item, "context_length", &models[k].context_size);
-                }
+                m = find_model(sorted, n, name);
+                if (!m)
+                        continue;
+                m->loaded = true;
+                (void) json_get_u64(item, "context_length", &m->context_size);
         }
+        /* A name that a list has several times is one model. */
+        for (size_t k = 1; k < n; k++)
+                if (sorted[k - 1]->loaded && streq(sorted[k]->name, sorted[k - 1]->name)) {
+                        sorted[k]->loaded = true;
+                        sorted[k]->context_size = sorted[k - 1]->context_size;
+                }
         return 0;
 }
 

@@ -161,6 +161,44 @@ static void test_ollama_models(void **state)
         wire_models_free(m, n);
 }
 
+/* Each of many long names is found, in another order, and one that comes twice is one model. */
+static void test_many_loaded(void **state)
+{
+        _cleanup_buffer_ Buffer tags = BUFFER_INIT(MIB(2)), ps = BUFFER_INIT(MIB(2));
+        enum { MODELS = 4096, NAMES = MODELS - 1 };
+        WireModel *m;
+        size_t n;
+
+        assert_return_code(buffer_append_string(&tags, "{\"models\":[{\"name\":\"none\"}"), 0);
+        assert_return_code(buffer_append_string(&ps, "{\"models\":[7,{\"name\":\"\"}"), 0);
+        for (int i = 0; i < NAMES; i++) {
+                /* 2000 is named as 1999 is. */
+                assert_return_code(
+                        buffer_append_format(&tags, ",{\"name\":\"%0250d\"}", i == 2000 ? 1999 : i),
+                        0);
+                if (i % 2 == 1)
+                        assert_return_code(buffer_append_format(&ps,
+                                                   ",{\"name\":\"%0250d\",\"context_length\":%d}",
+                                                   NAMES - 1 - i, NAMES - i),
+                                0);
+        }
+        assert_return_code(buffer_append_string(&tags, "]}"), 0);
+        assert_return_code(buffer_append_string(&ps, "]}"), 0);
+        assert_int_equal(
+                wire_parse_models(ENGINE_OLLAMA, buffer_text(&tags), tags.size, &m, &n, NULL), 0);
+        assert_int_equal(n, MODELS);
+        m[0].loaded = true;
+        assert_int_equal(wire_parse_loaded(buffer_text(&ps), ps.size, m, n), 0);
+        assert_false(m[0].loaded);
+        for (int i = 0; i < NAMES; i++) {
+                int named = i == 2000 ? 1999 : i;
+
+                assert_int_equal(m[i + 1].loaded, named % 2 == 1);
+                assert_int_equal(m[i + 1].context_size, named % 2 == 1 ? named + 1 : 0);
+        }
+        wire_models_free(m, n);
+}
+
 static void test_show_without_parameters(void **state)
 {
         static const char show[] =
@@ -328,6 +366,7 @@ int main(void)
                 cmocka_unit_test(test_long_refusal),
                 cmocka_unit_test(test_stream_options),
                 cmocka_unit_test(test_ollama_models),
+                cmocka_unit_test(test_many_loaded),
                 cmocka_unit_test(test_show_without_parameters),
                 cmocka_unit_test(test_show_parameters),
                 cmocka_unit_test(test_show_of_many_lines),
