@@ -2,12 +2,8 @@
 #include "client/bus/reply-stream.h"
 
 #include "client/bus/call.h"
+#include "client/bus/limits.h"
 #include "common/names.h"
-
-/* A service's window is 64 deltas and 256 KiB: half of it, so that it never runs dry. */
-#define ACK_DELTAS 32U
-#define ACK_BYTES  KIB(128)
-#define FETCH_MAX  MIB(1)
 
 struct ReplyStream {
         sd_bus *bus; /* held: whoever made it may have given it up while it is asked whether it is
@@ -367,7 +363,7 @@ static int fetch_next(ReplyStream *s)
         s->from = s->beyond ? 0 : s->offsets[s->channel];
         return sd_bus_call_method_async(s->bus, &s->fetch, BUS_NAME, s->conversation,
                 INTERFACE_CONVERSATION, "GetReply", on_fetched, s, "tstt", s->reply,
-                channel_to_string(s->channel), s->from, s->beyond ? 0 : (uint64_t) FETCH_MAX);
+                channel_to_string(s->channel), s->from, s->beyond ? 0 : (uint64_t) REPLY_PART_MAX);
 }
 
 static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)

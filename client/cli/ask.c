@@ -16,7 +16,6 @@
 #include "common/utf8.h"
 
 #define REPLY_MAX MIB(64) /* the interface's limit */
-#define ID_SHOWN  8
 
 typedef struct Ask {
         Cli *cli;

@@ -95,6 +95,7 @@ typedef enum ListKind {
 int cli_each_page(Cli *cli, ListKind kind, uint32_t limit,
         int (*look)(sd_bus_message *page, void *userdata), void *userdata);
 
+#define ID_SHOWN 8 /* digits of an id: enough to name it */
 /* The object path of the conversation that the user means: a whole id, its beginning where that is
  * unique, or "last". An ExitCode. The caller frees. */
 int cli_find_conversation(Cli *cli, const char *word, char **ret);

@@ -11,7 +11,6 @@
  * key. */
 #define ANSWER_USEC (40 * USEC_PER_MSEC)
 #define LISTED      200U
-#define ID_SHOWN    8 /* digits of an id: enough to name it */
 
 typedef struct Words {
         const char *begun;

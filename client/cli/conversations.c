@@ -2,11 +2,9 @@
 
 /* Lists of conversations, and one conversation by its id or the beginning of it. */
 
+#include "client/bus/limits.h"
 #include "client/cli/cli.h"
 #include "common/names.h"
-
-#define ID_DIGITS 32U
-#define PAGE      1000U /* the interface's limit */
 
 const char *cli_id(const char *path)
 {
@@ -60,7 +58,7 @@ int cli_each_page(Cli *cli, ListKind kind, uint32_t limit,
         do {
                 _cleanup_(sd_bus_message_unrefp) sd_bus_message *page = NULL;
 
-                asked = MIN(wanted, PAGE);
+                asked = MIN(wanted, ENTRIES_MAX);
                 r = fetch_page(cli, kind, last, asked, &page);
                 if (r != EXIT_DONE)
                         return r;
@@ -165,13 +163,13 @@ int cli_find_conversation(Cli *cli, const char *word, char **ret)
         if (streq(word, "last"))
                 return find_last(cli, ret);
         if (isempty(word) || strspn(word, "0123456789abcdef") != strlen(word) ||
-                strlen(word) > ID_DIGITS) {
+                strlen(word) > CONVERSATION_ID) {
                 cli_error("conductor: '%s' is not the id of a conversation; 'conductor list' shows "
                           "them.",
                         word);
                 return EXIT_USAGE;
         }
-        if (strlen(word) < ID_DIGITS)
+        if (strlen(word) < CONVERSATION_ID)
                 return find_by_prefix(cli, word, ret);
         if (asprintf(ret, PATH_CONVERSATION "/%s", word) < 0) {
                 *ret = NULL;

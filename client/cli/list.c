@@ -11,7 +11,6 @@
 #include "common/json-util.h"
 #include "common/names.h"
 
-#define ID_SHOWN    8 /* digits of an id: enough to name it */
 #define LIST_USUAL  100U
 #define LISTING_MAX MIB(64)
 

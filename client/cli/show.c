@@ -4,12 +4,11 @@
 
 #include <inttypes.h>
 
+#include "client/bus/limits.h"
 #include "client/cli/verbs.h"
 #include "common/buffer.h"
 #include "common/json-util.h"
 #include "common/names.h"
-
-#define PAGE 1000U /* the interface's limit */
 
 /* Pages come newest first: they are collected and shown from the last one on. */
 typedef struct Pages {
@@ -70,7 +69,7 @@ static int read_pages(Cli *cli, const char *path, Pages *p)
                 _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 
                 r = cli_call(cli, path, INTERFACE_CONVERSATION, "GetMessages", &m, "tu", end,
-                        MIN(wanted, PAGE));
+                        MIN(wanted, ENTRIES_MAX));
                 if (r != EXIT_DONE)
                         return r;
                 r = pages_add(p, m);

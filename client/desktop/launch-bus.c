@@ -9,7 +9,6 @@
 
 #define SYSTEMD       "org.freedesktop.systemd1"
 #define ARGUMENTS_MAX 8U
-#define TOKEN_MAX     256U
 #define INPUT_MAX     MIB(1)
 
 typedef struct Command {
@@ -102,7 +101,7 @@ static int append_token(sd_bus_message *m, const char *token)
 {
         _cleanup_free_ char *variable = NULL;
 
-        if (isempty(token) || strlen(token) > TOKEN_MAX)
+        if (isempty(token) || strlen(token) > ACTIVATION_TOKEN_MAX)
                 return 0;
         if (asprintf(&variable, "XDG_ACTIVATION_TOKEN=%s", token) < 0) {
                 variable = NULL;

@@ -3,10 +3,9 @@
 
 /* A message as a desktop names it, in one word: CONVERSATION/MESSAGE. */
 
-#include "common/macro.h"
+#include "client/bus/limits.h"
 
-#define CONVERSATION_ID 32U /* hex digits */
-#define PLACE_MAX       (CONVERSATION_ID + sizeof "/18446744073709551615")
+#define PLACE_MAX (CONVERSATION_ID + sizeof "/18446744073709551615")
 
 typedef struct Place {
         char conversation[CONVERSATION_ID + 1];

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/desktop/provider-bus.h"
 
+#include "client/bus/limits.h"
 #include "client/desktop/launch-bus.h"
 #include "client/desktop/names.h"
 #include "common/buffer.h"
 #include "common/paths.h"
 
-#define QUERY_MAX KIB(1)
 #define METAS_MAX 256U /* asked for at once */
 
 /* ---- searching ---- */

@@ -10,8 +10,7 @@
 
 #define ASK          "ask"
 #define ASK_ID       "ask:" /* and the question: Run has nothing else to know it by */
-#define TOKEN_MAX    256U
-#define QUERY_LEAST  3 /* letters */
+#define QUERY_LEAST  3      /* letters */
 #define SHOWN_CUT    80U
 #define FAILED_SHOWN "It could not be answered. Run it again to try once more."
 
@@ -210,7 +209,8 @@ static int method_token(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
         r = sd_bus_message_read(m, "s", &token);
         if (r >= 0)
-                r = free_and_strdup(&runner->token, strlen(token) <= TOKEN_MAX ? token : NULL);
+                r = free_and_strdup(
+                        &runner->token, strlen(token) <= ACTIVATION_TOKEN_MAX ? token : NULL);
         return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
 

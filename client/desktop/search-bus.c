@@ -2,12 +2,12 @@
 #include "client/desktop/search-bus.h"
 
 #include "client/bus/call.h"
+#include "client/bus/limits.h"
 #include "client/bus/read.h"
 #include "common/log.h"
 #include "common/names.h"
 #include "common/utf8.h"
 
-#define QUERY_MAX   1024U /* the service's limit */
 #define TITLE_MAX   256U
 #define SNIPPET_MAX 256U
 #define UNTITLED    "Conversation"

@@ -14,8 +14,6 @@
 #define KEY_COPY    "copy"
 #define KEY_REPLY   "inline-reply"
 
-#define TOKEN_MAX 256U
-
 struct Server {
         Session *session;
         const ServerOps *ops;
@@ -267,7 +265,7 @@ static int on_token(Server *s, sd_bus_message *m)
         int r;
 
         r = sd_bus_message_read(m, "us", &s->token_id, &token);
-        if (r < 0 || strlen(token) > TOKEN_MAX)
+        if (r < 0 || strlen(token) > ACTIVATION_TOKEN_MAX)
                 return r;
         return free_and_strdup(&s->token, token);
 }

@@ -6,7 +6,6 @@
 #include "service/config/config-internal.h"
 
 #define ENGINE_NAME_MAX 64
-#define MODEL_NAME_MAX  256
 #define UNIT_NAME_MAX   255
 
 #define CONNECT_TIMEOUT           (10 * USEC_PER_SEC)

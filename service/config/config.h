@@ -13,6 +13,7 @@
 #define CONFIG_DROPINS_MAX    256U
 #define CONFIG_ENGINES_MAX    64U
 #define CONFIG_MODELS_MAX     256U /* aliases of one engine */
+#define MODEL_NAME_MAX        256U /* bytes; of an alias, too */
 #define CONFIG_ATTRIBUTES_MAX 16U  /* of one secret */
 
 typedef enum EngineType {

@@ -14,6 +14,15 @@ bool attachment_name_is_valid(const char *name)
                 !streq(name, "..") && utf8_is_clean_line(name, n);
 }
 
+int attachment_check_name(const char *name, Failure *failure)
+{
+        if (attachment_name_is_valid(name))
+                return 0;
+        return failure_set(failure, FAILURE_INVALID_ARGUMENT,
+                "An attachment's name has 1 to %u bytes, no '/' and no control characters.",
+                ATTACHMENT_NAME_MAX);
+}
+
 const char *attachment_guess_type(const void *data, size_t size)
 {
         static const struct {

@@ -11,6 +11,8 @@
 
 /* A name that can be shown, stored and made a file of: UTF-8 without control characters and '/'. */
 bool attachment_name_is_valid(const char *name);
+/* FAILURE_INVALID_ARGUMENT for any other. */
+int attachment_check_name(const char *name, Failure *failure);
 
 /* Blocks. Fills in type, data and size of *ret; the name is copied. The file's offset is left
  * alone. FAILURE_TOO_LARGE over maximum. Its memory is counted, as *counted of the same message was

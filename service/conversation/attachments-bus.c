@@ -70,10 +70,8 @@ static int parse_file(sd_bus_message *m, BusAttachments *a, sd_bus_error *error)
                         "A message has at most %u attachments.", CONVERSATION_ATTACHMENTS_MAX);
                 return bus_error_from_failure(error, &failure);
         }
-        if (!attachment_name_is_valid(name))
-                return bus_error_invalid(error,
-                        "An attachment's name has 1 to %u bytes, no '/' and no control characters.",
-                        ATTACHMENT_NAME_MAX);
+        if (attachment_check_name(name, &failure) < 0)
+                return bus_error_from_failure(error, &failure);
         file.name = strdup(name);
         if (!file.name)
                 return -ENOMEM;

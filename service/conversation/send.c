@@ -4,12 +4,14 @@
 
 #include "common/utf8.h"
 #include "service/conversation/ask.h"
+#include "service/conversation/attachment.h"
 
-#define TOKEN_MAX           256U /* bytes */
-#define ATTACHMENT_NAME_MAX 255U /* bytes */
+#define TOKEN_MAX 256U /* bytes */
 
 static int check_attachments(const StoreAttachment *attachments, size_t n, Failure *failure)
 {
+        int r;
+
         if (n > CONVERSATION_ATTACHMENTS_MAX)
                 return failure_set(failure, FAILURE_TOO_LARGE,
                         "A message has at most %u attachments; this one has %zu.",
@@ -17,11 +19,9 @@ static int check_attachments(const StoreAttachment *attachments, size_t n, Failu
         for (size_t i = 0; i < n; i++) {
                 const char *name = strempty(attachments[i].name);
 
-                if (isempty(name) || strlen(name) > ATTACHMENT_NAME_MAX ||
-                        !utf8_is_clean_line(name, strlen(name)))
-                        return failure_set(failure, FAILURE_INVALID_ARGUMENT,
-                                "An attachment's name is one line of 1 to %u bytes.",
-                                ATTACHMENT_NAME_MAX);
+                r = attachment_check_name(name, failure);
+                if (r < 0)
+                        return r;
                 if (attachments[i].size > CONVERSATION_ATTACHMENT_MAX)
                         return failure_set(failure, FAILURE_TOO_LARGE,
                                 "An attachment has at most %zu bytes; '%s' has %zu.",

@@ -9,8 +9,6 @@
 #include "service/engine/engines.h"
 #include "service/engine/wire.h"
 
-#define MODEL_NAME_MAX 256U /* bytes */
-
 typedef struct RouteEngine {
         const EngineConfig *config;
         const char *display; /* its url as messages show it */

@@ -4,7 +4,6 @@
 #include "common/utf8.h"
 #include "service/engine/wire-private.h"
 
-#define MODEL_NAME_MAX   256
 #define MODELS_MAX       4096
 #define CAPABILITIES_MAX 32
 

@@ -26,7 +26,7 @@ DEFINE_CLEANUP(Surfaces *, surfaces_free)
 
 /* FAILURE_BUSY over SURFACES_MAX. capabilities: names, NULL-ended; an unknown one is
  * FAILURE_INVALID_ARGUMENT and named. */
-int surface_new(Surfaces *s, const char *name, char *const *capabilities, bool passive,
+int surface_new(Surfaces *all, const char *name, char *const *capabilities, bool passive,
         Surface **ret, Failure *failure);
 Surface *surface_free(Surface *s); /* unlinks itself */
 
@@ -44,8 +44,8 @@ SurfaceCapability surface_capabilities(const Surface *s);
 const char *surface_focus(const Surface *s);         /* an object path, "/" = none */
 int surface_set_focus(Surface *s, const char *path); /* 1 = it is another one now */
 
-Surface *surfaces_find(Surfaces *s, uint32_t number);
-Surface *surfaces_next(Surfaces *s, Surface *after);
-unsigned surfaces_count(const Surfaces *s);
-unsigned surfaces_active(const Surfaces *s); /* not passive: reasons to stay */
-bool surfaces_any_focus(Surfaces *s, const char *path);
+Surface *surfaces_find(Surfaces *all, uint32_t number);
+Surface *surfaces_next(Surfaces *all, Surface *after);
+unsigned surfaces_count(const Surfaces *all);
+unsigned surfaces_active(const Surfaces *all); /* not passive: reasons to stay */
+bool surfaces_any_focus(Surfaces *all, const char *path);

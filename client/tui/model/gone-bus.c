@@ -4,8 +4,6 @@
 
 #include "client/tui/model/mirror-internal.h"
 
-#define DELETED_MAX 1000U /* of one answer */
-
 static int ask_next(Mirror *m);
 
 void gone_free(Mirror *m)
@@ -40,7 +38,7 @@ static int on_deleted(
                                 at += CONVERSATION_ID;
         list_clear_items(items, n);
         /* Of more than were told, any of these may be one. */
-        if (n < DELETED_MAX && *ids)
+        if (n < ENTRIES_MAX && *ids)
                 m->gone.done(ids, m->gone.userdata);
         return 0;
 }
@@ -66,7 +64,7 @@ static int ask(Mirror *m)
         if (!m->gone.ids[m->gone.at])
                 return mirror_call_with(m, PATH_ROOT, INTERFACE_MANAGER, "ListConversations",
                         &(MirrorCall){ .answer = on_deleted }, "a{sv}", 2, "deleted", "b", 1,
-                        "limit", "u", DELETED_MAX);
+                        "limit", "u", ENTRIES_MAX);
         memcpy(id, m->gone.ids + m->gone.at, CONVERSATION_ID);
         return mirror_call_with(m, PATH_ROOT, INTERFACE_MANAGER, "OpenConversation",
                 &(MirrorCall){ .answer = on_opened }, "s", id);

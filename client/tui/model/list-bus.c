@@ -4,8 +4,6 @@
 
 #include "client/tui/model/mirror-internal.h"
 
-#define LIST_MAX 1000U /* of one answer */
-
 static int on_list(
         Mirror *m, const MirrorCall *call, sd_bus_message *answer, const Failure *failure)
 {
@@ -30,7 +28,7 @@ static int on_list(
 /* One at a time: what changes meanwhile is one more. */
 int list_refresh(Mirror *m)
 {
-        uint32_t limit = MIN(MAX((uint32_t) m->n_list, MIRROR_PAGE), LIST_MAX);
+        uint32_t limit = MIN(MAX((uint32_t) m->n_list, MIRROR_PAGE), ENTRIES_MAX);
 
         if (mirror_has_call(m, CALL_LIST)) {
                 m->list_stale = true;

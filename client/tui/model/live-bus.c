@@ -5,11 +5,6 @@
 #include "client/tui/model/mirror-internal.h"
 #include "common/log.h"
 
-/* A service's window is 64 deltas and 256 KiB: half of it, so that it never runs dry. */
-#define ACK_DELTAS 32U
-#define ACK_BYTES  KIB(128)
-#define FETCH_MAX  MIB(1)
-
 /* ---- reading again ---- */
 
 static int fetch(Mirror *m, Message *msg);
@@ -72,7 +67,7 @@ static int fetch(Mirror *m, Message *msg)
                         .ends = m->open.ends,
                 },
                 "tstt", msg->item.id, channel_to_string(msg->channel),
-                message_size(msg, msg->channel), (uint64_t) FETCH_MAX);
+                message_size(msg, msg->channel), (uint64_t) REPLY_PART_MAX);
 }
 
 /* From where it is to its end, or to where its deltas go on. */

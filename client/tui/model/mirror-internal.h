@@ -6,11 +6,11 @@
 
 #include <systemd/sd-bus.h>
 
+#include "client/bus/limits.h"
 #include "client/bus/read.h"
 #include "client/tui/model/mirror.h"
 #include "common/names.h"
 
-#define CONVERSATION_ID     32U /* hex digits */
 #define REPLY_TEXT_MAX      MIB(64)
 #define MESSAGE_TEXT_MAX    MIB(16)
 #define MEMBERS_COUNTED_MAX 40U
@@ -265,7 +265,7 @@ int read_conversations(sd_bus_message *m, ConversationItem **ret, size_t *ret_n)
 int read_engines(sd_bus_message *m, EngineItem **ret, size_t *ret_n);
 
 /* list-bus.c */
-int conversation_read_properties(Mirror *m, const char *id, sd_bus_message *m_properties);
+int conversation_read_properties(Mirror *m, const char *id, sd_bus_message *message);
 int list_refresh(Mirror *m);
 int engines_refresh(Mirror *m);
 
