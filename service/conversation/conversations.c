@@ -451,8 +451,15 @@ int conversations_stop(Conversations *cs, void (*done)(void *userdata), void *us
         cs->stopped_userdata = userdata;
         replies_retry(cs);
         for (Reply *reply = cs->replies, *next; reply; reply = next) {
+                _cleanup_(reply_unrefp) Reply *pin = NULL;
+
                 next = reply->all_next;
+                if (next)
+                        pin = reply_ref(next);
                 reply_finish(reply, REASON_INTERRUPTED);
+                /* Whoever was told of its last text may have done away with the next one. */
+                if (next && !next->parent)
+                        next = cs->replies;
         }
         conversations_check_stopped(cs);
         return 0;

@@ -8,6 +8,7 @@
 
 #include "common/names.h"
 #include "conversation-fakes.h"
+#include "service/conversation/conversation-internal.h"
 
 /* Makes the call that is given, settles, and checks what came of it. */
 #define done_with(expected, call) \
@@ -481,6 +482,41 @@ static void test_stop_live(void **state)
         told_clear(&late);
 }
 
+static void remove_other(Reply *r, void *userdata)
+{
+        Conversation **other = userdata;
+
+        if (*other)
+                conversations_remove(world.cs, *other);
+        *other = NULL;
+}
+
+/* Whoever is told of a reply's last text may do away with the one that is next. */
+static void test_stop_removes(void **state)
+{
+        static const ReplyWatchOps ops = { .text = remove_other };
+        Conversation *c[3], *other;
+        uint64_t first;
+        ReplyWatch *watch;
+        bool stopped = false;
+
+        for (size_t i = 0; i < ELEMENTSOF(c); i++) {
+                c[i] = world_create();
+                assert_int_equal(world_send(c[i], "Hi"), 0);
+        }
+        first = conversation_number(c[0]);
+        other = c[1];
+        assert_int_equal(reply_watch(conversation_live_reply(c[2]), &ops, &other, &watch), 0);
+        fake_text_now(fake_last_ask(), "last words");
+
+        assert_int_equal(conversations_stop(world.cs, on_stopped, &stopped), 0);
+        reply_watch_free(watch);
+        assert_null(other);
+        world_settle();
+        assert_true(stopped);
+        assert_int_equal(fake_store_message(first, 2)->reason, REASON_INTERRUPTED);
+}
+
 static void test_stop_full(void **state)
 {
         Conversation *c = world_create();
@@ -567,6 +603,7 @@ int main(void)
                 TEST(test_purge_under_way),
                 TEST(test_stop_idle),
                 TEST(test_stop_live),
+                TEST(test_stop_removes),
                 TEST(test_stop_full),
                 TEST(test_stop_stuck),
                 TEST(test_freed_in_between),
