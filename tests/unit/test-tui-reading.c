@@ -6,11 +6,17 @@
 
 #include <cmocka.h>
 
+#include "client/tui/view/transcript-internal.h"
 #include "tests/unit/tui-allocations.h"
 #include "tests/unit/tui-rows.h"
 #include "tests/unit/tui-transcript-world.h"
 
 /* ---- places ---- */
+
+static bool at_end(const World *w)
+{
+        return w->transcript->follow;
+}
 
 static void test_follows_only_at_the_end(void **state)
 {
@@ -22,15 +28,15 @@ static void test_follows_only_at_the_end(void **state)
         assert_row(w, 9, "  first");
         append(live, "\nsecond");
         assert_row(w, 9, "  second");
-        assert_true(transcript_at_end(w->transcript));
+        assert_true(at_end(w));
 
         assert_int_equal(transcript_scroll(w->transcript, -1), -1);
-        assert_false(transcript_at_end(w->transcript));
+        assert_false(at_end(w));
         assert_row(w, 9, "  first");
         append(live, "\nthird\nfourth");
         assert_row(w, 9, "  first");
         assert_int_equal(transcript_scroll(w->transcript, 10), 3);
-        assert_true(transcript_at_end(w->transcript));
+        assert_true(at_end(w));
         append(live, "\nfifth");
         assert_row(w, 9, "  fifth");
 }
@@ -44,7 +50,7 @@ static void test_borders_of_scrolling(void **state)
         add_lines(w, ROLE_USER, 5);
         draw(w);
         assert_int_equal(transcript_scroll(w->transcript, -1), 0);
-        assert_true(transcript_at_end(w->transcript)); /* all of it is there to be seen */
+        assert_true(at_end(w)); /* all of it is there to be seen */
         add_lines(w, ROLE_ASSISTANT, 20);
         draw(w);
         assert_int_equal(transcript_page(w->transcript, -1), -8);
@@ -53,7 +59,7 @@ static void test_borders_of_scrolling(void **state)
         assert_row(w, 0, "▌ You");
         assert_int_equal(transcript_page(w->transcript, 1), 8);
         assert_int_equal(transcript_page(w->transcript, 5), 10);
-        assert_true(transcript_at_end(w->transcript));
+        assert_true(at_end(w));
         assert_row(w, 9, "  line 20");
 }
 
@@ -139,7 +145,7 @@ static void test_loads_by_pages(void **state)
         assert_int_equal(w->mirror->n_older, 39);
         assert_int_equal(w->mirror->n, MIRROR_KEPT);
 
-        while (!transcript_at_end(w->transcript)) {
+        while (!at_end(w)) {
                 assert_int_not_equal(transcript_page(w->transcript, 1), 0);
                 draw(w);
         }
@@ -158,7 +164,7 @@ static void test_loaded_end_is_not_the_end(void **state)
         draw(w);
         assert_int_equal(transcript_page(w->transcript, -1), -8);
         assert_int_equal(transcript_page(w->transcript, 2), 8);
-        assert_false(transcript_at_end(w->transcript));
+        assert_false(at_end(w));
         assert_row(w, 9, "  newer messages are being loaded…");
         assert_row(w, 8, "  with a second paragraph");
         w->mirror->n += 10; /* they came */
@@ -326,7 +332,7 @@ static void test_message_by_message(void **state)
         assert_int_equal(transcript_current(w->transcript)->id, 5);
         assert_int_equal(transcript_message(w->transcript, 1), 1);
         assert_int_equal(transcript_message(w->transcript, 1), 0);
-        assert_true(transcript_at_end(w->transcript));
+        assert_true(at_end(w));
         assert_int_equal(transcript_message(w->transcript, -100), 1);
         assert_int_equal(transcript_current(w->transcript)->id, 1);
 }
@@ -389,10 +395,10 @@ static void test_reset(void **state)
         draw(w);
         assert_int_equal(transcript_show(w->transcript, 1), 1);
         transcript_reset(w->transcript); /* it has another title */
-        assert_false(transcript_at_end(w->transcript));
+        assert_false(at_end(w));
         w->mirror->open = &b;
         transcript_reset(w->transcript);
-        assert_true(transcript_at_end(w->transcript));
+        assert_true(at_end(w));
         assert_row(w, 9, "▌ line 30");
 }
 
@@ -413,7 +419,7 @@ static void test_shows_a_hit_elsewhere(void **state)
         transcript_reset(w->transcript);
         w->mirror->loading = false;
         transcript_update(w->transcript);
-        assert_false(transcript_at_end(w->transcript));
+        assert_false(at_end(w));
         assert_int_equal(transcript_current(w->transcript)->id, 3);
 
         /* One that never came is not looked for in the next but one. */
@@ -424,7 +430,7 @@ static void test_shows_a_hit_elsewhere(void **state)
         transcript_reset(w->transcript);
         w->mirror->messages[1]->id = 99;
         transcript_update(w->transcript);
-        assert_true(transcript_at_end(w->transcript));
+        assert_true(at_end(w));
 }
 
 static void assert_code(World *w, const char *expected)

@@ -116,9 +116,10 @@ static void test_contrast(void **state)
                                         double is = contrast(rgb(l.foreground), ground);
 
                                         if (is < wanted)
-                                                fail_msg("%s, depth %d: role %d has %.2f on %06x",
-                                                        theme_to_string(theme), (int) depth,
-                                                        (int) r, is, (unsigned) ground);
+                                                fail_msg(
+                                                        "theme %d, depth %d: role %d has %.2f on %06x",
+                                                        (int) theme, (int) depth, (int) r, is,
+                                                        (unsigned) ground);
                                 }
                         }
                 }
@@ -156,9 +157,8 @@ static void test_contrast_of_eight(void **state)
                                 if (bold && (theme == THEME_DARK || bright < is))
                                         is = bright;
                                 if (is < wanted)
-                                        fail_msg("%s: role %d has %.2f on %06x",
-                                                theme_to_string(theme), (int) r, is,
-                                                (unsigned) ground);
+                                        fail_msg("theme %d: role %d has %.2f on %06x", (int) theme,
+                                                (int) r, is, (unsigned) ground);
                         }
                 }
         }
@@ -203,11 +203,10 @@ static void test_blanks(void **state)
 
 static void test_names(void **state)
 {
-        for (Theme t = 0; t < _THEME_MAX; t++)
-                assert_int_equal(theme_from_string(theme_to_string(t)), t);
+        assert_int_equal(theme_from_string("dark"), THEME_DARK);
+        assert_int_equal(theme_from_string("light"), THEME_LIGHT);
         assert_int_equal(theme_from_string("auto"), _THEME_INVALID);
         assert_int_equal(theme_from_string(NULL), _THEME_INVALID);
-        assert_null(theme_to_string(_THEME_MAX));
 }
 
 int main(void)

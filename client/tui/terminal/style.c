@@ -196,11 +196,6 @@ static const char *const theme_names[_THEME_MAX] = {
         [THEME_LIGHT] = "light",
 };
 
-const char *theme_to_string(Theme t)
-{
-        return t >= 0 && t < _THEME_MAX ? theme_names[t] : NULL;
-}
-
 Theme theme_from_string(const char *s)
 {
         for (Theme t = 0; s && t < _THEME_MAX; t++)

@@ -68,7 +68,6 @@ typedef enum Theme {
         _THEME_INVALID = -EINVAL,
 } Theme;
 
-const char *theme_to_string(Theme t);
 Theme theme_from_string(const char *s);
 
 void style_load(Theme theme, ColourDepth depth);

@@ -112,12 +112,6 @@ bool transcript_is_waiting(const Transcript *t)
 
 /* ---- moving ---- */
 
-bool transcript_at_end(const Transcript *t)
-{
-        assert(t);
-        return t->follow;
-}
-
 static bool has_messages(const Transcript *t)
 {
         return message_of(t, 0) != NULL;

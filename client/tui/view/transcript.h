@@ -58,7 +58,6 @@ int transcript_page(Transcript *t, int pages);
 int transcript_message(Transcript *t, int by);
 void transcript_home(Transcript *t);
 void transcript_end(Transcript *t);
-bool transcript_at_end(const Transcript *t);
 /* At the top, and marks it until the reader moves on. 1; 0: it is not there, and is shown as soon
  * as it is (see mirror_open()). */
 int transcript_show(Transcript *t, uint64_t message);
