@@ -3,12 +3,16 @@
 
 #include "common/attachment-memory.h"
 
-#define MESSAGE_COLUMNS \
-        "id, parent, role, reason, live, created, metadata, content, reasoning," \
-        " EXISTS (SELECT 1 FROM attachments WHERE message = messages.id)"
-#define SIBLINGS \
+#define COLUMNS(metadata, reasoning, branches) \
+        "id, parent, role, reason, live, created, " metadata ", content, " reasoning "," \
+        " EXISTS (SELECT 1 FROM attachments WHERE message = messages.id), " branches
+#define BRANCHES \
         "(SELECT count(*) FROM messages AS s WHERE s.parent = messages.parent" \
         " AND s.conversation = messages.conversation)"
+#define MESSAGE_COLUMNS COLUMNS("metadata", "reasoning", BRANCHES)
+/* The same, of which some is left out. */
+#define CLIMB_COLUMNS \
+        COLUMNS("iif(?3, '', metadata)", "iif(?3, '', reasoning)", "iif(?4, " BRANCHES ", 0)")
 
 int store_db_find_token(StoreDb *db, uint64_t number, const char *token, uint64_t *ret_user,
         uint64_t *ret_reply, Failure *failure)
@@ -121,6 +125,20 @@ static int read_attachments(
         return r;
 }
 
+/* What an engine does not get: how a reply was thought of, and made. */
+static int read_rest(Database *d, sqlite3_stmt *stmt, StoreMessage *m, Failure *failure)
+{
+        int r;
+
+        r = statement_text(stmt, 6, &m->metadata, /* ret_size= */ NULL, failure);
+        if (r < 0)
+                return r;
+        r = statement_text(stmt, 8, &m->reasoning, &m->reasoning_size, failure);
+        if (r < 0 || !m->live)
+                return r;
+        return join_text(d, m->id, CHANNEL_REASONING, &m->reasoning, &m->reasoning_size, failure);
+}
+
 static int read_message(Database *d, sqlite3_stmt *stmt, StoreMessages *page, StoreDbRead what,
         StoreMessage *m, Failure *failure)
 {
@@ -135,21 +153,16 @@ static int read_message(Database *d, sqlite3_stmt *stmt, StoreMessages *page, St
                 .created = statement_u64(stmt, 5),
                 .branches = statement_u64(stmt, 10),
         };
-        r = statement_text(stmt, 6, &m->metadata, /* ret_size= */ NULL, failure);
-        if (r < 0)
-                return r;
         r = statement_text(stmt, 7, &m->content, &m->content_size, failure);
-        if (r < 0)
-                return r;
-        r = statement_text(stmt, 8, &m->reasoning, &m->reasoning_size, failure);
         if (r < 0)
                 return r;
         if (m->live) {
                 r = join_text(d, m->id, CHANNEL_CONTENT, &m->content, &m->content_size, failure);
                 if (r < 0)
                         return r;
-                r = join_text(
-                        d, m->id, CHANNEL_REASONING, &m->reasoning, &m->reasoning_size, failure);
+        }
+        if (!(what & STORE_DB_ASKED)) {
+                r = read_rest(d, stmt, m, failure);
                 if (r < 0)
                         return r;
         }
@@ -229,9 +242,10 @@ static int climb(Database *d, uint64_t number, uint64_t *id, uint32_t limit, siz
                 uint64_t parent;
 
                 r = database_query(d, &stmt, failure,
-                        "SELECT " MESSAGE_COLUMNS ", iif(?3, " SIBLINGS ", 0) FROM messages"
+                        "SELECT " CLIMB_COLUMNS " FROM messages"
                         " WHERE id = ?1 AND conversation = ?2",
-                        "uuu", *id, number, (uint64_t) (what & STORE_DB_BRANCHES));
+                        "uuuu", *id, number, (uint64_t) (what & STORE_DB_ASKED),
+                        (uint64_t) (what & STORE_DB_BRANCHES));
                 if (r < 0)
                         return r;
                 r = database_step(d, stmt, failure);
@@ -302,7 +316,7 @@ int store_db_get_all(StoreDb *db, uint64_t number, uint64_t after, uint32_t limi
                 return failure_set_errno(failure, -ENOMEM, "Reading messages");
 
         r = database_query(d, &stmt, failure,
-                "SELECT " MESSAGE_COLUMNS ", " SIBLINGS " FROM messages"
+                "SELECT " MESSAGE_COLUMNS " FROM messages"
                 " WHERE conversation = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
                 "uuu", number, after, (uint64_t) limit);
         if (r < 0)
@@ -409,7 +423,7 @@ static int descend(
                 if (r < 0)
                         return r;
                 r = database_query(d->d, &stmt, failure,
-                        "SELECT " MESSAGE_COLUMNS ", " SIBLINGS " FROM messages"
+                        "SELECT " MESSAGE_COLUMNS " FROM messages"
                         " WHERE id = ?1 AND conversation = ?2",
                         "uu", next, d->number);
                 if (r < 0)

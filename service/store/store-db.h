@@ -105,6 +105,7 @@ typedef enum StoreDbRead {
         STORE_DB_ATTACHMENTS = 1 << 0, /* the attachments' data too */
         STORE_DB_COUNTED = 1 << 1,     /* and it is counted: it will be held for long */
         STORE_DB_BRANCHES = 1 << 2,    /* how many siblings each has, looked up one by one */
+        STORE_DB_ASKED = 1 << 3,       /* only what an engine gets: no metadata, no reasoning */
 } StoreDbRead;
 
 /* The branch that ends at *id, upwards: appends at most limit messages, newest first, and what fits

@@ -77,8 +77,8 @@ static int run_get_context(StoreRequest *r, StoreDb *db, Failure *failure)
         for (r->more = true; r->more && steps > 0; steps--) {
                 error = store_db_climb(db, r->number, &r->cursor,
                         first ? STORE_CONTEXT_SHORT : STEP_MESSAGES,
-                        first ? FIRST_BYTES : STEP_BYTES, STORE_DB_ATTACHMENTS | STORE_DB_COUNTED,
-                        r->page, failure);
+                        first ? FIRST_BYTES : STEP_BYTES,
+                        STORE_DB_ATTACHMENTS | STORE_DB_COUNTED | STORE_DB_ASKED, r->page, failure);
                 if (error < 0)
                         return error;
                 r->more = r->cursor != 0;

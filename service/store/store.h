@@ -236,9 +236,9 @@ int store_get_after(Store *s, uint64_t number, uint64_t after, uint64_t head, ui
 /* So many messages are read in one go. */
 #define STORE_CONTEXT_SHORT 32U
 
-/* The whole branch that ends at id, with the attachments' data and the system prompt: what an
- * engine's request is made of. FAILURE_BUSY when the attachments are over ATTACHMENTS_ASKED_MAX
- * together with those of others. */
+/* The whole branch that ends at id, with the attachments' data and the system prompt, without
+ * metadata and reasoning: what an engine's request is made of. FAILURE_BUSY when the attachments
+ * are over ATTACHMENTS_ASKED_MAX together with those of others. */
 int store_get_context(Store *s, uint64_t number, uint64_t id, store_messages_done_t done,
         void *userdata, StoreSlot **ret_slot);
 

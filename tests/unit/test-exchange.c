@@ -179,8 +179,9 @@ static void on_messages(const Failure *failure, StoreMessages *m, void *userdata
 static void read_all(Conversation *c)
 {
         got = false;
-        assert_int_equal(store_get_context(house.store, conversation_number(c),
-                                 conversation_head(c), on_messages, NULL, NULL),
+        assert_int_equal(
+                store_get_page(house.store, conversation_number(c), conversation_head(c),
+                        /* limit= */ 100, /* max_bytes= */ SIZE_MAX, on_messages, NULL, NULL),
                 0);
         wait_until(&got);
 }

@@ -408,6 +408,12 @@ static void test_live_reply(void **state)
         assert_int_equal(f->messages->messages[0].reason, REASON_NONE);
         assert_string_equal(f->messages->messages[0].content, "Hällo!");
         assert_string_equal(f->messages->messages[0].reasoning, "hm");
+        /* An engine is not told what it thought, that may be much more than it said. */
+        assert_int_equal(do_context(f, n, r), FAILURE_NONE);
+        assert_string_equal(f->messages->messages[0].content, "Hällo!");
+        assert_null(f->messages->messages[0].reasoning);
+        assert_int_equal(f->messages->messages[0].reasoning_size, 0);
+        assert_null(f->messages->messages[0].metadata);
         assert_int_equal(do_text(f, n, r, CHANNEL_CONTENT, 2, 100), FAILURE_NONE);
         assert_true(f->part.live);
         assert_string_equal(f->part.text, "ällo!");
