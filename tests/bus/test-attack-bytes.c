@@ -392,6 +392,10 @@ static void test_lengths(void **state)
 static void test_half_large(void **state)
 {
         enum { N = 3 };
+        /* Under valgrind, and a sanitizer, each realloc() copies all that was claimed. */
+        const unsigned n_parts = harness_can_measure() ? 40 : 4;
+        const uint32_t claimed = MIB(100);
+        char what[80];
         Harness *h = *state;
         _cleanup_free_ char *part = calloc(1, MIB(1));
         _cleanup_buffer_ Buffer body = BUFFER_INIT(1);
@@ -401,19 +405,19 @@ static void test_half_large(void **state)
         attack_begin(&a, h);
         for (unsigned i = 0; i < N; i++) {
                 _cleanup_buffer_ Buffer call = BUFFER_INIT(KIB(4));
-                const uint32_t claimed = MIB(100);
                 Raw raw = raw_open(h);
 
                 put_call(&call, 1, &create, &body);
                 memcpy(call.data + 4, &claimed, sizeof claimed);
                 assert_true(raw_begin(&raw));
                 assert_true(raw_say(&raw, call.data, call.size));
-                for (unsigned k = 0; k < 40; k++)
+                for (unsigned k = 0; k < n_parts; k++)
                         assert_true(raw_say(&raw, part, MIB(1)));
                 attack_check_served(h);
                 raw_done(&raw);
         }
-        attack_end(&a, GROWTH_MAX, "40 MiB of a message of 100 MiB, then gone", N);
+        (void) snprintf(what, sizeof what, "%u MiB of a message of 100 MiB, then gone", n_parts);
+        attack_end(&a, GROWTH_MAX, what, N);
 }
 
 /* ---- bodies that are not what their signature says ---- */

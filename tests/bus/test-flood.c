@@ -213,19 +213,21 @@ static int connect_known(const Harness *h)
 
 static void test_connections(void **state)
 {
-        /* In each turn of its loop a service in a wrapper is slow for each connection that it has.
-         */
-        const unsigned attempts = harness_can_measure() ? 4000 : CONNECTIONS_MAX + 100;
+        enum { ATTEMPTS = 4000 };
         Harness *h = *state;
         struct rlimit files;
-        int *fds = calloc(attempts, sizeof *fds);
+        int *fds = NULL;
         unsigned before, n_refused = 0;
 
+        /* Each turn of sd-event prepares all of them: two minutes of valgrind's CPU time. */
+        if (getenv("CONDUCTOR_WRAPPER"))
+                skip_because("a service under valgrind takes too long for 1,024 connections");
+        fds = calloc(ATTEMPTS, sizeof *fds);
         assert_non_null(fds);
         assert_return_code(getrlimit(RLIMIT_NOFILE, &files), errno);
         files.rlim_cur = files.rlim_max;
         assert_return_code(setrlimit(RLIMIT_NOFILE, &files), errno);
-        if (files.rlim_max < attempts + 64) {
+        if (files.rlim_max < ATTEMPTS + 64) {
                 free(fds);
                 skip_because("not enough descriptors are allowed");
         }
@@ -233,16 +235,16 @@ static void test_connections(void **state)
         check_served(h, VIA_SESSION);
         before = attack_descriptors(h);
 
-        for (unsigned i = 0; i < attempts; i++)
+        for (unsigned i = 0; i < ATTEMPTS; i++)
                 fds[i] = i < CONNECTIONS_MAX ? connect_known(h) : attack_raw_connect(h->socket);
         /* In order: the first 1,024 stay, each of the others is ended. */
-        for (unsigned i = CONNECTIONS_MAX; i < attempts; i++) {
+        for (unsigned i = CONNECTIONS_MAX; i < ATTEMPTS; i++) {
                 char c;
 
                 assert_int_equal(read(fds[i], &c, 1), 0);
                 n_refused++;
         }
-        assert_int_equal(n_refused, attempts - CONNECTIONS_MAX);
+        assert_int_equal(n_refused, ATTEMPTS - CONNECTIONS_MAX);
         for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
                 char c;
 
@@ -253,7 +255,7 @@ static void test_connections(void **state)
         assert_true(harness_logged(h, "There are 1024 private connections, the limit"));
         check_served(h, VIA_SESSION);
 
-        for (unsigned i = 0; i < attempts; i++)
+        for (unsigned i = 0; i < ATTEMPTS; i++)
                 (void) close(fds[i]);
         free(fds);
         attack_wait_descriptors(h, before);
