@@ -38,7 +38,8 @@ void harness_turn(Harness *h, usec_t deadline, const char *what)
         usec_t now = harness_now();
 
         if (now >= deadline)
-                fail_msg("waited in vain for: %s", what);
+                fail_msg("waited in vain for: %s%s%s", what, h->doing ? ", while: " : "",
+                        strempty(h->doing));
         assert_true(sd_event_run(h->event, deadline - now) >= 0);
 }
 

@@ -47,7 +47,8 @@ typedef struct Harness {
         const char *environment[4];      /* more of the service's, NULL-ended; set by the test */
         bool activated;                  /* the private socket is passed to it, as systemd does */
         int engine_port;
-        int bus_control; /* the broker's controller end */
+        int bus_control;   /* the broker's controller end */
+        const char *doing; /* for the message of a failure; set by a test of many parts, or NULL */
 } Harness;
 
 /* For cmocka: *state is the Harness. The bus runs; the service and the engine do not yet. Each

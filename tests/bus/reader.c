@@ -157,6 +157,13 @@ Reader *reader_free(Reader *r)
 
 const char *reader_wait(Reader *r, uint64_t reply)
 {
-        harness_run_until(r->harness, r->reply == reply && r->reason);
+        usec_t deadline = harness_now() + HARNESS_PATIENCE;
+        char what[96];
+
+        while (r->reply != reply || !r->reason) {
+                (void) snprintf(what, sizeof what, "the end of reply %" PRIu64 ", %zu bytes came",
+                        reply, r->text[CHANNEL_CONTENT].size);
+                harness_turn(r->harness, deadline, what);
+        }
         return r->reason;
 }

@@ -6,6 +6,7 @@
 
 #define TOKENS      200U
 #define HELD_TOKENS 100U
+#define HUNG_MINUTE 4U /* of ten */
 
 /* A reply and who reads it. */
 typedef struct Stream {
@@ -107,7 +108,7 @@ static void streams(Soak *s, unsigned minute)
 {
         Stream hung = { 0 }, t[SOAK_HUNG * SOAK_MODELS];
         char question[64];
-        bool with_hung = minute % 10 == 4;
+        bool with_hung = minute % 10 == HUNG_MINUTE;
 
         (void) snprintf(
                 question, sizeof question, "@tokens=%u%s", TOKENS, s->real ? " @rate=40" : "");
@@ -228,20 +229,26 @@ void soak_minute(Soak *s, unsigned minute)
         static const struct {
                 unsigned every;
                 void (*happen)(Soak *s, unsigned minute);
+                const char *name;
         } events[] = {
-                { 3, reconnect },
-                { 5, restart_engine },
-                { 6, suspend_service },
-                { 8, suspend_client },
-                { 7, reload },
-                { 30, restart_bus },
+                { 3, reconnect, "a reader goes and comes back" },
+                { 5, restart_engine, "an engine starts again" },
+                { 6, suspend_service, "the service is stopped" },
+                { 8, suspend_client, "the curses client is stopped" },
+                { 7, reload, "the configuration changes" },
+                { 30, restart_bus, "the bus starts again" },
         };
         _cleanup_free_ char *model = engine_model(pick(s, minute), minute % SOAK_MODELS);
 
+        s->h->doing = minute % 10 == HUNG_MINUTE ? "all engines stream beside one that hangs"
+                                                 : "all engines stream";
         streams(s, minute);
         for (size_t i = 0; i < ELEMENTSOF(events); i++)
-                if (minute % events[i].every == events[i].every - 1)
+                if (minute % events[i].every == events[i].every - 1) {
+                        s->h->doing = events[i].name;
                         events[i].happen(s, minute);
+                }
+        s->h->doing = NULL;
         if (minute % 4 == 3)
                 cli_ask(s, model);
 }
