@@ -234,6 +234,11 @@ bool keeper_is_idle(const Keeper *k)
         return !k->tasks;
 }
 
+const Failure *keeper_failure(const Keeper *k)
+{
+        return failure_is_set(&k->said) ? &k->said : NULL;
+}
+
 /* ---- the whole ---- */
 
 int keeper_new(sd_event *event, Drafts *drafts, const KeeperOps *ops, void *userdata, Keeper **ret)

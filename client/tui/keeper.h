@@ -26,6 +26,8 @@ Keeper *keeper_free(Keeper *k);
 DEFINE_CLEANUP(Keeper *, keeper_free)
 
 bool keeper_is_idle(const Keeper *k);
+/* What could not be kept, and nothing since then could; NULL when all is well. */
+const Failure *keeper_failure(const Keeper *k);
 
 /* See drafts.h. */
 int keeper_read_draft(Keeper *k, const char *id);

@@ -151,7 +151,7 @@ static int begin_new(App *app, int private)
 {
         int r;
 
-        app_save_draft(app);
+        (void) app_save_draft(app);
         app->private = private != 0;
         app->draft_loaded = false;
         r = mirror_open_new(app->mirror, strempty(app->model), private != 0);
@@ -415,7 +415,7 @@ static int leave(App *app, int unused)
 
 static int suspend(App *app, int unused)
 {
-        app_save_draft(app);
+        (void) app_save_draft(app);
         return raise(SIGTSTP) == 0 ? 0 : -errno;
 }
 

@@ -121,6 +121,7 @@ struct App {
 
         /* The end waits until the draft is on disk. */
         bool leaving, by_signal;
+        bool told;      /* that what is written cannot be kept, and it was not changed since then */
         Failure unkept; /* why it is not */
         sd_event_source *leave;
 };
@@ -146,6 +147,8 @@ void app_leave(App *app);
 /* keep.c: what the keeper says */
 extern const KeeperOps app_keeper_ops;
 void app_look_through_drafts(App *app);
+/* Whether it is left though what is written is not kept. */
+bool app_leaves_without(App *app, const Failure *failure);
 
 /* draw.c */
 void app_draw(App *app);
@@ -162,7 +165,7 @@ void app_attach_fd(App *app, const char *name, int fd); /* takes fd */
 void app_detach_all(App *app);
 void app_switch_draft(App *app);
 void app_edited(App *app); /* the text changed */
-void app_save_draft(App *app);
+int app_save_draft(App *app);
 void app_put_draft(App *app, const char *id, const char *text, size_t size);
 void app_stop_editing(App *app); /* of a message that was sent; the draft comes back */
 int app_history(App *app, int by);

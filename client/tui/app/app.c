@@ -358,12 +358,29 @@ static int on_leave(sd_event_source *source, uint64_t usec, void *userdata)
         return sd_event_exit(app->event, 0);
 }
 
+/* While it is not known whether the conversation is private, nothing of it goes to the disk. */
+static int keep_draft(App *app, Failure *failure)
+{
+        int r;
+
+        r = app_save_draft(app);
+        if (r < 0)
+                return failure_set_errno(failure, r, "What is written cannot be kept on disk");
+        if (app->unsure && app->draft_dirty && !app->private && !editor_is_empty(app->editor))
+                return failure_set(failure, FAILURE_NO_SERVICE,
+                        "The service has not said whether this conversation is private, so what is "
+                        "written cannot be kept; who leaves again loses it.");
+        return 0;
+}
+
 void app_leave(App *app)
 {
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
         bool again = app->leaving;
 
         app->leaving = true;
-        app_save_draft(app);
+        if (keep_draft(app, &failure) < 0 && !app_leaves_without(app, &failure))
+                return;
         if (again || keeper_is_idle(app->keeper))
                 (void) sd_event_exit(app->event, 0);
         else
@@ -445,7 +462,7 @@ static int add_timer(App *app, sd_event_time_handler_t handler, sd_event_source 
 
 static int on_draft_save(sd_event_source *source, uint64_t usec, void *userdata)
 {
-        app_save_draft(ASSERT_PTR(userdata));
+        (void) app_save_draft(ASSERT_PTR(userdata));
         return 0;
 }
 

@@ -4,22 +4,29 @@
 
 #include "client/tui/app/app-internal.h"
 
+/* A person is told first, who may do something about it, or leave again. */
+bool app_leaves_without(App *app, const Failure *failure)
+{
+        if (app->told || app->by_signal) {
+                failure_done(&app->unkept);
+                failure_copy(&app->unkept, failure);
+                return true;
+        }
+        app->told = true;
+        app->leaving = false;
+        app->draft_dirty = true;
+        (void) sd_event_source_set_enabled(app->leave, SD_EVENT_OFF);
+        app_say_failure(app, failure);
+        return false;
+}
+
+/* It is tried again, with the next word or at the end. */
 static void on_failed(const Failure *failure, void *userdata)
 {
         App *app = ASSERT_PTR(userdata);
 
-        app_say_failure(app, failure);
-        if (!app->leaving)
-                return;
-        if (app->by_signal) {
-                failure_done(&app->unkept);
-                failure_copy(&app->unkept, failure);
-                return;
-        }
-        /* A person can still do something about it, or leave again. */
-        app->leaving = false;
         app->draft_dirty = true;
-        (void) sd_event_source_set_enabled(app->leave, SD_EVENT_OFF);
+        app_say_failure(app, failure);
 }
 
 static void on_draft(const char *id, const char *text, size_t size, void *userdata)
@@ -30,8 +37,9 @@ static void on_draft(const char *id, const char *text, size_t size, void *userda
 static void on_idle(void *userdata)
 {
         App *app = ASSERT_PTR(userdata);
+        const Failure *failure = keeper_failure(app->keeper);
 
-        if (app->leaving)
+        if (app->leaving && (!failure || app_leaves_without(app, failure)))
                 (void) sd_event_exit(app->event, 0);
 }
 

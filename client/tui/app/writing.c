@@ -36,27 +36,32 @@ static int save_draft(App *app)
         /* What is written anew is a message that there is; what is private is not kept. */
         if (!app->draft_dirty || app->editing != 0 || app->private || app->unsure)
                 return 0;
-        app->draft_dirty = false;
         r = collect_draft(app, &draft);
-        if (r < 0)
-                return r;
-        return keeper_write_draft(app->keeper, app->draft_id, buffer_text(&draft), draft.size);
+        if (r >= 0)
+                r = keeper_write_draft(app->keeper, app->draft_id, buffer_text(&draft), draft.size);
+        app->draft_dirty = r < 0;
+        return r;
 }
 
-void app_save_draft(App *app)
+int app_save_draft(App *app)
 {
         int r = save_draft(app);
 
         if (r < 0)
                 app_say(app, "What is written cannot be kept on disk: %s.", strerrordesc_np(-r));
+        return r;
 }
 
 void app_edited(App *app)
 {
+        int enabled = SD_EVENT_OFF;
+
+        app->told = false;
         if (app->avatar)
                 (void) avatar_set_activity(app->avatar,
                         editor_is_empty(app->editor) ? "idle" : "listening", app_now(app));
-        if (app->draft_dirty)
+        (void) sd_event_source_get_enabled(app->draft_save, &enabled);
+        if (app->draft_dirty && enabled != SD_EVENT_OFF)
                 return;
         app->draft_dirty = true;
         (void) sd_event_source_set_time(app->draft_save, app_now(app) + DRAFT_USEC);
@@ -93,6 +98,7 @@ void app_switch_draft(App *app)
 {
         const ConversationItem *c = mirror_open_conversation(app->mirror);
         const char *id = c ? c->id : "";
+        bool kept;
 
         if (app->draft_loaded && streq(id, app->draft_id)) {
                 note_privacy(app, c);
@@ -105,17 +111,19 @@ void app_switch_draft(App *app)
                 name_outgoing(app, c->id);
                 return;
         }
-        app_save_draft(app);
+        kept = app_save_draft(app) >= 0;
         app->draft_loaded = true;
         app->making = false;
         (void) snprintf(app->draft_id, sizeof app->draft_id, "%s", id);
         app->editing = 0;
         app->history = 0;
-        app->draft_dirty = false;
+        app->draft_dirty = !kept;
         if (c)
                 app->private = c->private;
         app->unsure = c && !c->known;
-        (void) editor_set_text(app->editor, "", 0);
+        /* Rather in the wrong place than nowhere. */
+        if (kept)
+                (void) editor_set_text(app->editor, "", 0);
         if (!app->private)
                 (void) app_check(app, keeper_read_draft(app->keeper, id));
 }
@@ -247,24 +255,26 @@ void app_forget_outgoing(App *app)
 }
 
 /* Not sent, so not lost: it is written again, before what is written meanwhile. */
-static void give_back(App *app, Outgoing *o)
+static int give_back(App *app, Outgoing *o)
 {
         _cleanup_free_ char *both = NULL;
         const char *text;
         size_t size;
-        int n;
+        int n, r;
 
         text = editor_text(app->editor, &size);
         n = asprintf(
                 &both, "%s%s%.*s", o->text, size > 0 && o->size > 0 ? "\n" : "", (int) size, text);
         if (n < 0) {
                 both = NULL;
-                return;
+                return -ENOMEM;
         }
-        (void) editor_set_text(app->editor, both, (size_t) n);
+        r = editor_set_text(app->editor, both, (size_t) n);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < o->attachments.n; i++)
                 app_attach_fd(app, o->attachments.names[i], TAKE_FD(o->attachments.fds[i]));
-        app_edited(app);
+        return 0;
 }
 
 /* The service has it on its disk. */
@@ -287,7 +297,10 @@ static void on_sent(const Failure *failure, void *userdata)
                 return;
         }
         app_say_failure(app, failure);
-        give_back(app, o);
+        /* Else it stays on its way, and so in what is kept. */
+        if (give_back(app, o) < 0)
+                (void) TAKE_PTR(o);
+        app_edited(app);
 }
 
 static int send_text(App *app, const char *text, size_t size)
@@ -360,7 +373,7 @@ int app_send(App *app)
         (void) editor_set_text(app->editor, "", 0);
         /* With what is on its way, until the service has that on its disk. */
         app->draft_dirty = true;
-        app_save_draft(app);
+        (void) app_save_draft(app);
         return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 /* What the waiting process is told. */
@@ -19,10 +20,10 @@ static struct {
         struct termios modes;
         char bytes[RESCUE_BYTES_MAX];
         size_t size;
-        int pipe; /* to the waiting process */
+        int socket; /* to the waiting process: a pipe that nobody reads would end us */
         struct sigaction before[ELEMENTSOF(deadly)];
         char stack[16384]; /* the ordinary one may be what overflowed */
-} rescue = { .fd = -EBADF, .pipe = -EBADF };
+} rescue = { .fd = -EBADF, .socket = -EBADF };
 
 static void restore_now(void)
 {
@@ -69,7 +70,9 @@ __attribute__((noreturn)) static void wait_and_restore(int reader)
                 n = read(reader, &word, 1);
                 if (n < 0 && errno == EINTR)
                         continue;
-                if (n <= 0)
+                if (n < 0)
+                        _exit(EXIT_FAILURE); /* we may live */
+                if (n == 0)
                         break;
                 paused = word == WORD_PAUSE;
         }
@@ -89,7 +92,7 @@ static int start_waiting(void)
         int ends[2], status;
         pid_t child;
 
-        if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
                 return -errno;
         child = fork();
         if (child < 0) {
@@ -108,12 +111,11 @@ static int start_waiting(void)
                 child = fork();
                 if (child != 0)
                         _exit(child < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
-                (void) fcntl(ends[0], F_SETFL, 0);
                 close_all_but(ends[0], rescue.fd);
                 wait_and_restore(ends[0]);
         }
         (void) close(ends[0]);
-        rescue.pipe = ends[1];
+        rescue.socket = ends[1];
         while (waitpid(child, &status, 0) < 0 && errno == EINTR)
                 ;
         return 0;
@@ -147,10 +149,10 @@ static void tell(char word)
 {
         ssize_t n;
 
-        if (rescue.pipe < 0)
+        if (rescue.socket < 0)
                 return;
-        /* The pipe holds thousands of words, and it ends by itself when nobody reads. */
-        n = write(rescue.pipe, &word, 1);
+        /* There is room for hundreds of words, and whoever reads them reads each at once. */
+        n = send(rescue.socket, &word, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
         (void) n;
 }
 
@@ -171,6 +173,6 @@ void rescue_disarm(bool restored)
                 (void) sigaction(deadly[i], &rescue.before[i], NULL);
         if (restored)
                 tell(WORD_PAUSE);
-        rescue.pipe = safe_close(rescue.pipe);
+        rescue.socket = safe_close(rescue.socket);
         rescue.fd = -EBADF;
 }
