@@ -2,10 +2,12 @@
 #include "tests/torture/commands.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -30,18 +32,47 @@ static void ended_done(Ended *e)
 
 /* ---- in its process ---- */
 
-static int prepare_environment(const Torture *t)
+/* The way to another machine is to this one, and the same bridge is at its end. */
+static int prepare_ssh(const Torture *t)
 {
-        _cleanup_free_ char *config = NULL, *bus = NULL;
+        static const char script[] = "#!/bin/sh\nshift 3\nexec sh -c \"$*\"\n";
+        _cleanup_free_ char *folder = NULL, *path = NULL, *ssh = NULL;
+        _cleanup_close_ int fd = -EBADF;
+
+        if (asprintf(&folder, "%s/bin", t->folder) < 0 || asprintf(&ssh, "%s/ssh", folder) < 0 ||
+                asprintf(&path, "%s:/usr/bin:/bin", folder) < 0)
+                return -ENOMEM;
+        if (setenv("PATH", path, 1) < 0 ||
+                setenv("DBUS_SESSION_BUS_ADDRESS", t->bus_address, 1) < 0)
+                return -errno;
+        if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+                return -errno;
+        fd = open(ssh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+        if (fd < 0)
+                return errno == EEXIST ? 0 : -errno;
+        return write(fd, script, strlen(script)) == (ssize_t) strlen(script) ? 0 : -EIO;
+}
+
+int client_environment(const Torture *t)
+{
+        _cleanup_free_ char *config = NULL, *state = NULL, *bus = NULL;
+        static char avatar[PATH_MAX]; /* no leak in the client's eyes */
+        ScenarioFlags flags = t->scenario->flags;
 
         if (asprintf(&config, "%s/config", t->folder) < 0 ||
-                asprintf(&bus, "peer:unix:path=%s", t->socket) < 0)
+                asprintf(&state, "%s/tui", t->folder) < 0 ||
+                (flags & SCENARIO_SESSION ? asprintf(&bus, "bus:%s", t->bus_address)
+                                          : asprintf(&bus, "peer:unix:path=%s", t->socket)) < 0)
                 return -ENOMEM;
+        (void) snprintf(avatar, sizeof avatar, "%s", strempty(getenv("CONDUCTOR_AVATAR_DIR")));
         if (clearenv() < 0 || setenv("HOME", t->folder, 1) < 0 ||
                 setenv("XDG_RUNTIME_DIR", t->runtime, 1) < 0 ||
-                setenv("XDG_CONFIG_HOME", config, 1) < 0 || setenv("CONDUCTOR_BUS", bus, 1) < 0)
+                setenv("XDG_CONFIG_HOME", config, 1) < 0 ||
+                setenv("XDG_STATE_HOME", state, 1) < 0 || setenv("CONDUCTOR_BUS", bus, 1) < 0 ||
+                setenv("TERM", "xterm-256color", 1) < 0 || setenv("LC_ALL", "C.UTF-8", 1) < 0 ||
+                setenv("CONDUCTOR_AVATAR_DIR", avatar, 1) < 0)
                 return -errno;
-        return 0;
+        return flags & SCENARIO_HOST ? prepare_ssh(t) : 0;
 }
 
 _noreturn_ static void be_command(
@@ -53,7 +84,7 @@ _noreturn_ static void be_command(
                 argc++;
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent ||
                 dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
-                dup2(err, STDERR_FILENO) < 0 || prepare_environment(t) < 0)
+                dup2(err, STDERR_FILENO) < 0 || client_environment(t) < 0)
                 _exit(EXIT_FAILURE);
         (void) close_range(STDERR_FILENO + 1, ~0U, 0);
         (void) alarm(ALARM_SECONDS);
@@ -77,7 +108,7 @@ static int make_file(const char *text)
         return TAKE_FD(fd);
 }
 
-static char *read_file(int fd)
+char *command_read_file(int fd)
 {
         char *text = malloc(OUTPUT_MAX);
         ssize_t n = text ? pread(fd, text, OUTPUT_MAX - 1, 0) : -1;
@@ -103,8 +134,7 @@ static int wait_end(Torture *t, pid_t pid)
         return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* The caller frees it. */
-static char *fill_in(const Torture *t, const char *word)
+char *command_fill_in(const Torture *t, const char *word)
 {
         const char *brace = strchr(word, '{');
         char number[16], *text = NULL;
@@ -128,7 +158,7 @@ static int run(Torture *t, const Command *c, Ended *ret)
         if (in < 0 || out < 0 || err < 0)
                 return -EIO;
         for (size_t i = 0; c->words[i]; i++)
-                argv[i + 1] = fill_in(t, c->words[i]);
+                argv[i + 1] = command_fill_in(t, c->words[i]);
         pid = fork();
         if (pid == 0)
                 be_command(t, argv, parent, in, out, err);
@@ -137,8 +167,8 @@ static int run(Torture *t, const Command *c, Ended *ret)
         if (pid < 0)
                 return -errno;
         ret->status = wait_end(t, pid);
-        ret->out = read_file(out);
-        ret->err = read_file(err);
+        ret->out = command_read_file(out);
+        ret->err = command_read_file(err);
         return ret->out && ret->err ? 0 : -ENOMEM;
 }
 
@@ -153,7 +183,7 @@ void command_forget(Torture *t)
 /* i: of the command in its scenario. */
 static bool is_right(const Torture *t, const Command *c, size_t i, const char *out)
 {
-        _cleanup_free_ char *wanted = c->wants ? fill_in(t, c->wants) : NULL;
+        _cleanup_free_ char *wanted = c->wants ? command_fill_in(t, c->wants) : NULL;
 
         if (c->flags & COMMAND_FILLED && strstr(out, ":\"\""))
                 return false;
@@ -246,6 +276,11 @@ const Command command_ask_json[] = {
 /* The engine ends in the middle: EXIT_ENGINE. */
 const Command command_ask_failing[] = {
         { .words = { ASK, "@tokens=9", "@fault=eof:3" }, .status = 4 },
+        {},
+};
+
+const Command command_ask_host[] = {
+        { .words = { "--host=there", ASK, "tell", "@tokens=5", "@reasoning=2" } },
         {},
 };
 

@@ -19,13 +19,21 @@ struct Command {
         CommandFlags flags;
 };
 
-extern const Command command_ask[], command_ask_json[], command_ask_failing[], command_list[],
-        command_show[], command_search[], command_models[], command_rename[], command_delete[],
-        command_archive[], command_export[], command_import[], command_engines[], command_key[],
-        command_status[], command_doctor[], command_complete[];
+extern const Command command_ask[], command_ask_json[], command_ask_failing[], command_ask_host[],
+        command_list[], command_show[], command_search[], command_models[], command_rename[],
+        command_delete[], command_archive[], command_export[], command_import[], command_engines[],
+        command_key[], command_status[], command_doctor[], command_complete[];
 
 /* Those of the scenario, one after the other. Behind one in which something failed and which ended
  * with 0 nothing fails, and each must print what is wanted. */
 void command_play(Torture *t);
 /* What they printed when nothing failed. */
 void command_forget(Torture *t);
+
+/* ---- what all clients need ---- */
+
+/* In a client's process: how it finds the service, and its folders. */
+int client_environment(const Torture *t);
+/* The caller frees it. */
+char *command_fill_in(const Torture *t, const char *word);
+char *command_read_file(int fd);

@@ -15,6 +15,12 @@
 #include "tests/torture/neighbours.h"
 #include "tests/torture/rack.h"
 #include "tests/torture/torture.h"
+#include "tests/torture/tui.h"
+
+/* First every sixteenth point, then every fourth, then all: where the time ends, the points that
+ * were not tried are not those at the end. */
+#define COARSE 16U
+#define FINER  4U
 
 /* So many runs in a row must find no new point: what the threads do differs between runs. */
 #define CLEAN_RUNS 2U
@@ -42,6 +48,7 @@ typedef enum Outcome {
 typedef enum Place {
         IN_SERVICE,
         IN_COMMAND,
+        IN_TUI,
         _PLACE_MAX,
 } Place;
 
@@ -277,7 +284,7 @@ static void run_once(Torture *t, const Scenario *s, Mode mode)
 }
 
 /* The service is there, and stays. */
-static void run_command(Torture *t, Mode mode)
+static void run_client(Torture *t, Mode mode)
 {
         *t->run = (Run){ .mode = mode, .kinds = (1U << KIND_SQLITE_MEMORY) - 1 };
         if (mode == MODE_ON)
@@ -286,29 +293,31 @@ static void run_command(Torture *t, Mode mode)
         buffer_clear(&t->found);
         t->scenario->play(t);
         if (client_may_fail(t))
-                count(t, IN_COMMAND,
+                count(t, t->scenario->tui ? IN_TUI : IN_COMMAND,
                         t->found.size > 0          ? OUTCOME_WRONG
                                 : t->n_refused > 0 ? OUTCOME_REFUSED
                                                    : OUTCOME_NOTHING);
 }
 
-static void begin_commands(Torture *t, const Scenario *s)
+static void begin_clients(Torture *t, const Scenario *s)
 {
         t->scenario = s;
         *t->run = (Run){ .mode = MODE_NONE };
         rack_seed(t, s->seed);
         command_forget(t);
         buffer_clear(&t->found);
+        client_close(t);
         if (service_start(t) < 0)
                 found(t, "the service cannot be forked");
-        else
+        else if (client_call(t, NULL, PATH_ROOT, INTERFACE_MANAGER, "GetStatistics", ""))
                 s->play(t); /* so it looks when nothing fails */
 }
 
-static void end_commands(Torture *t)
+static void end_clients(Torture *t)
 {
         *t->run = (Run){ .mode = MODE_NONE };
         buffer_clear(&t->found);
+        client_close(t);
         service_stop(t);
         judge_end(t, /* early= */ false);
         verify(t);
@@ -325,22 +334,33 @@ static void tell_if_wrong(Torture *t, size_t i)
         tell(t);
 }
 
-static void sweep(Torture *t, const Options *o, size_t i, Mode mode)
+/* False when it was not finished. */
+static bool sweep_part(Torture *t, const Options *o, size_t i, Mode mode, usec_t until)
 {
         for (unsigned clean = 0, n = 0; clean < CLEAN_RUNS && n < o->runs; n++) {
-                if (now() >= give_up) {
-                        (void) atomic_fetch_add(&totals->unfinished, 1);
-                        return;
-                }
-                if (scenarios[i].commands)
-                        run_command(t, mode);
+                if (now() >= until)
+                        return false;
+                if (is_of_client(&scenarios[i]))
+                        run_client(t, mode);
                 else
                         run_once(t, &scenarios[i], mode);
                 (void) atomic_fetch_add(&totals->runs[i], 1);
                 clean = client_may_fail(t) ? 0 : clean + 1;
                 tell_if_wrong(t, i);
                 if (t->found.size > 0 && !client_may_fail(t))
-                        return; /* it is wrong without us: once is enough */
+                        break; /* it is wrong without us: once is enough */
+        }
+        return true;
+}
+
+static void sweep(Torture *t, const Options *o, size_t i, Mode mode, usec_t until)
+{
+        for (unsigned coarse = COARSE; coarse > 0; coarse /= FINER) {
+                points_set_part(o->part * coarse);
+                if (sweep_part(t, o, i, mode, until))
+                        continue;
+                (void) atomic_fetch_add(&totals->unfinished, 1);
+                return;
         }
 }
 
@@ -354,6 +374,8 @@ static int open_desktop(Torture *t, const Scenario *s)
                 r = keyring_start(t);
         if (r >= 0 && s->flags & SCENARIO_UNIT)
                 r = user_manager_start(t);
+        if (r >= 0 && s->flags & SCENARIO_HOST && access("/usr/bin/systemd-stdio-bridge", X_OK) < 0)
+                r = -errno;
         return r;
 }
 
@@ -362,6 +384,20 @@ static bool is_wanted(const Options *o, const char *name)
         const char *without = o->scenario ? startswith(o->scenario, "!") : NULL;
 
         return without ? !strstr(name, without) : !o->scenario || strstr(name, o->scenario);
+}
+
+/* Each of what is left gets as much of the time that is left. What is a point of several scenarios
+ * is tried in the next one. */
+static usec_t time_share(const Options *o, unsigned work)
+{
+        usec_t at = now();
+        unsigned left = 0;
+
+        if (give_up == UINT64_MAX || at >= give_up)
+                return give_up;
+        for (; work < 2 * n_scenarios; work++)
+                left += is_wanted(o, scenarios[work / 2].name);
+        return at + (give_up - at) * MIN(o->jobs, left) / left;
 }
 
 /* Takes scenarios from the list until there is none left. */
@@ -386,18 +422,23 @@ static int job(const Options *o)
 
                 if (!is_wanted(o, scenarios[i].name))
                         continue;
-                if (open_desktop(t, &scenarios[i]) < 0) {
-                        printf("# there is no dbus-daemon: \"%s\" is left out\n",
+                if (scenarios[i].tui && !tui_is_built) {
+                        printf("# the curses client is not built: \"%s\" is left out\n",
                                 scenarios[i].name);
                         continue;
                 }
-                if (scenarios[i].commands) {
-                        begin_commands(t, &scenarios[i]);
+                if (open_desktop(t, &scenarios[i]) < 0) {
+                        printf("# there is no dbus-daemon or no systemd-stdio-bridge: \"%s\" is left out\n",
+                                scenarios[i].name);
+                        continue;
+                }
+                if (is_of_client(&scenarios[i])) {
+                        begin_clients(t, &scenarios[i]);
                         tell_if_wrong(t, i);
                 }
-                sweep(t, o, i, work % 2 == 0 ? MODE_ONCE : MODE_ON);
-                if (scenarios[i].commands) {
-                        end_commands(t);
+                sweep(t, o, i, work % 2 == 0 ? MODE_ONCE : MODE_ON, time_share(o, work));
+                if (is_of_client(&scenarios[i])) {
+                        end_clients(t);
                         tell_if_wrong(t, i);
                 }
         }
@@ -431,6 +472,13 @@ static void tell_tried(Kind k)
                 printf("# tried | %s, in the command line client: each call fails in turn | %u | %u "
                        "changed nothing, %u ended it with a sentence and a status; %u crashes, leaks, "
                        "hangs or successes that were none\n",
+                        kind_to_string(k), n, of[OUTCOME_NOTHING], of[OUTCOME_REFUSED],
+                        of[OUTCOME_WRONG]);
+        n = sum(IN_TUI, k, of);
+        if (n > 0)
+                printf("# tried | %s, in the curses client: each call fails in turn | %u | in %u it went "
+                       "on, %u took it another way or ended it with a sentence and a status; %u crashes, "
+                       "leaks, hangs, spoilt terminals or lost drafts\n",
                         kind_to_string(k), n, of[OUTCOME_NOTHING], of[OUTCOME_REFUSED],
                         of[OUTCOME_WRONG]);
 }

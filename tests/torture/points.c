@@ -58,6 +58,11 @@ int points_open(unsigned every, unsigned how_often)
         return 0;
 }
 
+void points_set_part(unsigned every)
+{
+        part = every;
+}
+
 void points_arm(Run *r)
 {
         run = r;

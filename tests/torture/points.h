@@ -52,6 +52,7 @@ typedef struct Run {
 /* Before all that fork; what was tried is shared by them. part: only every part-th point is tried,
  * always the same ones. occurrences: of a call by the same way, so many are different points. */
 int points_open(unsigned part, unsigned occurrences);
+void points_set_part(unsigned part);
 /* In the service's process: from now on. */
 void points_arm(Run *run);
 void points_disarm(void);

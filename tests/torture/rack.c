@@ -202,6 +202,14 @@ void rack_seed(Torture *t, Seed s)
         t->n_acks = t->n_seed_acks[s];
 }
 
+int rack_forget_kept(const Torture *t)
+{
+        _cleanup_free_ char *folder = below(t->folder, "tui");
+
+        remove_tree(folder);
+        return mkdir(folder, 0700) < 0 ? -errno : 0;
+}
+
 static void converse(Torture *t, const char *words, bool wait)
 {
         _cleanup_free_ char *path = client_create(t, "ollama/tiny:latest");

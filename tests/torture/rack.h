@@ -17,6 +17,9 @@ void rack_make_seeds(Torture *t);
 /* Puts this one, and the configuration, into the place of what the last run left. */
 void rack_seed(Torture *t, Seed s);
 
+/* Removes what a curses client has kept. */
+int rack_forget_kept(const Torture *t);
+
 int rack_open_session(Torture *t);
 /* Until somebody listens at the private socket, or the service has ended. */
 void rack_wait_socket(Torture *t);

@@ -7,6 +7,7 @@
 #include "tests/torture/commands.h"
 #include "tests/torture/neighbours.h"
 #include "tests/torture/torture.h"
+#include "tests/torture/tui.h"
 
 #define OLLAMA    "ollama/tiny:latest"
 #define OPENAI    "openai/tiny:latest"
@@ -570,6 +571,18 @@ const Scenario scenarios[] = {
         { "conductor status", command_play, SEED_CLEAN, 0, .commands = command_status },
         { "conductor doctor", command_play, SEED_CLEAN, 0, .commands = command_doctor },
         { "conductor complete", command_play, SEED_CLEAN, 0, .commands = command_complete },
+        { "conductor list, on the session bus", command_play, SEED_CLEAN, SCENARIO_SESSION,
+                .commands = command_list },
+        { "conductor ask, on the session bus", command_play, SEED_CLEAN, SCENARIO_SESSION,
+                .commands = command_ask },
+        { "conductor --host ask", command_play, SEED_CLEAN, SCENARIO_SESSION | SCENARIO_HOST,
+                .commands = command_ask_host },
+        { "curses client, a question", tui_play, SEED_CLEAN, 0, .tui = &tui_ask },
+        { "curses client, reading", tui_play, SEED_CLEAN, 0, .tui = &tui_read },
+        { "curses client, on the session bus", tui_play, SEED_CLEAN, SCENARIO_SESSION,
+                .tui = &tui_ask },
+        { "curses client, another machine", tui_play, SEED_CLEAN, SCENARIO_SESSION | SCENARIO_HOST,
+                .tui = &tui_host },
         { "planted", play_start, SEED_CLEAN, SCENARIO_PLANTED },
 };
 const size_t n_scenarios = ELEMENTSOF(scenarios);

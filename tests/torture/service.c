@@ -110,7 +110,7 @@ _noreturn_ static void be_service(const Torture *t, int listener, pid_t parent)
         (void) close_range(LISTEN_FD + (listener >= 0), ~0U, 0);
         (void) alarm(ALARM_SECONDS);
 
-        if (!t->scenario->commands)
+        if (!is_of_client(t->scenario))
                 points_arm(t->run);
         if (t->scenario->flags & SCENARIO_PLANTED)
                 planted();

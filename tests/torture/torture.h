@@ -43,6 +43,7 @@ typedef enum ScenarioFlags {
         SCENARIO_PLANTED = 1 << 4, /* a fault of the test's own: see planted.c */
         SCENARIO_KEYRING = 1 << 5, /* two engines' keys are in one, on the session bus */
         SCENARIO_UNIT = 1 << 6,    /* an engine has a unit, and there is a user manager */
+        SCENARIO_HOST = 1 << 7,    /* another machine, by an ssh that is none; with SESSION */
 } ScenarioFlags;
 
 typedef enum CommandFlags {
@@ -53,6 +54,7 @@ typedef enum CommandFlags {
 } CommandFlags;
 
 typedef struct Command Command; /* commands.h */
+typedef struct Tui Tui;         /* tui.h */
 
 typedef struct Scenario {
         const char *name;
@@ -61,12 +63,18 @@ typedef struct Scenario {
         ScenarioFlags flags;
         /* Played with the next service, in which nothing fails; what is then there counts. */
         void (*again)(Torture *t);
-        /* In these it fails, and not in the service, which is there for all runs. */
+        /* In one of these it fails, and not in the service, which is there for all runs. */
         const Command *commands;
+        const Tui *tui;
 } Scenario;
 
 extern const Scenario scenarios[];
 extern const size_t n_scenarios;
+
+static inline bool is_of_client(const Scenario *s)
+{
+        return s->commands || s->tui;
+}
 
 /* What was acknowledged, and so is there afterwards. */
 typedef struct Ack {

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <termios.h>
 
 /* ---- memory ---- */
 
@@ -94,6 +95,8 @@ SYSTEM(int, memfd_create, EMFILE, (const char *name, unsigned flags), (name, fla
 SYSTEM(int, statvfs64, EIO, (const char *path, struct statvfs *s), (path, s))
 SYSTEM(int, fflush, ENOSPC, (FILE * f), (f))
 SYSTEM(int, madvise, EINVAL, (void *at, size_t size, int what), (at, size, what))
+SYSTEM(int, tcgetattr, EIO, (int fd, struct termios *modes), (fd, modes))
+SYSTEM(int, tcsetattr, EIO, (int fd, int when, const struct termios *modes), (fd, when, modes))
 WRAP(KIND_SYSTEM, int, getpwuid_r, EIO,
         (uid_t uid, struct passwd *p, char *room, size_t size, struct passwd **ret),
         (uid, p, room, size, ret))
