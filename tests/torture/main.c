@@ -422,6 +422,10 @@ static int job(const Options *o)
 
                 if (!is_wanted(o, scenarios[i].name))
                         continue;
+                if (now() >= give_up) {
+                        (void) atomic_fetch_add(&totals->unfinished, 1);
+                        continue;
+                }
                 if (scenarios[i].tui && !tui_is_built) {
                         printf("# the curses client is not built: \"%s\" is left out\n",
                                 scenarios[i].name);
