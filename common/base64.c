@@ -12,7 +12,7 @@ int base64_append(Buffer *b, const void *data, size_t size)
 
         if (size > SIZE_MAX / 4)
                 return -EFBIG;
-        n = (size + 2) / 3 * 4;
+        n = BASE64_SIZE(size);
         r = buffer_reserve(b, n, &out);
         if (r < 0)
                 return r;

@@ -5,6 +5,9 @@
 
 #include "common/buffer.h"
 
+/* So many bytes are so many characters. */
+#define BASE64_SIZE(size) (((size) + 2) / 3 * 4)
+
 int base64_append(Buffer *b, const void *data, size_t size);
 
 /* Strict: no white space, whole groups, padding at the end only, no bits left over; else -EBADMSG.

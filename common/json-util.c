@@ -227,39 +227,64 @@ static size_t plain_prefix(const char *text, size_t size)
         return i;
 }
 
-int json_append_escaped(Buffer *b, const char *text, size_t size)
+/* Goes on from *i to what is not written as it is: the length of its escape, 0 when there is no
+ * more.
+ */
+static size_t next_escape(
+        const char *text, size_t size, size_t *i, char ret[static 6], size_t *ret_used)
 {
-        size_t from = 0;
-        int r = 0;
-
-        for (size_t i = 0; r >= 0 && i < size; i++) {
-                char escaped[6];
-                size_t n, used = 1;
+        for (size_t start = *i; *i < size; (*i)++) {
+                size_t n;
 
                 /* Not after each byte: where many are special it would find nothing. */
-                if (i == from || i % 64 == 0)
-                        i += plain_prefix(text + i, size - i);
-                if (i == size)
+                if (*i == start || *i % 64 == 0)
+                        *i += plain_prefix(text + *i, size - *i);
+                if (*i == size)
                         break;
-                n = escape(text[i], escaped);
-                if (n == 0) {
-                        if (!is_c1(text + i, size - i))
-                                continue;
-                        (void) escape(1, escaped); /* \u00 and two digits */
-                        escaped[4] = (unsigned char) text[i + 1] < 0x90 ? '8' : '9';
-                        escaped[5] = "0123456789abcdef"[text[i + 1] & 15];
-                        n = 6;
-                        used = 2;
+                n = escape(text[*i], ret);
+                if (n > 0) {
+                        *ret_used = 1;
+                        return n;
                 }
+                if (is_c1(text + *i, size - *i)) {
+                        (void) escape(1, ret); /* \u00 and two digits */
+                        ret[4] = (unsigned char) text[*i + 1] < 0x90 ? '8' : '9';
+                        ret[5] = "0123456789abcdef"[text[*i + 1] & 15];
+                        *ret_used = 2;
+                        return 6;
+                }
+        }
+        return 0;
+}
+
+int json_append_escaped(Buffer *b, const char *text, size_t size)
+{
+        size_t from = 0, i = 0, n, used;
+        char escaped[6];
+        int r = 0;
+
+        while (r >= 0 && (n = next_escape(text, size, &i, escaped, &used)) > 0) {
                 r = buffer_append(b, text + from, i - from);
                 if (r >= 0)
                         r = buffer_append(b, escaped, n);
-                i += used - 1;
-                from = i + 1;
+                i += used;
+                from = i;
         }
         if (r >= 0)
                 r = buffer_append(b, text + from, size - from);
         return r;
+}
+
+size_t json_escaped_size(const char *text, size_t size)
+{
+        size_t i = 0, all = size, n, used;
+        char escaped[6];
+
+        while ((n = next_escape(text, size, &i, escaped, &used)) > 0) {
+                all += n - used;
+                i += used;
+        }
+        return all;
 }
 
 int json_append_string(Buffer *b, const char *text, size_t size)

@@ -43,3 +43,5 @@ int json_get_array(struct json_object *o, const char *key, struct json_object **
 int json_append_string(Buffer *b, const char *text, size_t size);
 /* The same without the quotes: a piece of a string. On failure some of it may be there. */
 int json_append_escaped(Buffer *b, const char *text, size_t size);
+/* How many bytes that appends. */
+size_t json_escaped_size(const char *text, size_t size);

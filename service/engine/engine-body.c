@@ -1,40 +1,40 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The body of a request: a small one is written at once, so that nothing is between the question
- * and its way out; a large one, which takes up to a second, on a thread of its own, so that nothing
- * else waits for it. */
+/* The body of a request: the prompt's texts, read from where they are as they are sent, and what
+ * stands between them. How long it will be has to be said first: for a small one that is found at
+ * once, so that nothing is between the question and its way out; for a large one, which takes up to
+ * a second, on a thread of its own, so that nothing else waits for it. */
 #include "service/engine/engine.h"
 
-#define REQUEST_BODY_MAX MIB(384) /* in memory whole, beside the attachments */
-#define WRITTEN_AT_ONCE  KIB(256) /* of text: a third of a millisecond */
+#define REQUEST_BODY_MAX MIB(384)
+#define MEASURED_AT_ONCE KIB(256) /* of text: a third of a millisecond */
 
 struct RequestBody {
         Engines *engines;   /* these two are the loop's */
-        EngineReply *reply; /* NULL: it does not want it any more */
+        EngineReply *reply; /* who waits for it; NULL: nobody, or not any more */
         atomic_bool stop;
 
         EngineType type;
-        WireRequest request;
+        WireRequest request; /* while it is written */
         Prompt *prompt;
         char *model, *keep_alive;
 
-        Buffer body;
+        WireBody *wire;
         Failure failure;
         int error;
 };
 
-static RequestBody *request_body_free(RequestBody *b)
+RequestBody *request_body_free(RequestBody *b)
 {
         if (!b)
                 return NULL;
 
-        prompt_free(b->prompt);
+        wire_body_free(b->wire);
+        engines_free_prompt(b->engines, b->prompt);
         free(b->model);
         free(b->keep_alive);
-        buffer_done(&b->body);
         failure_done(&b->failure);
         return mfree(b);
 }
-DEFINE_CLEANUP(RequestBody *, request_body_free)
 
 static void release_prompt(void *data)
 {
@@ -56,30 +56,28 @@ static void on_run(void *data)
 {
         RequestBody *b = ASSERT_PTR(data);
 
-        b->error = wire_build_chat(b->type, &b->request, &b->body, &b->failure);
-        if (b->error < 0)
-                buffer_done(&b->body);
+        b->error = wire_build_chat(b->type, &b->request, REQUEST_BODY_MAX, &b->wire, &b->failure);
 }
+
+/* ---- on the loop ---- */
 
 static void release_body(void *data)
 {
         request_body_free(data);
 }
 
-/* ---- on the loop ---- */
-
 static void on_done(void *data)
 {
         _cleanup_(request_body_freep) RequestBody *b = ASSERT_PTR(data);
-        EngineReply *r = b->reply;
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        EngineReply *r = TAKE_PTR(b->reply);
+        int error = b->error;
 
-        b->prompt = engines_free_prompt(b->engines, b->prompt);
-        if (r) {
-                r->writing = NULL;
-                engine_request_written(r, b->error, &b->body, &b->failure);
-        }
-        if (b->body.size >= WORKER_DISPOSED_MIN)
-                worker_dispose(b->engines->worker, TAKE_PTR(b), release_body);
+        if (!r)
+                return;
+        r->writing = NULL;
+        failure_copy(&failure, &b->failure);
+        engine_request_written(r, error, error < 0 ? NULL : TAKE_PTR(b), &failure);
 }
 
 static WireRequest describe(const EngineReply *r)
@@ -97,35 +95,25 @@ static WireRequest describe(const EngineReply *r)
         };
 }
 
-/* The thread sees the prompt, which nobody changes, and copies of all else. */
 static int request_body_new(RequestBody **ret, EngineReply *r)
 {
-        _cleanup_(request_body_freep) RequestBody *b = NULL;
+        RequestBody *b;
 
         b = calloc(1, sizeof *b);
         if (!b)
                 return -ENOMEM;
-        b->model = strdup(r->model);
-        b->keep_alive = strdup(strempty(r->engine->config.keep_alive));
-        if (!b->model || !b->keep_alive)
-                return -ENOMEM;
         b->engines = r->engines;
-        b->reply = r;
         b->type = r->engine->config.type;
         b->prompt = prompt_share(r->prompt);
         b->request = describe(r);
-        b->request.model = b->model;
-        b->request.keep_alive = b->keep_alive;
-        b->request.stop = &b->stop;
-        b->body = BUFFER_INIT(REQUEST_BODY_MAX);
-
-        *ret = TAKE_PTR(b);
+        *ret = b;
         return 0;
 }
 
-static int write_later(EngineReply *r)
+/* The thread sees the prompt, which nobody changes, and copies of all else. */
+static int write_later(EngineReply *r, RequestBody **body)
 {
-        _cleanup_(request_body_freep) RequestBody *b = NULL;
+        RequestBody *b = *body;
         Engines *e = r->engines;
         int k;
 
@@ -134,14 +122,19 @@ static int write_later(EngineReply *r)
                 if (k < 0)
                         return k;
         }
-        k = request_body_new(&b, r);
-        if (k < 0)
-                return k;
+        b->model = strdup(r->model);
+        b->keep_alive = strdup(strempty(r->engine->config.keep_alive));
+        if (!b->model || !b->keep_alive)
+                return -ENOMEM;
+        b->request.model = b->model;
+        b->request.keep_alive = b->keep_alive;
+        b->request.stop = &b->stop;
         k = worker_submit(e->writer,
                 &(WorkerJob){ .run = on_run, .done = on_done, .discard = release_body, .data = b });
         if (k < 0)
                 return k;
-        r->writing = TAKE_PTR(b);
+        b->reply = r;
+        r->writing = TAKE_PTR(*body);
         return 1;
 }
 
@@ -153,20 +146,27 @@ static bool is_large(const EngineReply *r)
                 const PromptMessage *m = r->prompt->messages + i;
 
                 size += m->size;
-                if (m->n_attachments > 0 || size > WRITTEN_AT_ONCE)
+                if (m->n_attachments > 0 || size > MEASURED_AT_ONCE)
                         return true;
         }
         return false;
 }
 
-int engine_body_write(EngineReply *r, Buffer *ret, Failure *failure)
+int engine_body_write(EngineReply *r, RequestBody **ret, Failure *failure)
 {
-        WireRequest request = describe(r);
+        _cleanup_(request_body_freep) RequestBody *b = NULL;
+        int k;
 
+        k = request_body_new(&b, r);
+        if (k < 0)
+                return k;
         if (is_large(r))
-                return write_later(r);
-        *ret = BUFFER_INIT(REQUEST_BODY_MAX);
-        return wire_build_chat(r->engine->config.type, &request, ret, failure);
+                return write_later(r, &b);
+        k = wire_build_chat(b->type, &b->request, REQUEST_BODY_MAX, &b->wire, failure);
+        if (k < 0)
+                return k;
+        *ret = TAKE_PTR(b);
+        return 0;
 }
 
 void engine_body_stop(EngineReply *r)
@@ -176,4 +176,25 @@ void engine_body_stop(EngineReply *r)
         atomic_store(&r->writing->stop, true);
         r->writing->reply = NULL;
         r->writing = NULL;
+}
+
+/* ---- as it is sent ---- */
+
+static ssize_t on_read(size_t offset, char *to, size_t size, void *userdata)
+{
+        RequestBody *b = ASSERT_PTR(userdata);
+
+        if (offset == 0)
+                wire_body_rewind(b->wire);
+        return wire_body_read(b->wire, to, size);
+}
+
+HttpBody request_body_to_http(RequestBody *b)
+{
+        return (HttpBody){
+                .size = wire_body_size(b->wire),
+                .read = on_read,
+                .release = release_body,
+                .userdata = b,
+        };
 }

@@ -70,8 +70,7 @@ int engine_fetch_new(EngineFetch **ret, Engine *e, const char *url, char *body,
                 &(HttpRequest){
                         .url = url,
                         .headers = (const char *const *) headers,
-                        .body = owned,
-                        .body_size = owned ? strlen(owned) : 0,
+                        .body = http_body_of(TAKE_PTR(owned)),
                         .ca_file = e->config.ca_file,
                         .proxy = e->config.proxy,
                         .connect_timeout = MIN(e->config.connect_timeout, PROBE_CONNECT_USEC),
@@ -79,7 +78,6 @@ int engine_fetch_new(EngineFetch **ret, Engine *e, const char *url, char *body,
                         .stall_timeout = PROBE_ANSWER_USEC,
                 },
                 &ops, f, &f->transfer, failure);
-        TAKE_PTR(owned);
         if (r < 0)
                 return r;
 

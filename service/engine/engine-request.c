@@ -191,7 +191,7 @@ static void on_phase(const char *phase, void *userdata)
 
 /* ---- the request ---- */
 
-static int request_send(EngineReply *r, Buffer *body, Failure *failure)
+static int request_send(EngineReply *r, RequestBody *body, Failure *failure)
 {
         static const HttpOps ops = {
                 .headers = on_headers,
@@ -201,16 +201,13 @@ static int request_send(EngineReply *r, Buffer *body, Failure *failure)
         };
         _cleanup_(engine_headers_wipep) char **headers = NULL;
         const EngineConfig *c = &r->engine->config;
+        _cleanup_(request_body_freep) RequestBody *owned = body;
         _cleanup_free_ char *url = NULL;
-        size_t size = 0;
-        char *data;
         int k;
 
         k = wire_chat_url(c->type, c->url, &url);
         if (k >= 0)
                 k = engine_headers(r->engine, &headers);
-        if (k >= 0)
-                k = buffer_steal(body, &data, &size);
         if (k < 0)
                 return failure_set_errno(failure, k, "Writing a request");
 
@@ -219,8 +216,7 @@ static int request_send(EngineReply *r, Buffer *body, Failure *failure)
                 &(HttpRequest){
                         .url = url,
                         .headers = (const char *const *) headers,
-                        .body = data,
-                        .body_size = size,
+                        .body = request_body_to_http(TAKE_PTR(owned)),
                         .ca_file = c->ca_file,
                         .proxy = c->proxy,
                         .connect_timeout = c->connect_timeout,
@@ -230,7 +226,7 @@ static int request_send(EngineReply *r, Buffer *body, Failure *failure)
                 &ops, r, &r->transfer, failure);
 }
 
-void engine_request_written(EngineReply *r, int error, Buffer *body, Failure *failure)
+void engine_request_written(EngineReply *r, int error, RequestBody *body, Failure *failure)
 {
         _cleanup_(engine_reply_unrefp) _unused_ EngineReply *pin = engine_reply_ref(r);
 
@@ -245,12 +241,12 @@ void engine_request_written(EngineReply *r, int error, Buffer *body, Failure *fa
 static void request_write(EngineReply *r)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;
-        _cleanup_buffer_ Buffer body = { 0 };
+        RequestBody *body = NULL;
         int k;
 
         k = engine_body_write(r, &body, &failure);
         if (k <= 0)
-                engine_request_written(r, k, &body, &failure);
+                engine_request_written(r, k, body, &failure);
 }
 
 /* ---- the built-in engine ---- */

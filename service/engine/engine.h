@@ -108,7 +108,7 @@ struct Engines {
         sd_event *event;
         Http *http;
         Worker *worker;
-        Worker *writer; /* of large requests (engine-body.c); NULL until there was one */
+        Worker *writer; /* prepares large requests (engine-body.c); NULL until there was one */
         EnginesObserver observer;
         EngineUnits units;
         EngineSecrets secrets;
@@ -298,13 +298,17 @@ void engine_request_stop(EngineReply *r);
 /* The answer was complete a while ago, and the server has not ended it. */
 void engine_request_complete(EngineReply *r);
 
-/* Writes its request's body (engine-body.c): 0 = into ret, whose maximum is set; 1 = it is large,
- * and engine_request_written() is called with it. */
-int engine_body_write(EngineReply *r, Buffer *ret, Failure *failure);
+/* Writes its request's body (engine-body.c): 0 = *ret is the caller's; 1 = it is large, and
+ * engine_request_written() is called with it. */
+int engine_body_write(EngineReply *r, RequestBody **ret, Failure *failure);
 /* Nobody is told. */
 void engine_body_stop(EngineReply *r);
-/* What it is, or error and failure. */
-void engine_request_written(EngineReply *r, int error, Buffer *body, Failure *failure);
+/* What it is, which is taken over, or error and failure. */
+void engine_request_written(EngineReply *r, int error, RequestBody *body, Failure *failure);
+RequestBody *request_body_free(RequestBody *b);
+DEFINE_CLEANUP(RequestBody *, request_body_free)
+/* Takes it over. */
+HttpBody request_body_to_http(RequestBody *b);
 /* One owner of it less; the kernel's part of a large one's end is the worker's. NULL. */
 Prompt *engines_free_prompt(Engines *e, Prompt *p);
 

@@ -142,7 +142,6 @@ int engines_new(Engines **ret, sd_event *event, const Config *config, Worker *wo
         r = http_new(&e->http, event);
         if (r < 0)
                 return r;
-        http_set_worker(e->http, worker);
         r = engines_reconfigure(e, config);
         if (r < 0)
                 return r;

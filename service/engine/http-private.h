@@ -25,7 +25,6 @@ struct Http {
         sd_event *event;
         CURLM *multi; /* NULL while nothing goes on */
         usec_t linger;
-        Worker *worker; /* or NULL */
         bool curl_started;
         bool distrust; /* connections that libcurl keeps may be dead, until all are closed */
         bool in_curl;  /* libcurl is on the stack: it must not be called */
@@ -53,8 +52,8 @@ struct HttpTransfer {
         CURL *easy;
         struct curl_slist *headers;
         char *origin, *content_type, *location;
-        char *body;
-        size_t body_size, body_sent;
+        HttpBody body;
+        size_t body_sent;
         size_t header_bytes;
 
         HttpOps ops;

@@ -28,14 +28,36 @@ void transfer_move(HttpTransfer *t, TransferList *to)
         }
 }
 
+/* ---- what is sent ---- */
+
+static ssize_t read_text(size_t offset, char *to, size_t size, void *userdata)
+{
+        memcpy(to, (const char *) userdata + offset, size);
+        return (ssize_t) size;
+}
+
+HttpBody http_body_of(char *text)
+{
+        if (!text)
+                return (HttpBody){ 0 };
+        return (HttpBody){
+                .size = strlen(text), .read = read_text, .release = free, .userdata = text
+        };
+}
+
+void http_body_done(HttpBody *b)
+{
+        if (b->release)
+                b->release(b->userdata);
+        *b = (HttpBody){ 0 };
+}
+
 /* ---- its end ---- */
 
 static void transfer_free_body(HttpTransfer *t)
 {
-        if (t->body_size >= WORKER_DISPOSED_MIN && t->http)
-                worker_dispose(t->http->worker, TAKE_PTR(t->body), free);
-        t->body = mfree(t->body);
-        t->body_size = t->body_sent = 0;
+        http_body_done(&t->body);
+        t->body_sent = 0;
 }
 
 void transfer_release(HttpTransfer *t)
@@ -252,7 +274,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *userdata)
 
         t->headers_told = true;
         transfer_read_headers(t);
-        if (t->body_sent == t->body_size)
+        if (t->body_sent == t->body.size)
                 transfer_free_body(t);
         if (status >= 300 && status < 400) {
                 transfer_fail_redirect(t);
@@ -325,12 +347,18 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata)
 static size_t on_send(char *data, size_t size, size_t n, void *userdata)
 {
         HttpTransfer *t = ASSERT_PTR(userdata);
-        size_t k = MIN(size * n, t->body_size - t->body_sent);
+        size_t k = MIN(size * n, t->body.size - t->body_sent);
+        ssize_t got;
 
-        if (k > 0)
-                memcpy(data, t->body + t->body_sent, k);
-        t->body_sent += k;
-        return k;
+        if (k == 0)
+                return 0;
+        got = t->body.read(t->body_sent, data, k, t->body.userdata);
+        if (got < 0) {
+                transfer_fail_body(t, (int) got);
+                return CURL_READFUNC_ABORT;
+        }
+        t->body_sent += got;
+        return got;
 }
 
 /* A kept connection that turns out to be closed: the request goes out once more on a new one. */
@@ -338,9 +366,9 @@ static int on_rewind(void *userdata, curl_off_t offset, int origin)
 {
         HttpTransfer *t = ASSERT_PTR(userdata);
 
-        if (origin != SEEK_SET || offset < 0 || (size_t) offset > t->body_size || !t->body)
+        if (origin != SEEK_SET || offset != 0 || !t->body.read)
                 return CURL_SEEKFUNC_FAIL;
-        t->body_sent = offset;
+        t->body_sent = 0;
         return CURL_SEEKFUNC_OK;
 }
 
@@ -430,9 +458,9 @@ static bool transfer_set_options(HttpTransfer *t, const HttpRequest *request)
         SET(CURLOPT_PREREQDATA, t);
         /* The limits are ours; libcurl's own default of 300 s must not come first. */
         SET(CURLOPT_CONNECTTIMEOUT_MS, (long) INT32_MAX);
-        if (t->body) {
+        if (t->body.read) {
                 SET(CURLOPT_POST, 1L);
-                SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) t->body_size);
+                SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) t->body.size);
                 SET(CURLOPT_READFUNCTION, on_send);
                 SET(CURLOPT_READDATA, t);
                 SET(CURLOPT_SEEKFUNCTION, on_rewind);
@@ -488,7 +516,7 @@ int http_start(Http *h, const HttpRequest *request, const HttpOps *ops, void *us
         HttpTransfer **ret, Failure *failure)
 {
         _cleanup_(http_transfer_freep) HttpTransfer *t = NULL;
-        _cleanup_free_ char *body = request->body;
+        _cleanup_(http_body_done) HttpBody body = request->body;
         int r;
 
         r = http_open(h);
@@ -499,8 +527,8 @@ int http_start(Http *h, const HttpRequest *request, const HttpOps *ops, void *us
         r = transfer_new(&t, h, request, ops, userdata, failure);
         if (r < 0)
                 return r;
-        t->body = TAKE_PTR(body);
-        t->body_size = t->body ? request->body_size : 0;
+        t->body = body;
+        body = (HttpBody){ 0 };
         if (!transfer_set_options(t, request))
                 return failure_set(failure, FAILURE_CONFIGURATION,
                         "%s cannot be used as an address, or the proxy cannot. Correct Url= or "

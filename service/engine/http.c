@@ -442,8 +442,3 @@ void http_set_linger(Http *h, usec_t linger)
 {
         h->linger = linger;
 }
-
-void http_set_worker(Http *h, Worker *worker)
-{
-        h->worker = worker;
-}

@@ -8,7 +8,6 @@
 #include <systemd/sd-event.h>
 
 #include "common/failure.h"
-#include "service/store/worker.h"
 
 typedef struct Http Http;
 typedef struct HttpTransfer HttpTransfer;
@@ -27,9 +26,6 @@ void http_set_linger(Http *h, usec_t linger);
 /* The machine slept: connections from before are not used again, and those that are in use have to
  * show within seconds that the other side is still there, else they end as broken ones do. */
 void http_distrust(Http *h);
-/* Which gives the memory of large requests back; it must outlive h. */
-void http_set_worker(Http *h, Worker *worker);
-
 typedef struct HttpHeaders {
         long status;
         const char *content_type; /* lower case without parameters, "" when missing */
@@ -56,11 +52,25 @@ typedef struct HttpOps {
         void (*phase)(const char *phase, void *userdata);
 } HttpOps;
 
+/* What is posted: read as it is sent, from its beginning again where the connection that was tried
+ * first turns out to be closed. */
+typedef struct HttpBody {
+        size_t size;
+        /* Its next bytes, as many as asked for; offset is 0 or where the last ones ended. Negative
+         * (-ENOMEM, …): the transfer fails with it. */
+        ssize_t (*read)(size_t offset, char *to, size_t size, void *userdata);
+        void (*release)(void *userdata); /* may come from inside libcurl */
+        void *userdata;
+} HttpBody;
+
+/* Of a text, which is taken over; NULL = none. */
+HttpBody http_body_of(char *text);
+void http_body_done(HttpBody *b);
+
 typedef struct HttpRequest {
         const char *url;
         const char *const *headers; /* "Name: value", NULL-ended; wiped from our copies after use */
-        char *body;                 /* taken over (malloc'ed), also on failure; NULL = GET */
-        size_t body_size;
+        HttpBody body;              /* taken over, also on failure; without read = GET */
         const char *ca_file, *proxy; /* "" = default; proxy "off" = none; never for loopback */
         /* USEC_INFINITY = none. The first byte is the body's and is waited for since the request
          * left; any byte of the body is life, a comment too. There is no limit for the whole. */

@@ -64,7 +64,7 @@ static void out_blocks(WireOut *o, const PromptMessage *m, bool first, bool trim
 
         wire_out(o, first ? "{\"type\":\"text\",\"text\":" : ",{\"type\":\"text\",\"text\":");
         if (trim)
-                wire_out_string(o, m->text, trimmed_size(m));
+                wire_out_prompt(o, m->text, trimmed_size(m));
         else
                 wire_out_text(o, m);
         wire_out(o, "}");
@@ -81,7 +81,7 @@ static void anthropic_build(const WireRequest *request, WireOut *o)
         wire_out_number(o, request->max_tokens > 0 ? request->max_tokens : ANTHROPIC_MAX_TOKENS);
         if (!isempty(request->prompt->system)) {
                 wire_out(o, ",\"system\":");
-                wire_out_string(o, request->prompt->system, strlen(request->prompt->system));
+                wire_out_prompt(o, request->prompt->system, strlen(request->prompt->system));
         }
         wire_out(o, ",\"messages\":[");
         for (m = next_message(request, NULL); m; m = next) {

@@ -3,7 +3,7 @@
 
 /* What the wire files share; for nobody else. wire.c moves bytes and ends answers, wire-TYPE.c
  * knows one format, wire-error.c and wire-models.c read errors and lists, wire-request.c writes
- * what the formats have in common. */
+ * what the formats have in common, wire-body.c is what it writes to. */
 
 #include "common/json-util.h"
 #include "service/engine/wire.h"
@@ -51,17 +51,51 @@ int wire_error_object(struct json_object *o, Failure *failure);
 
 /* ---- for the builders ---- */
 
+typedef enum WireForm {
+        WIRE_ESCAPED, /* a piece of a JSON string */
+        WIRE_BASE64,
+} WireForm;
+
+/* What is the prompt's and stands in a body, in another form. */
+typedef struct WirePart {
+        WireForm form;
+        const char *data;
+        size_t size;
+        size_t words; /* so many of the body's own come before it */
+} WirePart;
+
+struct WireBody {
+        Buffer words; /* its maximum is what the inserted parts leave of the body's */
+        WirePart *parts;
+        size_t n_parts, allocated;
+        size_t inserted; /* bytes of all parts in their forms */
+
+        /* How far it was read: */
+        size_t words_read;
+        size_t part, part_read; /* so much of this part has been encoded, */
+        Buffer encoded;         /* and this of it last */
+        size_t encoded_read;
+};
+
+int wire_body_new(WireBody **ret, size_t maximum);
+/* Behind what is there. encoded_size: how many bytes data will be. data is not copied. -EFBIG. */
+int wire_body_insert(
+        WireBody *b, WireForm form, const void *data, size_t size, size_t encoded_size);
+
 /* A body in the making. After the first error nothing more is appended. */
 struct WireOut {
-        Buffer *body;
+        WireBody *body;
         int error;
         Failure *failure;
         const atomic_bool *stop;
 };
 
 void wire_out(WireOut *o, const char *json);
+/* What is short, or not the prompt's: it is copied. */
 void wire_out_string(WireOut *o, const char *text, size_t size);
 void wire_out_number(WireOut *o, uint64_t number);
+/* The prompt's, as a string. */
+void wire_out_prompt(WireOut *o, const char *text, size_t size);
 void wire_out_base64(WireOut *o, const PromptAttachment *a);
 /* The message's text as a string, its text attachments in front of it. */
 void wire_out_text(WireOut *o, const PromptMessage *m);

@@ -5,8 +5,8 @@
 #include "common/utf8.h"
 #include "service/engine/wire-private.h"
 
-/* A multiple of three, whose base64 needs no filling. */
-#define PIECE_MAX KIB(768)
+#define PIECE_MAX  KIB(768) /* looked at in one go */
+#define COPIED_MAX 256U     /* of a text: to remember where it is would take as much */
 
 /* ---- writing ---- */
 
@@ -19,19 +19,19 @@ static void out_check(WireOut *o, int r)
 void wire_out(WireOut *o, const char *json)
 {
         if (o->error >= 0)
-                out_check(o, buffer_append_string(o->body, json));
+                out_check(o, buffer_append_string(&o->body->words, json));
 }
 
 void wire_out_string(WireOut *o, const char *text, size_t size)
 {
         if (o->error >= 0)
-                out_check(o, json_append_string(o->body, text, size));
+                out_check(o, json_append_string(&o->body->words, text, size));
 }
 
 void wire_out_number(WireOut *o, uint64_t number)
 {
         if (o->error >= 0)
-                out_check(o, buffer_append_format(o->body, "%" PRIu64, number));
+                out_check(o, buffer_append_format(&o->body->words, "%" PRIu64, number));
 }
 
 /* Before each piece of what is large. */
@@ -42,14 +42,36 @@ static bool out_goes_on(WireOut *o)
         return o->error >= 0;
 }
 
+/* A piece of a string whose quotes stand elsewhere. */
+static void out_piece(WireOut *o, const char *text, size_t size)
+{
+        size_t encoded = 0, n;
+
+        if (o->error >= 0 && size <= COPIED_MAX) {
+                out_check(o, json_append_escaped(&o->body->words, text, size));
+                return;
+        }
+        for (size_t done = 0; done < size && out_goes_on(o); done += n) {
+                n = utf8_cut(text + done, size - done, PIECE_MAX);
+                encoded += json_escaped_size(text + done, n);
+        }
+        if (o->error >= 0)
+                out_check(o, wire_body_insert(o->body, WIRE_ESCAPED, text, size, encoded));
+}
+
+void wire_out_prompt(WireOut *o, const char *text, size_t size)
+{
+        wire_out(o, "\"");
+        out_piece(o, text, size);
+        wire_out(o, "\"");
+}
+
 void wire_out_base64(WireOut *o, const PromptAttachment *a)
 {
-        const char *data = a->data;
-
-        for (size_t left = a->size, n; left > 0 && out_goes_on(o); data += n, left -= n) {
-                n = MIN(left, PIECE_MAX);
-                out_check(o, base64_append(o->body, data, n));
-        }
+        if (out_goes_on(o))
+                out_check(o,
+                        wire_body_insert(
+                                o->body, WIRE_BASE64, a->data, a->size, BASE64_SIZE(a->size)));
 }
 
 /* ---- attachments ---- */
@@ -85,24 +107,16 @@ static size_t fence_length(const char *text, size_t size)
 
 static void out_fence(WireOut *o, size_t length)
 {
+        Buffer *words = &o->body->words;
         char *end;
 
         if (o->error < 0)
                 return;
-        out_check(o, buffer_reserve(o->body, length, &end));
+        out_check(o, buffer_reserve(words, length, &end));
         if (o->error < 0)
                 return;
         memset(end, '`', length);
-        buffer_advance(o->body, length);
-}
-
-/* A piece of a string whose quotes stand elsewhere. */
-static void out_piece(WireOut *o, const char *text, size_t size)
-{
-        for (size_t n; size > 0 && out_goes_on(o); text += n, size -= n) {
-                n = utf8_cut(text, size, PIECE_MAX);
-                out_check(o, json_append_escaped(o->body, text, n));
-        }
+        buffer_advance(words, length);
 }
 
 static void out_file(WireOut *o, const PromptAttachment *a)
@@ -131,7 +145,6 @@ static void out_file(WireOut *o, const PromptAttachment *a)
         out_piece(o, "\n\n", 2);
 }
 
-/* Piece by piece: what is attached may be most of the memory that there is. */
 void wire_out_text(WireOut *o, const PromptMessage *m)
 {
         wire_out(o, "\"");
@@ -165,7 +178,7 @@ void wire_out_messages(WireOut *o, const WireRequest *request,
         wire_out(o, ",\"messages\":[");
         if (!isempty(system)) {
                 wire_out(o, "{\"role\":\"system\",\"content\":");
-                wire_out_string(o, system, strlen(system));
+                wire_out_prompt(o, system, strlen(system));
                 wire_out(o, "}");
                 first = false;
         }
@@ -178,46 +191,40 @@ void wire_out_messages(WireOut *o, const WireRequest *request,
         wire_out(o, "]");
 }
 
-/* No format makes it smaller: what does not fit is not even begun. What it takes at least is
- * reserved at once: grown step by step, it would leave its smaller steps behind in the allocator.
- */
-static int reserve(const WireRequest *request, Buffer *body)
+/* What the messages take at least, in one go: grown step by step, the words would leave their
+ * smaller steps behind in the allocator. */
+static int reserve(const WireRequest *request, Buffer *words)
 {
-        size_t least = 0;
+        static const char least[] = "{\"role\":\"\",\"content\":\"\"}";
+        size_t size = 0;
 
-        for (const PromptMessage *m = NULL; (m = wire_next_message(request, m));) {
-                if (m->size > body->maximum - least)
-                        return -EFBIG;
-                least += m->size;
-                for (size_t i = 0; i < m->n_attachments; i++) {
-                        if (m->attachments[i].size > body->maximum - least)
-                                return -EFBIG;
-                        least += m->attachments[i].size;
-                }
-        }
-        return buffer_reserve(body, least, /* ret= */ NULL);
+        for (const PromptMessage *m = NULL; (m = wire_next_message(request, m));)
+                size += strlen(least) + (m->size <= COPIED_MAX ? m->size : 0);
+        return buffer_reserve(words, size, /* ret= */ NULL);
 }
 
-int wire_build_chat(EngineType type, const WireRequest *request, Buffer *body, Failure *failure)
+int wire_build_chat(EngineType type, const WireRequest *request, size_t maximum, WireBody **ret,
+        Failure *failure)
 {
+        _cleanup_(wire_body_freep) WireBody *body = NULL;
         const WireFormat *format = wire_format_of(type);
-        size_t start = body->size;
-        WireOut out = { .body = body, .failure = failure, .stop = request->stop };
+        WireOut out = { .failure = failure, .stop = request->stop };
 
         assert(format);
-        out_check(&out, reserve(request, body));
+        out_check(&out, wire_body_new(&body, maximum));
+        out.body = body;
+        if (out.error >= 0)
+                out_check(&out, reserve(request, &body->words));
         if (out.error >= 0)
                 format->build(request, &out);
-        if (out.error >= 0)
+        if (out.error >= 0) {
+                *ret = TAKE_PTR(body);
                 return 0;
-
-        body->size = start;
-        if (body->data)
-                body->data[start] = 0;
+        }
         if (out.error == -EFBIG)
                 return failure_set(failure, FAILURE_TOO_LARGE,
                         "the conversation with its attachments is over %zu MiB, too large for one "
                         "request. Leave some attachments out, or start a new conversation.",
-                        body->maximum / MIB(1));
+                        maximum / MIB(1));
         return failure_set_errno(failure, out.error, "Failed to build the request");
 }

@@ -27,9 +27,23 @@ typedef struct WireRequest {
         const atomic_bool *stop; /* or NULL; once it is true, the building ends soon: -ECANCELED */
 } WireRequest;
 
-/* Appends the JSON body of a chat request. Images (attachment type image/…) go as the format has
- * them; text attachments as a quoted block in front of the message's text, with their name. */
-int wire_build_chat(EngineType type, const WireRequest *request, Buffer *body, Failure *failure);
+/* The JSON body of a chat request: its own words, and where the prompt's texts are that stand
+ * between them. They are escaped as they are read, so no request is a second copy of a
+ * conversation; the prompt must outlive it. */
+typedef struct WireBody WireBody;
+
+/* Images (attachment type image/…) go as the format has them; text attachments as a quoted block in
+ * front of the message's text, with their name. FAILURE_TOO_LARGE over maximum bytes. */
+int wire_build_chat(EngineType type, const WireRequest *request, size_t maximum, WireBody **ret,
+        Failure *failure);
+WireBody *wire_body_free(WireBody *b);
+DEFINE_CLEANUP(WireBody *, wire_body_free)
+/* Bytes, from its beginning to its end. */
+size_t wire_body_size(const WireBody *b);
+/* The next of them: as many as fit, fewer only at the end; or -ENOMEM. */
+ssize_t wire_body_read(WireBody *b, char *to, size_t size);
+/* The next ones are the first ones again. */
+void wire_body_rewind(WireBody *b);
 
 /* Path below the engine's url: "/api/chat", "/v1/chat/completions" (an url that ends in /v1 is
  * understood), "/v1/messages"; and of the model list. The caller frees. */

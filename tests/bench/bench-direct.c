@@ -42,7 +42,32 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata)
         return a->error < 0 ? 0 : size * n;
 }
 
-static int post(const char *url, const Buffer *body, Asking *a)
+/* All of it at once, as a program that asks one question would. */
+static int make_body(const EngineConfig *engine, const Prompt *prompt, char **ret, size_t *ret_size)
+{
+        _cleanup_(wire_body_freep) WireBody *body = NULL;
+        _cleanup_free_ char *text = NULL;
+        ssize_t n;
+        int r;
+
+        r = wire_build_chat(engine->type,
+                &(WireRequest){
+                        .model = MODEL, .prompt = prompt, .keep_alive = engine->keep_alive },
+                MIB(1), &body, NULL);
+        if (r < 0)
+                return r;
+        text = malloc(wire_body_size(body));
+        if (!text)
+                return -ENOMEM;
+        n = wire_body_read(body, text, wire_body_size(body));
+        if (n < 0)
+                return (int) n;
+        *ret = TAKE_PTR(text);
+        *ret_size = n;
+        return 0;
+}
+
+static int post(const char *url, const char *body, size_t size, Asking *a)
 {
         struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
         CURL *easy = curl_easy_init();
@@ -52,8 +77,8 @@ static int post(const char *url, const Buffer *body, Asking *a)
                 return -ENOMEM;
         (void) curl_easy_setopt(easy, CURLOPT_URL, url);
         (void) curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-        (void) curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body->data);
-        (void) curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long) body->size);
+        (void) curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
+        (void) curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long) size);
         (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
         (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, a);
         code = curl_easy_perform(easy);
@@ -68,15 +93,12 @@ static int ask(const EngineConfig *engine, char *question, Asking *a)
         PromptMessage message = { .role = ROLE_USER, .text = question, .size = strlen(question) };
         char none[] = "";
         const Prompt prompt = { .system = none, .messages = &message, .n_messages = 1 };
-        _cleanup_buffer_ Buffer body = BUFFER_INIT(MIB(1));
-        _cleanup_free_ char *url = NULL;
+        _cleanup_free_ char *url = NULL, *body = NULL;
+        size_t size = 0;
         WireEnd end;
         int r;
 
-        r = wire_build_chat(engine->type,
-                &(WireRequest){
-                        .model = MODEL, .prompt = &prompt, .keep_alive = engine->keep_alive },
-                &body, NULL);
+        r = make_body(engine, &prompt, &body, &size);
         if (r < 0)
                 return r;
         r = wire_chat_url(engine->type, engine->url, &url);
@@ -85,7 +107,7 @@ static int ask(const EngineConfig *engine, char *question, Asking *a)
         r = wire_decoder_new(&a->decoder, engine->type, "application/x-ndjson", &ops, a);
         if (r < 0)
                 return r;
-        r = post(url, &body, a);
+        r = post(url, body, size, a);
         if (r >= 0)
                 r = wire_decoder_finish(a->decoder, &end, NULL);
         a->decoder = wire_decoder_free(a->decoder);

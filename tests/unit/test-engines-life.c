@@ -247,7 +247,7 @@ static void test_reconfigure(void **state)
 
 /* ---- large requests ---- */
 
-#define WRITTEN_AT_ONCE KIB(256)
+#define MEASURED_AT_ONCE KIB(256)
 
 /* Text up to the border is written on the loop, which needs no thread; over it, or with an
  * attachment, by the thread. */
@@ -258,11 +258,11 @@ static void test_large(void **state)
                 bool attached, written;
         } table[] = {
                 { 10, 10, false, false },
-                { WRITTEN_AT_ONCE, 0, false, false },
-                { WRITTEN_AT_ONCE / 2, WRITTEN_AT_ONCE / 2, false, false },
+                { MEASURED_AT_ONCE, 0, false, false },
+                { MEASURED_AT_ONCE / 2, MEASURED_AT_ONCE / 2, false, false },
                 { 10, 10, true, true },
-                { WRITTEN_AT_ONCE, 1, false, true },
-                { WRITTEN_AT_ONCE * 4, 0, false, true },
+                { MEASURED_AT_ONCE, 1, false, true },
+                { MEASURED_AT_ONCE * 4, 0, false, true },
         };
         Fixture *f = *state;
 
@@ -332,7 +332,7 @@ static void test_reconfigure_large(void **state)
 {
         _cleanup_question_ Question q = { 0 };
         Config none = { .default_model = (char *) "" };
-        const size_t size = WRITTEN_AT_ONCE + 1;
+        const size_t size = MEASURED_AT_ONCE + 1;
         Fixture *f = *state;
 
         f->configs[0].context_size = 10000000;

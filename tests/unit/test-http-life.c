@@ -285,8 +285,7 @@ static void on_done_again(const HttpResult *result, void *userdata)
                 assert_int_equal(sd_event_exit(q->client.event, 0), 0);
                 return;
         }
-        request.body = strdup("again");
-        request.body_size = 5;
+        request.body = http_body_of(strdup("again"));
         assert_int_equal(
                 http_start(q->client.http, &request, &ops, q, &q->client.transfer, NULL), 0);
 }

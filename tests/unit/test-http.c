@@ -32,16 +32,18 @@ static void test_post(void **state)
         const char *headers[] = { "Authorization: Bearer xyzzy", NULL };
         HttpRequest request;
         const char *body;
+        char *text;
         Client c;
         Server s;
 
         server_start(&s, script_hello);
         request = request_to(s.url);
         request.headers = headers;
-        request.body_size = MIB(4);
-        request.body = malloc(request.body_size);
-        assert_non_null(request.body);
-        memset(request.body, 'x', request.body_size);
+        text = malloc(MIB(4) + 1);
+        assert_non_null(text);
+        memset(text, 'x', MIB(4));
+        text[MIB(4)] = 0;
+        request.body = http_body_of(text);
         client_get(&c, &s, &request);
         assert_false(failure_is_set(&c.failure));
         assert_string_equal(c.phases, "connecting;waiting for the first byte;");
@@ -53,6 +55,56 @@ static void test_post(void **state)
         assert_int_equal(strspn(body, "x"), MIB(4));
         client_close(&c);
         server_stop(&s);
+}
+
+/* A body whose source has this much of what it promised. */
+typedef struct Source {
+        size_t has;
+        unsigned n_released;
+} Source;
+
+static ssize_t source_read(size_t offset, char *to, size_t size, void *userdata)
+{
+        const Source *source = userdata;
+
+        if (offset >= source->has)
+                return -ENOMEM;
+        size = MIN(size, source->has - offset);
+        memset(to, 'y', size);
+        return (ssize_t) size;
+}
+
+static void source_release(void *userdata)
+{
+        Source *source = userdata;
+
+        source->n_released++;
+}
+
+/* What was read of it is sent; where it fails, the transfer does, and says of what. */
+static void test_body_fails(void **state)
+{
+        static const size_t has[] = { KIB(200), KIB(100) + 1, 0 };
+
+        for (size_t i = 0; i < ELEMENTSOF(has); i++) {
+                Source source = { .has = has[i] };
+                HttpRequest request;
+                Client c;
+                Server s;
+
+                server_start(&s, script_hello);
+                request = request_to(s.url);
+                request.body = (HttpBody){ .size = KIB(200),
+                        .read = source_read,
+                        .release = source_release,
+                        .userdata = &source };
+                client_get(&c, &s, &request);
+                assert_int_equal(
+                        c.failure.code, has[i] == KIB(200) ? FAILURE_NONE : FAILURE_NO_MEMORY);
+                client_close(&c);
+                server_stop(&s);
+                assert_int_equal(source.n_released, 1);
+        }
 }
 
 static void script_echo_length(Server *s, int fd)
@@ -69,7 +121,7 @@ static void test_empty_answer(void **state)
 
         server_start(&s, script_echo_length);
         request = request_to(s.url);
-        request.body = strdup("");
+        request.body = http_body_of(strdup(""));
         client_get(&c, &s, &request);
         assert_false(failure_is_set(&c.failure));
         assert_int_equal(c.status, 204);
@@ -498,7 +550,7 @@ static void test_bad_requests(void **state)
         Client c;
 
         client_open(&c, NULL);
-        request.body = strdup("taken over on failure too");
+        request.body = http_body_of(strdup("taken over on failure too"));
         assert_true(http_start(c.http, &request, &client_ops, &c, &c.transfer, &failure) < 0);
         assert_int_equal(failure.code, FAILURE_CONFIGURATION);
         failure_done(&failure);
@@ -516,6 +568,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_get),
                 cmocka_unit_test(test_post),
+                cmocka_unit_test(test_body_fails),
                 cmocka_unit_test(test_empty_answer),
                 cmocka_unit_test(test_stream),
                 cmocka_unit_test(test_flood),

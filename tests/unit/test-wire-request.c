@@ -9,7 +9,8 @@
 #include "common/json-util.h"
 #include "service/engine/wire.h"
 
-#define PIECE_MAX KIB(768)
+#define PIECE_MAX  KIB(768) /* looked at in one go */
+#define COPIED_MAX 256U     /* longer texts stay where they are */
 
 #define TEXT(r, t) \
         { \
@@ -26,16 +27,35 @@
                 .size = sizeof(t) - 1 \
         }
 
+#define BODY_MAX MIB(64)
+
+/* The whole, read in pieces of this size. */
+static char *read_whole(WireBody *body, size_t piece)
+{
+        size_t size = wire_body_size(body), n = 0;
+        char *text = malloc(size + 1);
+        ssize_t got;
+
+        assert_non_null(text);
+        do {
+                got = wire_body_read(body, text + n, MIN(piece, size - n));
+                assert_true(got >= 0);
+                n += got;
+        } while (got > 0);
+        assert_int_equal(n, size);
+        assert_int_equal(wire_body_read(body, text, 1), 0);
+        text[size] = 0;
+        return text;
+}
+
 static char *build(EngineType type, const WireRequest *request)
 {
+        _cleanup_(wire_body_freep) WireBody *body = NULL;
         _cleanup_failure_ Failure failure = FAILURE_NULL;
-        _cleanup_buffer_ Buffer body = BUFFER_INIT(MIB(64));
-        char *text;
 
-        assert_int_equal(wire_build_chat(type, request, &body, &failure), 0);
+        assert_int_equal(wire_build_chat(type, request, BODY_MAX, &body, &failure), 0);
         assert_false(failure_is_set(&failure));
-        assert_int_equal(buffer_steal(&body, &text, NULL), 0);
-        return text;
+        return read_whole(body, KIB(16));
 }
 
 static void check(EngineType type, const WireRequest *request, const char *expect)
@@ -59,6 +79,30 @@ static PromptMessage dialogue[] = {
 static const Prompt prompt = {
         .system = (char *) "Be brief.", .messages = dialogue, .n_messages = 4
 };
+
+/* All that is escaped, and characters of each length, so often that a piece would end in each of
+ * its bytes. */
+#define LONG_TIMES 6501
+static char long_text[LONG_TIMES * 23 + 1];
+static PromptMessage long_dialogue[] = {
+        { .role = ROLE_USER, .text = long_text, .size = sizeof long_text - 1 },
+        TEXT(ROLE_ASSISTANT, "Hello."),
+        { .role = ROLE_USER, .text = long_text, .size = 23 * 50 },
+};
+static const Prompt long_prompt = {
+        .system = long_text, .messages = long_dialogue, .n_messages = 3
+};
+
+static int make_long_text(void **state)
+{
+        static const char some[] =
+                "a\"\\\n\x01\x7f\xc2\x85 \xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 bcde";
+
+        for (size_t i = 0; i < LONG_TIMES; i++)
+                memcpy(long_text + i * (sizeof some - 1), some, sizeof some - 1);
+        assert_int_equal(sizeof long_text - 1, LONG_TIMES * (sizeof some - 1));
+        return 0;
+}
 
 #define FILE_TEXT "File \\\"a \\\"b\\\".txt\\\":\\n````\\none\\n```\\ntwo\\n````\\n\\nLook"
 
@@ -204,39 +248,80 @@ static void test_bad_attachments(void **state)
                         PromptMessage m = { ROLE_USER, (char *) "t", 1, &a, 1 };
                         Prompt p = { .messages = &m, .n_messages = 1 };
                         _cleanup_failure_ Failure failure = FAILURE_NULL;
-                        _cleanup_buffer_ Buffer body = BUFFER_INIT(4096);
+                        WireBody *body = NULL;
 
-                        assert_int_equal(buffer_append_string(&body, "kept"), 0);
                         assert_true(
                                 wire_build_chat(type, &(WireRequest){ .model = "m", .prompt = &p },
-                                        &body, &failure) < 0);
+                                        BODY_MAX, &body, &failure) < 0);
                         assert_int_equal(failure.code, FAILURE_NOT_SUPPORTED);
                         assert_non_null(strstr(failure_message(&failure), "x.bin"));
-                        assert_string_equal(buffer_text(&body), "kept");
+                        assert_null(body);
                 }
+}
+
+static void check_too_large(EngineType type, const Prompt *p)
+{
+        WireRequest request = { .model = "m", .prompt = p };
+        _cleanup_free_ char *whole = build(type, &request);
+        size_t n = strlen(whole);
+
+        for (size_t maximum = n - 1; maximum <= n; maximum++) {
+                _cleanup_(wire_body_freep) WireBody *body = NULL;
+                _cleanup_failure_ Failure failure = FAILURE_NULL;
+                int r = wire_build_chat(type, &request, maximum, &body, &failure);
+
+                assert_int_equal(r < 0, maximum < n);
+                assert_int_equal(failure.code, maximum < n ? FAILURE_TOO_LARGE : FAILURE_NONE);
+                assert_int_equal(body ? wire_body_size(body) : 0, maximum < n ? 0 : n);
+        }
 }
 
 static void test_too_large(void **state)
 {
-        _cleanup_free_ char *whole = NULL;
-        size_t n;
+        for (EngineType type = ENGINE_OLLAMA; type <= ENGINE_ANTHROPIC; type++) {
+                check_too_large(type, &prompt);
+                check_too_large(type, &long_prompt);
+        }
+}
+
+/* However it is read, and from its beginning again from anywhere. */
+static void test_read(void **state)
+{
+        static const size_t pieces[] = { 1, 7, KIB(6) - 1, KIB(16), MIB(1) };
+        WireRequest request = { .model = "m", .prompt = &long_prompt };
 
         for (EngineType type = ENGINE_OLLAMA; type <= ENGINE_ANTHROPIC; type++) {
-                WireRequest request = { .model = "m", .prompt = &prompt };
+                _cleanup_(wire_body_freep) WireBody *body = NULL;
+                _cleanup_free_ char *whole = build(type, &request), *some = malloc(MIB(1));
 
-                whole = mfree(whole);
-                whole = build(type, &request);
-                n = strlen(whole);
-                for (size_t maximum = n - 1; maximum <= n; maximum++) {
-                        _cleanup_failure_ Failure failure = FAILURE_NULL;
-                        _cleanup_buffer_ Buffer body = BUFFER_INIT(maximum);
-                        int r = wire_build_chat(type, &request, &body, &failure);
+                assert_non_null(some);
+                assert_int_equal(wire_build_chat(type, &request, BODY_MAX, &body, NULL), 0);
+                for (size_t i = 0; i < ELEMENTSOF(pieces); i++) {
+                        _cleanup_free_ char *text = read_whole(body, pieces[i]);
 
-                        assert_int_equal(r < 0, maximum < n);
-                        assert_int_equal(
-                                failure.code, maximum < n ? FAILURE_TOO_LARGE : FAILURE_NONE);
-                        assert_int_equal(body.size, maximum < n ? 0 : n);
+                        assert_string_equal(text, whole);
+                        wire_body_rewind(body);
+                        assert_true(wire_body_read(body, some, 10001 * i) >= 0);
+                        wire_body_rewind(body);
                 }
+        }
+}
+
+/* Short texts are copied, long ones are not: nobody sees which. */
+static void test_copied(void **state)
+{
+        for (size_t size = COPIED_MAX - 2; size <= COPIED_MAX + 2; size++) {
+                char plain[COPIED_MAX + 8] = "";
+                PromptMessage m = { ROLE_USER, plain, size, NULL, 0 };
+                Prompt p = { .messages = &m, .n_messages = 1 };
+                _cleanup_buffer_ Buffer expect = BUFFER_INIT(MIB(1));
+                _cleanup_free_ char *body = NULL;
+
+                memset(plain, 'x', size);
+                plain[size / 2] = '"';
+                body = build(ENGINE_OLLAMA, &(WireRequest){ .model = "m", .prompt = &p });
+                assert_int_equal(json_append_string(&expect, plain, size), 0);
+                assert_non_null(strstr(body, expect.data));
         }
 }
 
@@ -273,19 +358,19 @@ static void test_pieces(void **state)
 
 static void test_stop(void **state)
 {
+        static const Prompt *const prompts[] = { &prompt, &long_prompt };
         static const atomic_bool stop = true;
 
-        for (EngineType type = ENGINE_OLLAMA; type <= ENGINE_ANTHROPIC; type++) {
-                _cleanup_failure_ Failure failure = FAILURE_NULL;
-                _cleanup_buffer_ Buffer body = BUFFER_INIT(MIB(64));
+        for (EngineType type = ENGINE_OLLAMA; type <= ENGINE_ANTHROPIC; type++)
+                for (size_t i = 0; i < ELEMENTSOF(prompts); i++) {
+                        WireRequest request = { .model = "m", .prompt = prompts[i], .stop = &stop };
+                        _cleanup_failure_ Failure failure = FAILURE_NULL;
+                        WireBody *body = NULL;
 
-                assert_int_equal(
-                        wire_build_chat(type,
-                                &(WireRequest){ .model = "m", .prompt = &prompt, .stop = &stop },
-                                &body, &failure),
-                        -ECANCELED);
-                assert_int_equal(body.size, 0);
-        }
+                        assert_int_equal(wire_build_chat(type, &request, BODY_MAX, &body, &failure),
+                                -ECANCELED);
+                        assert_null(body);
+                }
 }
 
 static void test_urls(void **state)
@@ -336,10 +421,12 @@ int main(void)
                 cmocka_unit_test(test_continues),
                 cmocka_unit_test(test_bad_attachments),
                 cmocka_unit_test(test_too_large),
+                cmocka_unit_test(test_read),
+                cmocka_unit_test(test_copied),
                 cmocka_unit_test(test_pieces),
                 cmocka_unit_test(test_stop),
                 cmocka_unit_test(test_urls),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return cmocka_run_group_tests(tests, make_long_text, NULL);
 }
