@@ -355,7 +355,7 @@ int connection_send_ahead(Connection *c, sd_bus_message *m)
 
         if (sd_bus_get_n_queued_write(c->bus, &n) < 0 || n == 0)
                 return 0;
-        /* The size of one that is being written does not matter, see connection_check_queue(). */
+        /* The size of one that is being written does not matter, see check_queue(). */
         r = ring_add(c, n > 1 ? message_size(m) : 0);
         if (r < 0)
                 return r;

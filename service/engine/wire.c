@@ -7,7 +7,7 @@
 #include "service/engine/wire-private.h"
 
 #define OUT_FLUSH        KIB(64) /* text that is told at once */
-#define OUT_MAX          (4 * OUT_FLUSH)
+#define OUT_MAX          (OUT_FLUSH + (OUT_FLUSH + 1) * strlen(UTF8_REPLACEMENT))
 #define EXCERPT_BYTES    80
 #define CONTENT_TYPE_MAX 64
 
@@ -140,7 +140,7 @@ static int select_channel(WireDecoder *d, Channel channel)
         return r;
 }
 
-/* In slices, because each bad byte becomes three. */
+/* In slices, because each bad byte becomes three, and so does what waited for its rest. */
 static int put(Channel channel, const char *text, size_t size, void *userdata)
 {
         WireDecoder *d = ASSERT_PTR(userdata);

@@ -539,6 +539,33 @@ static void test_calls(void **state)
         told_done(&told);
 }
 
+/* The most that one piece may become: each of its bytes is bad, and so is what waited before it. */
+static void test_bad_bytes(void **state)
+{
+        static const char before[] = "{\"message\":{\"thinking\":\"", behind[] = "\"}}\n";
+        _cleanup_buffer_ Buffer line = BUFFER_INIT(MIB(1));
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        size_t piece = KIB(64);
+        WireEnd end;
+        char *text;
+        Told told;
+
+        assert_int_equal(buffer_append_string(&line, before), 0);
+        assert_int_equal(buffer_reserve(&line, 2 * piece, &text), 0);
+        memset(text, 'a', piece - 1);
+        text[piece - 1] = '\xf0';
+        memset(text + piece, 0xff, piece);
+        buffer_advance(&line, 2 * piece);
+        assert_int_equal(buffer_append_string(&line, behind), 0);
+
+        told_init(&told);
+        assert_int_equal(
+                decode(ENGINE_OLLAMA, line.data, line.size, 0, line.size, &told, &end, &failure), 0);
+        assert_int_equal(told.text[CHANNEL_REASONING].size,
+                piece - 1 + (1 + piece) * strlen(UTF8_REPLACEMENT));
+        told_done(&told);
+}
+
 static void test_receiver_refuses(void **state)
 {
         _cleanup_(wire_decoder_freep) WireDecoder *d = NULL;
@@ -568,6 +595,7 @@ int main(void)
                 cmocka_unit_test(test_whole_limit),
                 cmocka_unit_test(test_deep_json),
                 cmocka_unit_test(test_calls),
+                cmocka_unit_test(test_bad_bytes),
                 cmocka_unit_test(test_receiver_refuses),
         };
 
