@@ -98,10 +98,12 @@ static const char *const attempts[_TASK_MAX] = {
         [TASK_AVATAR_OFF] = "The setting cannot be kept on disk",
 };
 
-static void say_failure(Keeper *k, const Task *t, int error)
+static void task_failed(Keeper *k, const Task *t, int error)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;
 
+        if (t->kind == TASK_WRITE_DRAFT || t->kind == TASK_DRAFT_SENT)
+                k->ops->unkept(t->id, k->userdata);
         (void) failure_set_errno(&failure, error, "%s", attempts[t->kind]);
         /* A disk that is full is so with every word. */
         if (failure_is_set(&k->said) && streq(failure_message(&k->said), failure_message(&failure)))
@@ -118,7 +120,7 @@ static void take_answer(Keeper *k, const Task *t, const Buffer *answer)
         if (answer->size >= sizeof error)
                 memcpy(&error, answer->data, sizeof error);
         if (error != 0) {
-                say_failure(k, t, -error);
+                task_failed(k, t, -error);
                 return;
         }
         if (t->kind == TASK_READ_DRAFT)
@@ -163,7 +165,7 @@ static int on_next(sd_event_source *source, void *userdata)
                 _cleanup_(task_freep) Task *t = k->tasks;
 
                 k->tasks = t->next;
-                say_failure(k, t, r);
+                task_failed(k, t, r);
                 (void) sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         }
         return 0;

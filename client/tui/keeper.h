@@ -12,6 +12,8 @@
 typedef struct KeeperOps {
         /* May be called again and again; each sentence once. */
         void (*failed)(const Failure *failure, void *userdata);
+        /* Each time: this draft is not on disk as it was to be. */
+        void (*unkept)(const char *id, void *userdata);
         /* text: may be empty; valid during the call. */
         void (*draft)(const char *id, const char *text, size_t size, void *userdata);
         void (*idle)(void *userdata); /* all of it is on disk */

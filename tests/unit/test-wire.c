@@ -560,7 +560,8 @@ static void test_bad_bytes(void **state)
 
         told_init(&told);
         assert_int_equal(
-                decode(ENGINE_OLLAMA, line.data, line.size, 0, line.size, &told, &end, &failure), 0);
+                decode(ENGINE_OLLAMA, line.data, line.size, 0, line.size, &told, &end, &failure),
+                0);
         assert_int_equal(told.text[CHANNEL_REASONING].size,
                 piece - 1 + (1 + piece) * strlen(UTF8_REPLACEMENT));
         told_done(&told);

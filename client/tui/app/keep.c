@@ -20,13 +20,19 @@ bool app_leaves_without(App *app, const Failure *failure)
         return false;
 }
 
-/* It is tried again, with the next word or at the end. */
 static void on_failed(const Failure *failure, void *userdata)
+{
+        app_say_failure(ASSERT_PTR(userdata), failure);
+}
+
+/* It is tried again, with the next word or at the end. An input that is empty because its draft is
+ * still to be read must not be written over that. */
+static void on_unkept(const char *id, void *userdata)
 {
         App *app = ASSERT_PTR(userdata);
 
-        app->draft_dirty = true;
-        app_say_failure(app, failure);
+        if (streq(id, app->draft_id) || !editor_is_empty(app->editor))
+                app->draft_dirty = true;
 }
 
 static void on_draft(const char *id, const char *text, size_t size, void *userdata)
@@ -65,6 +71,7 @@ void app_look_through_drafts(App *app)
 
 const KeeperOps app_keeper_ops = {
         .failed = on_failed,
+        .unkept = on_unkept,
         .draft = on_draft,
         .idle = on_idle,
 };
