@@ -117,11 +117,9 @@ static int write_later(EngineReply *r, RequestBody **body)
         Engines *e = r->engines;
         int k;
 
-        if (!e->writer) {
-                k = worker_new(&e->writer, e->event, "requests", NULL);
-                if (k < 0)
-                        return k;
-        }
+        k = engines_start_requests(e);
+        if (k < 0)
+                return k;
         b->model = strdup(r->model);
         b->keep_alive = strdup(strempty(r->engine->config.keep_alive));
         if (!b->model || !b->keep_alive)
@@ -129,7 +127,7 @@ static int write_later(EngineReply *r, RequestBody **body)
         b->request.model = b->model;
         b->request.keep_alive = b->keep_alive;
         b->request.stop = &b->stop;
-        k = worker_submit(e->writer,
+        k = worker_submit(e->requests,
                 &(WorkerJob){ .run = on_run, .done = on_done, .discard = release_body, .data = b });
         if (k < 0)
                 return k;

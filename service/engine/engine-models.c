@@ -73,7 +73,7 @@ static size_t fill_models(const Engine *e, ModelInfo *infos)
                         .model = m->name,
                         .engine = e->config.name,
                         .state = e->state,
-                        .context_size = engine_context_size(e, m->name),
+                        .context_size = engine_model_context_size(e, m),
                         .size = m->size,
                         .modified = m->modified,
                         .loaded = m->loaded,

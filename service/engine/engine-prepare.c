@@ -48,23 +48,22 @@ static int reply_start_unit(EngineReply *r)
         return 1;
 }
 
-static void on_show(const char *body, size_t size, const Failure *failure, void *userdata)
+static int read_show(
+        EngineType type, const char *body, size_t size, ModelList *list, Failure *failure)
+{
+        return wire_parse_show(body, size, list->models);
+}
+
+static void on_show(ModelList *list, const Failure *failure, void *userdata)
 {
         _cleanup_(engine_reply_unrefp) EngineReply *r = engine_reply_ref(ASSERT_PTR(userdata));
         EngineLesson *lesson;
-        WireModel *model;
 
-        model = calloc(1, sizeof *model);
-        if (model)
-                model->name = strdup(r->model);
-        if (model && model->name && !failure_is_set(failure) &&
-                wire_parse_show(body, size, model) >= 0 && model->context_size > 0) {
+        if (!failure_is_set(failure) && list->models->context_size > 0) {
                 lesson = engine_lesson(r->engine, r->model);
                 if (lesson)
-                        lesson->context_size = model->context_size;
+                        lesson->context_size = list->models->context_size;
         }
-        if (model)
-                wire_models_free(model, 1);
         r->show = engine_fetch_free(r->show);
         engine_reply_prepare(r);
 }
@@ -84,19 +83,40 @@ static int build_show(const char *model, char **ret)
         return buffer_steal(&b, ret, NULL);
 }
 
+static int list_of_one(const char *name, ModelList *ret)
+{
+        ModelList l = { .models = calloc(1, sizeof *l.models), .n = 1 };
+
+        if (!l.models)
+                return -ENOMEM;
+        l.models->name = strdup(name);
+        if (!l.models->name) {
+                model_list_done(&l);
+                return -ENOMEM;
+        }
+        *ret = l;
+        return 0;
+}
+
 static int reply_ask_show(EngineReply *r)
 {
+        FetchRequest request = { .read = read_show, .done = on_show, .userdata = r };
         _cleanup_free_ char *url = NULL;
-        char *body;
         int k;
 
         k = engine_ollama_url(r->engine, "show", &url);
         if (k < 0)
                 return k;
-        k = build_show(r->model, &body);
+        request.url = url;
+        k = list_of_one(r->model, &request.list);
         if (k < 0)
                 return k;
-        return engine_fetch_new(&r->show, r->engine, url, body, on_show, r, NULL);
+        k = build_show(r->model, &request.body);
+        if (k < 0) {
+                model_list_done(&request.list);
+                return k;
+        }
+        return engine_fetch_new(&r->show, r->engine, &request, NULL);
 }
 
 /* Asks for the context's size where a long conversation makes it matter. 1 = asked, goes on later.

@@ -7,26 +7,27 @@
 #include "common/log.h"
 
 struct EngineProbe {
-        Engine *engine; /* which owns the probe */
+        Engine *engine; /* which owns the probe, and lives until it ends: somebody waits for it */
         sd_event_source *defer, *timer;
         ProbeMode mode;
         unsigned attempts; /* since its unit was started */
         EngineWait wait;   /* key, or unit */
         EngineFetch *fetch;
-        WireModel *models;
-        size_t n_models;
 };
 
 EngineProbe *engine_probe_free(EngineProbe *p)
 {
+        Engine *e;
+
         if (!p)
                 return NULL;
+        e = p->engine;
         engine_wait_cancel(&p->wait);
         engine_fetch_free(p->fetch);
         sd_event_source_disable_unref(p->defer);
         sd_event_source_disable_unref(p->timer);
-        wire_models_free(p->models, p->n_models);
         free(p);
+        engine_unref(e);
         return NULL;
 }
 
@@ -49,17 +50,20 @@ static void probe_learn_failure(EngineProbe *p, const Failure *failure)
                 engine_learn_failure(e, &named, 0);
 }
 
-static void probe_end(EngineProbe *p, const Failure *failure)
+/* list: the models, taken over; NULL with a failure. */
+static void probe_end(EngineProbe *p, ModelList *list, const Failure *failure)
 {
         _cleanup_(engine_unrefp) Engine *e = engine_ref(p->engine);
 
         if (failure_is_set(failure))
                 probe_learn_failure(p, failure);
         else {
-                wire_models_free(e->models, e->n_models);
-                e->models = TAKE_PTR(p->models);
-                e->n_models = p->n_models;
-                p->n_models = 0;
+                ModelList old = { e->models, e->n_models };
+
+                e->models = TAKE_PTR(list->models);
+                e->n_models = list->n;
+                list->n = 0;
+                engines_free_models(e->engines, &old);
                 /* Who is told of the state asks at once which models there are. */
                 (void) sd_event_now(e->engines->event, CLOCK_MONOTONIC, &e->probed);
                 engine_set_state(e, ENGINE_READY, NULL);
@@ -88,17 +92,25 @@ int engine_ollama_url(const Engine *e, const char *what, char **ret)
         return 0;
 }
 
-static void on_loaded(const char *body, size_t size, const Failure *failure, void *userdata)
+static void probe_fail(EngineProbe *p, const Failure *failure)
+{
+        probe_end(p, NULL, failure);
+}
+
+static int read_loaded(
+        EngineType type, const char *body, size_t size, ModelList *list, Failure *failure)
+{
+        return wire_parse_loaded(body, size, list->models, list->n);
+}
+
+static void on_loaded(ModelList *list, const Failure *failure, void *userdata)
 {
         EngineProbe *p = ASSERT_PTR(userdata);
-        int r = 0;
 
-        if (!failure_is_set(failure))
-                r = wire_parse_loaded(body, size, p->models, p->n_models);
-        if (failure_is_set(failure) || r < 0)
+        if (failure_is_set(failure))
                 log_debug("Engine '%s' does not say which models are loaded, ignoring.",
                         p->engine->config.name);
-        probe_end(p, NULL);
+        probe_end(p, list, NULL);
 }
 
 static void probe_fetch(EngineProbe *p);
@@ -108,7 +120,7 @@ static void on_unit(void *userdata)
         EngineProbe *p = ASSERT_PTR(userdata);
 
         if (failure_is_set(&p->engine->unit_failure)) {
-                probe_end(p, &p->engine->unit_failure);
+                probe_fail(p, &p->engine->unit_failure);
                 return;
         }
         p->attempts = 1;
@@ -133,7 +145,7 @@ static bool probe_try_again(EngineProbe *p, const Failure *failure)
         if (p->attempts == 0) {
                 p->wait = (EngineWait){ .done = on_unit, .userdata = p };
                 if (engine_unit_start(e, &p->wait) < 0)
-                        probe_end(p, &e->unit_failure);
+                        probe_fail(p, &e->unit_failure);
                 return true;
         }
         if (p->attempts >= REPLY_ATTEMPTS_MAX)
@@ -144,22 +156,28 @@ static bool probe_try_again(EngineProbe *p, const Failure *failure)
                        10 * USEC_PER_MSEC, on_timer, p) >= 0;
 }
 
-static void on_models(const char *body, size_t size, const Failure *failure, void *userdata)
+static int read_models(
+        EngineType type, const char *body, size_t size, ModelList *list, Failure *failure)
+{
+        return wire_parse_models(type, body, size, &list->models, &list->n, failure);
+}
+
+/* list: of Ollama, which says in a second answer what of it is loaded; taken over. */
+static void on_models(ModelList *list, const Failure *failure, void *userdata)
 {
         _cleanup_failure_ Failure f = FAILURE_NULL;
         EngineProbe *p = ASSERT_PTR(userdata);
-        const EngineConfig *c = &p->engine->config;
+        FetchRequest request = { .read = read_loaded, .done = on_loaded, .userdata = p };
         _cleanup_free_ char *url = NULL;
         int r;
 
         if (failure_is_set(failure)) {
                 if (!probe_try_again(p, failure))
-                        probe_end(p, failure);
+                        probe_fail(p, failure);
                 return;
         }
-        r = wire_parse_models(c->type, body, size, &p->models, &p->n_models, &f);
-        if (r < 0 || c->type != ENGINE_OLLAMA) {
-                probe_end(p, &f);
+        if (p->engine->config.type != ENGINE_OLLAMA) {
+                probe_end(p, list, NULL);
                 return;
         }
 
@@ -167,31 +185,38 @@ static void on_models(const char *body, size_t size, const Failure *failure, voi
         r = engine_ollama_url(p->engine, "ps", &url);
         if (r < 0)
                 (void) failure_set_errno(&f, r, "Asking an engine");
-        else
-                r = engine_fetch_new(&p->fetch, p->engine, url, NULL, on_loaded, p, &f);
+        else {
+                request.url = url;
+                request.list = *list;
+                *list = (ModelList){ 0 };
+                r = engine_fetch_new(&p->fetch, p->engine, &request, &f);
+        }
         if (r < 0)
-                probe_end(p, &f);
+                probe_fail(p, &f);
 }
 
 static void probe_fetch(EngineProbe *p)
 {
         _cleanup_failure_ Failure f = FAILURE_NULL;
         const EngineConfig *c = &p->engine->config;
+        FetchRequest request = { .read = read_models, .done = on_models, .userdata = p };
         _cleanup_free_ char *url = NULL;
         int r;
 
         if (failure_is_set(&p->engine->key_failure)) {
-                probe_end(p, &p->engine->key_failure);
+                probe_fail(p, &p->engine->key_failure);
                 return;
         }
         p->fetch = engine_fetch_free(p->fetch);
         r = wire_models_url(c->type, c->url, &url);
         if (r < 0)
                 (void) failure_set_errno(&f, r, "Asking an engine");
-        else
-                r = engine_fetch_new(&p->fetch, p->engine, url, NULL, on_models, p, &f);
+        else {
+                request.url = url;
+                r = engine_fetch_new(&p->fetch, p->engine, &request, &f);
+        }
         if (r < 0)
-                probe_end(p, &f);
+                probe_fail(p, &f);
 }
 
 static void on_key(void *userdata)
@@ -210,7 +235,7 @@ static int on_defer(sd_event_source *source, void *userdata)
         r = engine_load_key(p->engine, KEY_QUIET, &p->wait);
         if (r < 0) {
                 (void) failure_set_errno(&f, r, "Reading a key");
-                probe_end(p, &f);
+                probe_fail(p, &f);
         } else if (r == 0)
                 probe_fetch(p);
         return 0;
@@ -228,7 +253,7 @@ int engine_probe(Engine *e, ProbeMode mode, EngineWait *w)
                 p = calloc(1, sizeof *p);
                 if (!p)
                         return -ENOMEM;
-                p->engine = e;
+                p->engine = engine_ref(e);
                 /* Not at once: then nobody who asks is called from inside the asking. */
                 r = sd_event_add_defer(e->engines->event, &p->defer, on_defer, p);
                 if (r < 0) {

@@ -4,8 +4,7 @@
 
 #include "common/log.h"
 
-#define ERROR_BODY_MAX KIB(64)
-#define COMPLETE_USEC  (200 * USEC_PER_MSEC)
+#define COMPLETE_USEC (200 * USEC_PER_MSEC)
 
 void engine_request_stop(EngineReply *r)
 {

@@ -348,19 +348,26 @@ EngineLesson *engine_lesson(Engine *e, const char *model)
         return lessons + e->n_lessons++;
 }
 
-uint64_t engine_context_size(const Engine *e, const char *model)
+static uint64_t find_context_size(const Engine *e, const char *model, const WireModel *m)
 {
-        const WireModel *m;
-
         if (e->config.context_size > 0)
                 return e->config.context_size;
-        m = engine_find_model(e, model);
         if (m && m->loaded && m->context_size > 0)
                 return m->context_size;
         for (size_t i = 0; i < e->n_lessons; i++)
                 if (streq(e->lessons[i].model, model) && e->lessons[i].context_size > 0)
                         return e->lessons[i].context_size;
         return m ? m->context_size : 0;
+}
+
+uint64_t engine_context_size(const Engine *e, const char *model)
+{
+        return find_context_size(e, model, engine_find_model(e, model));
+}
+
+uint64_t engine_model_context_size(const Engine *e, const WireModel *m)
+{
+        return find_context_size(e, m->name, m);
 }
 
 double engine_context_ratio(const Engine *e, const char *model)

@@ -25,6 +25,7 @@
 #define REPLY_RETRY_USEC     (500 * USEC_PER_MSEC) /* the first; then twice as long each time */
 #define RETRY_AFTER_MAX_USEC (60 * USEC_PER_SEC)
 #define PHASE_MAX            280U /* "starting" and a unit's name */
+#define ERROR_BODY_MAX       KIB(64)
 
 typedef struct Engine Engine;
 typedef struct EngineProbe EngineProbe;
@@ -108,7 +109,7 @@ struct Engines {
         sd_event *event;
         Http *http;
         Worker *worker;
-        Worker *writer; /* prepares large requests (engine-body.c); NULL until there was one */
+        Worker *requests; /* a thread for what is large (engine-body.c, engine-fetch.c), or NULL */
         EnginesObserver observer;
         EngineUnits units;
         EngineSecrets secrets;
@@ -137,6 +138,8 @@ bool engine_is_local(const Engine *e);
 const WireModel *engine_find_model(const Engine *e, const char *model);
 EngineLesson *engine_lesson(Engine *e, const char *model);        /* NULL when memory is short */
 uint64_t engine_context_size(const Engine *e, const char *model); /* 0 = unknown */
+/* The same of one that was found. */
+uint64_t engine_model_context_size(const Engine *e, const WireModel *m);
 double engine_context_ratio(const Engine *e, const char *model);
 void engine_describe(const Engine *e, RouteEngine *ret);
 
@@ -164,11 +167,32 @@ void engine_forget_key_failure(Engine *e);
 /* Gives up asking the keyring; nobody is told. */
 void engine_key_stop(Engine *e);
 
-/* One small answer as a whole (engine-fetch.c): body NULL = GET. done is called once. */
-typedef void (*engine_fetch_done_t)(
-        const char *body, size_t size, const Failure *failure, void *userdata);
-int engine_fetch_new(EngineFetch **ret, Engine *e, const char *url, char *body,
-        engine_fetch_done_t done, void *userdata, Failure *failure);
+typedef struct ModelList {
+        WireModel *models;
+        size_t n;
+} ModelList;
+
+void model_list_done(ModelList *l);
+/* The same, on a thread where it is long. e may be NULL. */
+void engines_free_models(Engines *e, ModelList *l);
+
+/* Of an answer into the list, which has what was known before. On a thread where it is large. */
+typedef int (*engine_fetch_read_t)(
+        EngineType type, const char *body, size_t size, ModelList *list, Failure *failure);
+/* The callee may take the list, which is as it was before where there is a failure. */
+typedef void (*engine_fetch_done_t)(ModelList *list, const Failure *failure, void *userdata);
+
+typedef struct FetchRequest {
+        const char *url;
+        char *body;     /* taken over, also on failure; NULL = GET */
+        ModelList list; /* the same */
+        engine_fetch_read_t read;
+        engine_fetch_done_t done; /* called once, unless freed before */
+        void *userdata;
+} FetchRequest;
+
+/* One answer as a whole (engine-fetch.c). */
+int engine_fetch_new(EngineFetch **ret, Engine *e, FetchRequest *request, Failure *failure);
 EngineFetch *engine_fetch_free(EngineFetch *f);
 DEFINE_CLEANUP(EngineFetch *, engine_fetch_free)
 
@@ -309,6 +333,8 @@ RequestBody *request_body_free(RequestBody *b);
 DEFINE_CLEANUP(RequestBody *, request_body_free)
 /* Takes it over. */
 HttpBody request_body_to_http(RequestBody *b);
+/* Their thread, which is made with the first job. */
+int engines_start_requests(Engines *e);
 /* One owner of it less; the kernel's part of a large one's end is the worker's. NULL. */
 Prompt *engines_free_prompt(Engines *e, Prompt *p);
 

@@ -107,8 +107,8 @@ Engines *engines_free(Engines *e)
                 engine_unref(engine);
         }
         free_list(e->engines, e->n_engines);
-        /* What was being written is nobody's any more: it ends soon. */
-        worker_free(e->writer);
+        /* What was being written or read is nobody's any more: it ends soon. */
+        worker_free(e->requests);
         http_free(e->http);
         sd_event_unref(e->event);
         free(e->configured_default);
@@ -148,6 +148,11 @@ int engines_new(Engines **ret, sd_event *event, const Config *config, Worker *wo
 
         *ret = TAKE_PTR(e);
         return 0;
+}
+
+int engines_start_requests(Engines *e)
+{
+        return e->requests ? 0 : worker_new(&e->requests, e->event, "requests", NULL);
 }
 
 void engines_set_units(Engines *e, const EngineUnits *units)

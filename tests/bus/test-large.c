@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Questions with the largest attachments there may be: the service answers others while it reads,
- * stores and sends them. How long its turns take is judged by tests/enforcement/loop. */
+/* Questions with the largest attachments there may be, the longest lists of models and answers that
+ * are no stream: the service answers others while it reads, stores and sends them. How long its
+ * turns take is judged by tests/enforcement/loop. */
 
 #include <sys/mman.h>
 
@@ -69,10 +70,73 @@ static void test_large(void **state)
         assert_int_equal(harness_stop(h), 0);
 }
 
+static unsigned list_models(Harness *h, sd_bus *bus, int refresh)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = harness_call(
+                h, bus, PATH_ROOT, INTERFACE_MANAGER, "ListModels", "b", refresh);
+        unsigned n = 0;
+
+        assert_return_code(sd_bus_message_enter_container(answer, 'a', "(sssa{sv})"), 0);
+        while (sd_bus_message_skip(answer, "(sssa{sv})") > 0)
+                n++;
+        return n;
+}
+
+/* As many as are kept of a list, and one that is left out. */
+static void check_models(Harness *h, const char *type)
+{
+        static const char *const many[] = { "--models", "4097", "--capability", "vision", NULL };
+        _cleanup_connection_ sd_bus *bus = NULL;
+
+        harness_start_engine(h, type, "", many);
+        harness_start(h);
+        bus = harness_connect(h, VIA_PRIVATE);
+        assert_int_equal(list_models(h, bus, false), 4097); /* and the built-in engine's */
+        assert_int_equal(list_models(h, bus, true), 4097);
+        /* The default is looked for in all of them. */
+        sd_bus_message_unref(harness_call(h, bus, PATH_ROOT, INTERFACE_MANAGER, "GetSnapshot", ""));
+        assert_int_equal(harness_stop(h), 0);
+}
+
+static void test_models_ollama(void **state)
+{
+        check_models(*state, "ollama");
+}
+
+static void test_models_openai(void **state)
+{
+        check_models(*state, "openai");
+}
+
+/* An answer of 7 MiB that is no stream, although one was asked for. */
+static void test_whole(void **state)
+{
+        _cleanup_connection_ sd_bus *bus = NULL;
+        _cleanup_free_ char *conversation = NULL;
+        Harness *h = *state;
+        Reader *reader;
+        uint64_t reply;
+
+        harness_start_engine(h, "openai", "", NULL);
+        harness_start(h);
+        bus = harness_connect(h, VIA_PRIVATE);
+        conversation = harness_create(h, bus, "test/tiny:latest");
+        reader = reader_new(h, bus, conversation);
+        reply = harness_send(h, bus, conversation, "@no-stream @tokens=112 @size=65536");
+        assert_string_equal(reader_wait(reader, reply), "stop");
+        reader_free(reader);
+        assert_int_equal(harness_stop(h), 0);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_large, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_models_ollama, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_models_openai, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_whole, harness_setup, harness_teardown),
         };
 
         harness_require_bus();

@@ -102,6 +102,20 @@ static int server_add_model(Server *s, const char *name)
         return s->models[s->n_models++].name ? 0 : -ENOMEM;
 }
 
+/* So many more, with names of their own. */
+static int server_add_models(Server *s, const char *number)
+{
+        unsigned long n = strtoul(number, NULL, 10);
+        char name[64];
+        int r = 0;
+
+        for (unsigned long i = 0; r >= 0 && i < n; i++) {
+                (void) snprintf(name, sizeof name, "hub.example/people/model-%05lu:latest", i);
+                r = server_add_model(s, name);
+        }
+        return r;
+}
+
 /* ---- options ---- */
 
 typedef struct Options {
@@ -111,8 +125,8 @@ typedef struct Options {
 
 static int usage(void)
 {
-        fputs("test-engine [--port N] [--model NAME]… [--context N] [--capability WORD]…\n"
-              "            [--key SECRET] [--script \"@directive…\"] [--tls-cert FILE --tls-key FILE]\n"
+        fputs("test-engine [--port N] [--model NAME]… [--models N] [--context N]\n"
+              "            [--capability WORD]… [--key SECRET] [--script \"@directive…\"] [--tls-cert FILE --tls-key FILE]\n"
               "A model engine that does what its test says; prints \"port N\" when it listens.\n",
                 stdout);
         return 0;
@@ -136,6 +150,7 @@ static int parse_options(Server *s, Options *o, int argc, char **argv)
         static const struct option options[] = {
                 { "port", required_argument, NULL, 'p' },
                 { "model", required_argument, NULL, 'm' },
+                { "models", required_argument, NULL, 'M' },
                 { "context", required_argument, NULL, 'c' },
                 { "capability", required_argument, NULL, 'a' },
                 { "key", required_argument, NULL, 'k' },
@@ -154,6 +169,9 @@ static int parse_options(Server *s, Options *o, int argc, char **argv)
                         break;
                 case 'm':
                         r = server_add_model(s, optarg);
+                        break;
+                case 'M':
+                        r = server_add_models(s, optarg);
                         break;
                 case 'c':
                         s->context = strtoull(optarg, NULL, 10);

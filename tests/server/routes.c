@@ -11,7 +11,8 @@
 #define DETAILS \
         "\"details\":{\"parent_model\":\"\",\"format\":\"gguf\",\"family\":\"llama\"," \
         "\"families\":[\"llama\"],\"parameter_size\":\"293K\",\"quantization_level\":\"Q4_0\"}"
-#define DIGEST "7f8528b15f9a05d7777d8326a9b7f34fd0708e786978b5e1d92ba5f516f26864"
+#define LIST_MAX MIB(16)
+#define DIGEST   "7f8528b15f9a05d7777d8326a9b7f34fd0708e786978b5e1d92ba5f516f26864"
 
 static void reply(Connection *c, unsigned status, const Buffer *b)
 {
@@ -30,7 +31,7 @@ static void reply_error(Connection *c, Format f, unsigned status, const char *me
 
 static void ollama_tags(Connection *c, const Request *r)
 {
-        _cleanup_buffer_ Buffer b = BUFFER_INIT(MIB(1));
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(LIST_MAX);
         Server *s = c->server;
 
         (void) buffer_append_string(&b, "{\"models\":[");
@@ -47,7 +48,7 @@ static void ollama_tags(Connection *c, const Request *r)
 
 static void ollama_ps(Connection *c, const Request *r)
 {
-        _cleanup_buffer_ Buffer b = BUFFER_INIT(MIB(1));
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(LIST_MAX);
         Server *s = c->server;
         bool first = true;
 
@@ -116,7 +117,7 @@ static void ollama_chat(Connection *c, const Request *r)
 
 static void v1_models(Connection *c, const Request *r)
 {
-        _cleanup_buffer_ Buffer b = BUFFER_INIT(MIB(1));
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(LIST_MAX);
         bool anthropic = request_header(r, "anthropic-version");
         Server *s = c->server;
 

@@ -278,7 +278,7 @@ static void test_large(void **state)
                 assert_int_equal(ask_prompt(f, &q, "one/good", p, NULL), 0);
                 wait_end(f, &q);
                 expect_good(&q, "one", 1);
-                assert_true(!!f->engines->writer == table[i].written);
+                assert_true(!!f->engines->requests == table[i].written);
                 f->engines = engines_free(f->engines);
         }
 }
@@ -309,7 +309,7 @@ static void test_cancel_large(void **state)
         ask(f, &after, "one/good", "hi");
         wait_end(f, &after);
         expect_good(&after, "one", 1);
-        while (worker_pending(f->engines->writer) > 0)
+        while (worker_pending(f->engines->requests) > 0)
                 turn(f);
         assert_false(q.ended);
         assert_int_equal(server_get(f->servers, &f->servers[0].chats), 1);
