@@ -228,6 +228,24 @@ static void test_undo_of_erasing(void **state)
         assert_int_equal(editor_redo(e), 0); /* what was undone is gone by a change */
 }
 
+/* What is remembered is full to the byte: the oldest goes, and erasing goes on. */
+static void test_erasing_when_undo_is_full(void **state)
+{
+        _cleanup_(editor_freep) Editor *e = make("x");
+        size_t size = EDITOR_TEXT_MAX;
+        _cleanup_free_ char *text = malloc(size);
+
+        assert_non_null(text);
+        memset(text, 'a', size);
+        assert_int_equal(editor_set_text(e, "y", 1), 1);
+        assert_int_equal(editor_set_text(e, text, size), 1);
+        assert_int_equal(editor_set_text(e, text, size - 2), 1);
+        assert_int_equal(editor_set_text(e, "abc", 3), 1);
+        for (size_t i = 3; i > 0; i--)
+                assert_int_equal(editor_kill(e, KILL_LEFT), 1);
+        assert_true(editor_is_empty(e));
+}
+
 static void test_undo_is_bounded(void **state)
 {
         _cleanup_(editor_freep) Editor *e = make("");
@@ -564,6 +582,7 @@ int main(void)
                 cmocka_unit_test(test_replace),
                 cmocka_unit_test(test_undo_by_words),
                 cmocka_unit_test(test_undo_of_erasing),
+                cmocka_unit_test(test_erasing_when_undo_is_full),
                 cmocka_unit_test(test_undo_is_bounded),
                 cmocka_unit_test(test_cleaned),
                 cmocka_unit_test(test_limit),

@@ -168,7 +168,8 @@ int change_erased(Editor *e, size_t offset, size_t size)
         int r;
 
         if (!last || last->size > 0 || last->n_chips > 0 || chip_at(e, offset) ||
-                (offset != last->offset && offset + size != last->offset))
+                (offset != last->offset && offset + size != last->offset) ||
+                bytes->size + size > UNDO_BYTES_MAX)
                 return change(e, offset, size, &(Piece){ 0 });
         before = offset != last->offset;
         r = buffer_append(bytes, e->text.data + offset, size);
