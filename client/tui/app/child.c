@@ -11,6 +11,8 @@
 #include "client/tui/app/app-internal.h"
 #include "common/utf8.h"
 
+#define FILE_STEP KIB(64) /* of a file, in one read */
+
 /* Runs a shell's line, as people write them into $EDITOR and $PAGER, with one argument more, or
  * with stdin as given; the terminal is its own until it ends. */
 static int run(
@@ -88,9 +90,11 @@ static void finish(App *app)
 
 /* ---- $EDITOR ---- */
 
+/* More than the input takes: what is too much is for take_text() to say, which knows a line end
+ * that is not the person's. */
 static int read_file(const char *path, char **ret, size_t *ret_size)
 {
-        _cleanup_buffer_ Buffer b = BUFFER_INIT(EDITOR_TEXT_MAX);
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(EDITOR_TEXT_MAX + 2 * FILE_STEP);
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         char *room;
         int r;
@@ -100,10 +104,10 @@ static int read_file(const char *path, char **ret, size_t *ret_size)
         for (;;) {
                 ssize_t n;
 
-                r = buffer_reserve(&b, KIB(64), &room);
+                r = buffer_reserve(&b, FILE_STEP, &room);
                 if (r < 0)
                         return r;
-                n = read(fd, room, KIB(64));
+                n = read(fd, room, FILE_STEP);
                 if (n < 0)
                         return -errno;
                 if (n == 0)
@@ -112,7 +116,7 @@ static int read_file(const char *path, char **ret, size_t *ret_size)
         }
 }
 
-static int take_back(App *app)
+static int take_text(App *app)
 {
         _cleanup_buffer_ Buffer repaired = BUFFER_INIT(EDITOR_TEXT_MAX);
         _cleanup_free_ char *text = NULL;
@@ -137,6 +141,26 @@ static int take_back(App *app)
         return r;
 }
 
+static void remove_draft_file(App *app)
+{
+        (void) unlink(app->child_file);
+        app->child_file = mfree(app->child_file);
+}
+
+/* What a person wrote is not removed when it cannot be taken. */
+static void take_back(App *app)
+{
+        int r = take_text(app);
+
+        if (r >= 0) {
+                remove_draft_file(app);
+                return;
+        }
+        app_say(app, "What was written stays in %s: it cannot be taken back (%s).", app->child_file,
+                strerrordesc_np(-r));
+        app->child_file = mfree(app->child_file);
+}
+
 static const char *editor(void)
 {
         return first_set("VISUAL", "EDITOR", "vi");
@@ -147,14 +171,15 @@ static int on_editor_end(sd_event_source *source, const siginfo_t *si, void *use
         App *app = ASSERT_PTR(userdata);
 
         finish(app);
+        if (si->si_code == CLD_EXITED && si->si_status == 0) {
+                take_back(app);
+                return 0;
+        }
         if (was_not_found(si))
                 app_say(app, "There is no editor '%s'; set $EDITOR to one.", editor());
-        else if (si->si_code != CLD_EXITED || si->si_status != 0)
-                app_say(app, "The editor failed; the text is as it was.");
         else
-                (void) app_check(app, take_back(app));
-        (void) unlink(app->child_file);
-        app->child_file = mfree(app->child_file);
+                app_say(app, "The editor failed; the text is as it was.");
+        remove_draft_file(app);
         return 0;
 }
 
@@ -197,10 +222,8 @@ int app_edit_in_editor(App *app)
         if (r < 0)
                 return r;
         r = run(app, editor(), app->child_file, -EBADF, on_editor_end);
-        if (r < 0) {
-                (void) unlink(app->child_file);
-                app->child_file = mfree(app->child_file);
-        }
+        if (r < 0)
+                remove_draft_file(app);
         return r;
 }
 
