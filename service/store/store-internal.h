@@ -46,7 +46,7 @@ struct StoreRequest {
         /* What is asked. */
         uint64_t number, id, position;
         char *text, *value;
-        size_t size;
+        size_t size; /* of text; of a read the most that it may bring */
         StoreConversation conversation;
         StoreMessage *messages;
         size_t n_messages;

@@ -104,7 +104,9 @@ static void request_dispose(StoreRequest *r)
         size_t size;
 
         request_give_back(r, r->store->worker);
-        size = r->size + messages_size(r->messages, r->n_messages) + r->part.size;
+        size = messages_size(r->messages, r->n_messages) + r->part.size;
+        if (r->kind == STORE_REQUEST_WRITE)
+                size += r->size;
         if (r->page)
                 size += messages_size(r->page->messages, r->page->n_messages);
         if (size >= WORKER_DISPOSED_MIN)
