@@ -112,6 +112,8 @@ static void on_model(const PickerItem *item, const char *line, void *userdata)
                 (void) app_check(app, app_use_model(app, model));
 }
 
+static const PickerOps model_ops = { .picked = on_model, .cancelled = on_cancelled };
+
 static int add_model(App *app, const ModelItem *m)
 {
         char detail[64];
@@ -129,7 +131,7 @@ static void on_models(const Failure *failure, const ModelItem *models, size_t n,
         App *app = ASSERT_PTR(userdata);
         int r = 0;
 
-        if (!app->picker)
+        if (!picker_is(app->picker, &model_ops))
                 return;
         if (failure) {
                 close_picker(app);
@@ -147,10 +149,9 @@ static void on_models(const Failure *failure, const ModelItem *models, size_t n,
 
 int app_pick_model(App *app)
 {
-        static const PickerOps ops = { .picked = on_model, .cancelled = on_cancelled };
         int r;
 
-        r = open_picker(app, "Model", "", &ops);
+        r = open_picker(app, "Model", "", &model_ops);
         if (r < 0)
                 return r;
         picker_set_message(app->picker, "Asking the engines…");
@@ -202,6 +203,16 @@ static void on_hit(const PickerItem *item, const char *line, void *userdata)
                 }
 }
 
+static const char search_hint[] = "Words that a message has; the last may be a beginning.";
+
+static void on_search_typed(const char *line, void *userdata);
+
+static const PickerOps search_ops = {
+        .picked = on_hit,
+        .typed = on_search_typed,
+        .cancelled = on_cancelled,
+};
+
 static int add_hit(App *app, const SearchHit *h)
 {
         time_t seconds = (time_t) (h->created / USEC_PER_SEC);
@@ -224,7 +235,7 @@ static void on_hits(const Failure *failure, const SearchHit *hits, size_t n, voi
         Hit *copy;
         int r = 0;
 
-        if (!app->picker)
+        if (!picker_is(app->picker, &search_ops) || editor_is_empty(picker_editor(app->picker)))
                 return;
         picker_clear(app->picker);
         app->n_hits = 0;
@@ -250,6 +261,7 @@ static void on_search_typed(const char *line, void *userdata)
 
         if (isempty(line)) {
                 picker_clear(app->picker);
+                picker_set_message(app->picker, search_hint);
                 return;
         }
         (void) app_check(app, mirror_search(app->mirror, line, on_hits, app));
@@ -257,17 +269,12 @@ static void on_search_typed(const char *line, void *userdata)
 
 int app_pick_search(App *app, const char *words)
 {
-        static const PickerOps ops = {
-                .picked = on_hit,
-                .typed = on_search_typed,
-                .cancelled = on_cancelled,
-        };
         int r;
 
-        r = open_picker(app, "Search all conversations", words, &ops);
+        r = open_picker(app, "Search all conversations", words, &search_ops);
         if (r < 0)
                 return r;
-        picker_set_message(app->picker, "Words that a message has; the last may be a beginning.");
+        picker_set_message(app->picker, search_hint);
         on_search_typed(words, app);
         return 0;
 }
@@ -349,29 +356,6 @@ static int attach_file(App *app, const char *path)
         return files_open(app->event, path, on_file_open, app, &app->files);
 }
 
-static void on_file_names(const char *const *names, size_t n, void *userdata)
-{
-        App *app = ASSERT_PTR(userdata);
-        int r = 0;
-
-        app->files = files_job_free(app->files);
-        if (!app->picker)
-                return;
-        picker_clear(app->picker);
-        picker_set_message(app->picker, "No file begins so.");
-        for (size_t i = 0; i < n && r >= 0; i++)
-                r = picker_add(app->picker, names[i], NULL, names[i], 0);
-        app_damage(app, DAMAGE_NOW);
-}
-
-static void on_file_typed(const char *line, void *userdata)
-{
-        App *app = ASSERT_PTR(userdata);
-
-        app->files = files_job_free(app->files);
-        (void) app_check(app, files_complete(app->event, line, on_file_names, app, &app->files));
-}
-
 static void on_file(const PickerItem *item, const char *line, void *userdata)
 {
         App *app = ASSERT_PTR(userdata);
@@ -390,16 +374,42 @@ static void on_file(const PickerItem *item, const char *line, void *userdata)
                 (void) app_check(app, attach_file(app, path));
 }
 
+static void on_file_typed(const char *line, void *userdata);
+
+static const PickerOps file_ops = {
+        .picked = on_file,
+        .typed = on_file_typed,
+        .cancelled = on_cancelled,
+};
+
+static void on_file_names(const char *const *names, size_t n, void *userdata)
+{
+        App *app = ASSERT_PTR(userdata);
+        int r = 0;
+
+        app->files = files_job_free(app->files);
+        if (!picker_is(app->picker, &file_ops))
+                return;
+        picker_clear(app->picker);
+        picker_set_message(app->picker, "No file begins so.");
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = picker_add(app->picker, names[i], NULL, names[i], 0);
+        app_damage(app, DAMAGE_NOW);
+}
+
+static void on_file_typed(const char *line, void *userdata)
+{
+        App *app = ASSERT_PTR(userdata);
+
+        app->files = files_job_free(app->files);
+        (void) app_check(app, files_complete(app->event, line, on_file_names, app, &app->files));
+}
+
 int app_pick_file(App *app, const char *word)
 {
-        static const PickerOps ops = {
-                .picked = on_file,
-                .typed = on_file_typed,
-                .cancelled = on_cancelled,
-        };
         int r;
 
-        r = open_picker(app, "Attach a file", word, &ops);
+        r = open_picker(app, "Attach a file", word, &file_ops);
         if (r < 0)
                 return r;
         on_file_typed(word, app);

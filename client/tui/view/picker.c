@@ -79,6 +79,11 @@ void picker_clear(Picker *p)
         p->is_list = true;
 }
 
+bool picker_is(const Picker *p, const PickerOps *ops)
+{
+        return p && p->ops == ops;
+}
+
 Picker *picker_free(Picker *p)
 {
         if (!p)

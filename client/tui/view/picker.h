@@ -32,6 +32,8 @@ typedef struct Picker Picker;
 /* ops and what it names are borrowed. */
 int picker_new(
         const char *title, const char *line, const PickerOps *ops, void *userdata, Picker **ret);
+/* Made with these: whose answer comes late may find another box. */
+bool picker_is(const Picker *p, const PickerOps *ops);
 Picker *picker_free(Picker *p);
 DEFINE_CLEANUP(Picker *, picker_free)
 
