@@ -93,6 +93,15 @@ static void name_outgoing(App *app, const char *id)
                 }
 }
 
+/* As far as is known: what the disk refuses now, it refused the time before. What is not to be kept
+ * is in no other conversation either. */
+static bool draft_is_kept(App *app)
+{
+        bool wanted = app->editing == 0 && !app->private && !app->unsure;
+
+        return app_save_draft(app) >= 0 && !(wanted && keeper_failure(app->keeper));
+}
+
 /* Another conversation is open: its draft takes the place of the one before. */
 void app_switch_draft(App *app)
 {
@@ -111,7 +120,7 @@ void app_switch_draft(App *app)
                 name_outgoing(app, c->id);
                 return;
         }
-        kept = app_save_draft(app) >= 0;
+        kept = draft_is_kept(app);
         app->draft_loaded = true;
         app->making = false;
         (void) snprintf(app->draft_id, sizeof app->draft_id, "%s", id);
