@@ -144,6 +144,29 @@ static void test_unsendable(void **state)
         world_end(&w);
 }
 
+static void make_nothing(Hostile *h, sd_bus_message *call, const char *member)
+{
+        if (streq(member, "GetSnapshot"))
+                hostile_reply(call, "a{sv}", 0);
+        else
+                hostile_reply(call, "o", PATH_ROOT);
+}
+
+/* No conversation is made for the question, and another would not help: who sent it is told. */
+static void test_not_made(void **state)
+{
+        const SendRequest request = { .text = "hello", .size = 5 };
+        World w;
+
+        world_begin(&w, make_nothing);
+        assert_return_code(mirror_send(w.mirror, &request, on_done, &w), 0);
+        assert_return_code(mirror_send(w.mirror, &request, on_done, &w), 0);
+        hostile_run_until(w.service, w.n_done == 2);
+        assert_int_not_equal(w.code, FAILURE_NONE);
+        assert_int_equal(count_messages(&w), 0);
+        world_end(&w);
+}
+
 /* ---- a reply that is followed ---- */
 
 #define REPLY UINT64_C(7)
@@ -289,6 +312,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_messages_repeat),
                 cmocka_unit_test(test_unsendable),
+                cmocka_unit_test(test_not_made),
                 cmocka_unit_test(test_text_comes_once),
                 cmocka_unit_test(test_cancel_between_connections),
         };

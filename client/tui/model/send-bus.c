@@ -128,23 +128,23 @@ static int on_created(
                 return 0;
         }
         r = sd_bus_message_read(answer, "o", &path);
-        if (r < 0)
+        id = r < 0 ? NULL : conversation_id_of(path);
+        if (!id) {
+                r = r < 0 ? r : -EBADMSG;
+                while ((p = waiting_for(m, generation)))
+                        finish_errno(m, p, r);
                 return r;
-        id = conversation_id_of(path);
-        if (!id)
-                return -EBADMSG;
+        }
         while ((p = waiting_for(m, generation))) {
                 (void) snprintf(p->id, sizeof p->id, "%s", id);
                 p->on_its_way = false;
-                if (current) {
-                        current = false;
+                if (current)
                         r = adopt(m, p);
-                        if (r < 0)
-                                return r;
-                }
+                current = false;
         }
+        /* Also where it cannot be shown. */
         sends_flush(m);
-        return 0;
+        return r;
 }
 
 static int create(Mirror *m, PendingSend *p)
