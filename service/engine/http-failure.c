@@ -26,6 +26,12 @@ enum {
         VERIFY_WRONG_HOST = 62,
 };
 
+/* It has not even been sent to its end. */
+static bool is_unread(const HttpTransfer *t)
+{
+        return !t->headers_told && t->body_sent < t->body.size;
+}
+
 static void transfer_fail_certificate(HttpTransfer *t)
 {
         const char *what, *next, *text = t->error;
@@ -186,10 +192,19 @@ void transfer_fail(HttpTransfer *t, CURLcode code)
         case CURLE_PARTIAL_FILE:
         case CURLE_RECV_ERROR:
         case CURLE_SEND_ERROR:
-                (void) failure_set(f, FAILURE_ENGINE_UNREACHABLE,
-                        "the connection to %s broke%s (%s). Try again; its log may say more.",
-                        t->origin, t->result.body_began ? " in the middle of the answer" : "",
-                        transfer_reason(t));
+                if (is_unread(t))
+                        (void) failure_set(f, FAILURE_ENGINE_UNREACHABLE,
+                                "%s closed the connection before it had read the question of "
+                                "%.3g MiB (%s). If it takes less at once, raise its limit, or ask "
+                                "for less.",
+                                t->origin, (double) t->body.size / MIB(1), transfer_reason(t));
+                else
+                        (void) failure_set(f, FAILURE_ENGINE_UNREACHABLE,
+                                "the connection to %s broke%s (%s). Try again; its log may say "
+                                "more.",
+                                t->origin,
+                                t->result.body_began ? " in the middle of the answer" : "",
+                                transfer_reason(t));
                 return;
         default:
                 (void) failure_set(f, FAILURE_ENGINE_UNREACHABLE,
@@ -212,10 +227,16 @@ void transfer_fail_limit(HttpTransfer *t)
                         t->origin, seconds);
                 break;
         case PHASE_FIRST_BYTE:
-                (void) failure_set(f, FAILURE_ENGINE_STALLED,
-                        "%s took the question and sent nothing for %.3g s. A model that loads or "
-                        "thinks longer needs a larger FirstByteTimeoutSec=.",
-                        t->origin, seconds);
+                if (is_unread(t))
+                        (void) failure_set(f, FAILURE_ENGINE_STALLED,
+                                "%s has not read the whole question, and nothing of it for %.3g s. "
+                                "A slower one needs a larger FirstByteTimeoutSec=.",
+                                t->origin, seconds);
+                else
+                        (void) failure_set(f, FAILURE_ENGINE_STALLED,
+                                "%s took the question and sent nothing for %.3g s. A model that "
+                                "loads or thinks longer needs a larger FirstByteTimeoutSec=.",
+                                t->origin, seconds);
                 break;
         case PHASE_STREAM:
                 (void) failure_set(f, FAILURE_ENGINE_STALLED,

@@ -350,8 +350,12 @@ static size_t on_send(char *data, size_t size, size_t n, void *userdata)
         size_t k = MIN(size * n, t->body.size - t->body_sent);
         ssize_t got;
 
+        if (t->list == &t->http->dead)
+                return CURL_READFUNC_ABORT;
         if (k == 0)
                 return 0;
+        /* Its answer is waited for since the last of it left: a large one may take minutes. */
+        transfer_touch(t);
         got = t->body.read(t->body_sent, data, k, t->body.userdata);
         if (got < 0) {
                 transfer_fail_body(t, (int) got);
