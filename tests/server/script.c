@@ -24,6 +24,7 @@ static const Word text_kinds[] = {
 };
 
 static const Word faults[] = {
+        { "none", FAULT_NONE },
         { "html", FAULT_HTML },
         { "cut-json", FAULT_CUT_JSON },
         { "error", FAULT_ERROR },
