@@ -62,6 +62,9 @@ static void http_collect(Http *h)
                 assert(t && t->list == &h->active);
 
                 transfer_read_headers(t);
+                /* Cut off in the headers: for libcurl that is an answer. */
+                if (code == CURLE_OK && !t->headers_told)
+                        code = CURLE_GOT_NOTHING;
                 if (code != CURLE_OK)
                         transfer_fail(t, code);
                 transfer_end(t);

@@ -131,6 +131,109 @@ static void test_empty_answer(void **state)
         server_stop(&s);
 }
 
+/* Strange, but said by real servers and proxies; what is packed without being asked for is nobody's
+ * to unpack. */
+static void test_strange_answers(void **state)
+{
+#define CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        static const struct {
+                const char *answer, *body;
+                FailureCode code;
+        } table[] = {
+                /* a header that goes on in the next line */
+                { "HTTP/1.1 200 OK\r\nX-A: a\r\n b\r\n\tc\r\nContent-Length: 2\r\n\r\nok", "ok",
+                        FAILURE_NONE },
+                { "HTTP/1.1 200 OK\nContent-Length: 2\n\nok", "ok", FAILURE_NONE },
+                { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok", "ok",
+                        FAILURE_NONE },
+                { "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nContent-Length: 2\r\n\r\nok", "ok",
+                        FAILURE_NONE },
+                { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 9\r\n\r\nok", "ok",
+                        FAILURE_ENGINE_UNREACHABLE },
+                { "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n"
+                  "2\r\nok\r\n0\r\n\r\n",
+                        "ok", FAILURE_NONE },
+                { "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b",
+                        "\x1f\x8b", FAILURE_NONE },
+                { "HTTP/1.0 200 OK\r\n\r\nok", "ok", FAILURE_NONE },
+                { CHUNKED "2;name=\"value\"\r\nok\r\n0\r\nX-Trailer: a\r\n\r\n", "ok",
+                        FAILURE_NONE },
+                { CHUNKED "00000002\r\nok\r\n0\r\n\r\n", "ok", FAILURE_NONE },
+                { CHUNKED "ffffffffffffffffff\r\nok", "", FAILURE_ENGINE_UNREACHABLE },
+                { CHUNKED "7fffffffffffffff\r\nok", "ok", FAILURE_ENGINE_UNREACHABLE },
+                { CHUNKED "-2\r\nok\r\n0\r\n\r\n", "", FAILURE_ENGINE_UNREACHABLE },
+                { CHUNKED "2\r\nokay\r\n0\r\n\r\n", "ok", FAILURE_ENGINE_UNREACHABLE },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                HttpRequest request;
+                Client c;
+                Server s;
+
+                canned_answer = table[i].answer;
+                server_start(&s, script_canned);
+                request = request_to(s.url);
+                client_get(&c, &s, &request);
+                if (c.failure.code != table[i].code || !streq(buffer_text(&c.body), table[i].body))
+                        fail_msg("%zu: \"%s\", %s", i, buffer_text(&c.body),
+                                failure_message(&c.failure));
+                client_close(&c);
+                server_stop(&s);
+        }
+}
+
+/* Until its last chunk is there what came is told, and that it broke; the empty line behind the
+ * trailers changes nothing any more. */
+static void test_every_cut(void **state)
+{
+        static const char whole[] = CHUNKED "5\r\nhello\r\n1;x\r\n!\r\n0\r\nX-Trailer: a\r\n\r\n";
+        const size_t end = sizeof whole - 1 - strlen("\r\n");
+
+        for (size_t n = 0; n < sizeof whole; n++) {
+                _cleanup_free_ char *part = strndup(whole, n);
+                HttpRequest request;
+                Client c;
+                Server s;
+
+                canned_answer = part;
+                server_start(&s, script_canned);
+                request = request_to(s.url);
+                client_get(&c, &s, &request);
+                if ((n < end && !failure_is_set(&c.failure)) ||
+                        (n == sizeof whole - 1 && failure_is_set(&c.failure)) ||
+                        !startswith("hello!", buffer_text(&c.body)))
+                        fail_msg("%zu bytes: \"%s\", %s", n, buffer_text(&c.body),
+                                failure_message(&c.failure));
+                client_close(&c);
+                server_stop(&s);
+        }
+}
+
+/* Without an end, each of them harmless. */
+static void script_informs(Server *s, int fd)
+{
+        if (!server_receive(s, fd))
+                return;
+        for (unsigned i = 0; i < 10000; i++)
+                server_send(fd, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+        server_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+}
+
+static void test_inform_storm(void **state)
+{
+        HttpRequest request;
+        Client c;
+        Server s;
+
+        server_start(&s, script_informs);
+        request = request_to(s.url);
+        client_get(&c, &s, &request);
+        assert_int_equal(c.failure.code, FAILURE_ENGINE_FAILED);
+        assert_non_null(strstr(failure_message(&c.failure), "64 KiB of headers"));
+        client_close(&c);
+        server_stop(&s);
+}
+
 /* A chunk is sent only after the one before has been seen: it is delivered as it comes. */
 
 static void script_stream(Server *s, int fd)
@@ -574,6 +677,9 @@ int main(void)
                 cmocka_unit_test(test_flood),
                 cmocka_unit_test(test_flood_refused),
                 cmocka_unit_test(test_bad_answers),
+                cmocka_unit_test(test_strange_answers),
+                cmocka_unit_test(test_every_cut),
+                cmocka_unit_test(test_inform_storm),
                 cmocka_unit_test(test_headers_flood),
                 cmocka_unit_test(test_retry_after),
                 cmocka_unit_test(test_body_refused_by_caller),
