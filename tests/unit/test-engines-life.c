@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <sys/socket.h>
 
 #include "tests/unit/engine-world.h"
 
@@ -345,6 +347,62 @@ static void test_reconfigure_large(void **state)
         expect_good(&q, "one", 1);
 }
 
+/* Connections to it are made, and nothing is ever read. */
+static int listen_deaf(char *url, size_t size)
+{
+        struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        socklen_t n = sizeof a;
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_return_code(fd, errno);
+        assert_int_equal(bind(fd, (struct sockaddr *) &a, sizeof a), 0);
+        assert_int_equal(listen(fd, 16), 0);
+        assert_int_equal(getsockname(fd, (struct sockaddr *) &a, &n), 0);
+        (void) snprintf(url, size, "http://127.0.0.1:%u", ntohs(a.sin_port));
+        return fd;
+}
+
+typedef enum MidBody {
+        MID_BODY_CANCEL,
+        MID_BODY_ENGINE_STAYS,
+        MID_BODY_ENGINE_LEAVES,
+        MID_BODY_ALL_END,
+        MID_BODY_ENGINE_LEAVES_ALL_END,
+        _MID_BODY_MAX,
+} MidBody;
+
+/* While a part of the question is out and the rest waits for the engine to read. */
+static void test_mid_body(void **state)
+{
+        const Config none = { .default_model = (char *) "" };
+        const size_t size = MIB(16);
+        Fixture *f = *state;
+        char url[64];
+        _cleanup_close_ int fd = listen_deaf(url, sizeof url);
+
+        f->configs[0] = engine_config("one", ENGINE_OPENAI, url);
+        f->configs[0].context_size = UINT32_MAX;
+        for (MidBody i = 0; i < _MID_BODY_MAX; i++) {
+                Question q = { 0 };
+
+                fixture_start(f);
+                assert_int_equal(ask_prompt(f, &q, "one/any", make_prompt("x", &size, 1), NULL), 0);
+                while (!strstr(buffer_text(&q.phases), "first byte"))
+                        turn(f);
+                while (sd_event_run(f->event, 0) > 0)
+                        ;
+                if (i == MID_BODY_ENGINE_STAYS)
+                        assert_int_equal(engines_reconfigure(f->engines, &f->config), 0);
+                if (i == MID_BODY_ENGINE_LEAVES || i == MID_BODY_ENGINE_LEAVES_ALL_END)
+                        assert_int_equal(engines_reconfigure(f->engines, &none), 0);
+                if (i == MID_BODY_ALL_END || i == MID_BODY_ENGINE_LEAVES_ALL_END)
+                        f->engines = engines_free(f->engines);
+                assert_false(q.ended);
+                question_done(&q);
+                f->engines = engines_free(f->engines);
+        }
+}
+
 /* What no engine takes is found on the thread, and said as ever. */
 static void test_large_refused(void **state)
 {
@@ -497,6 +555,7 @@ int main(void)
                 TEST(test_cancel_large),
                 TEST(test_free_engines_large),
                 TEST(test_reconfigure_large),
+                TEST(test_mid_body),
                 TEST(test_large_refused),
                 TEST(test_models),
                 TEST(test_models_of_dripping_engine),
