@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/desktop/search-bus.h"
 
+#include <sys/queue.h>
+
 #include "client/bus/call.h"
 #include "client/bus/limits.h"
 #include "client/bus/read.h"
@@ -12,17 +14,23 @@
 #define SNIPPET_MAX 256U
 #define UNTITLED    "Conversation"
 
+typedef struct Running Running;
+
 struct Search {
         Session *session;
         Hits *hits;
         unsigned running;
+        TAILQ_HEAD(, Running) all;
 };
 
-typedef struct Running {
+/* The call keeps the bus: who is not answered any more must be let go. */
+struct Running {
         Search *search;
+        TAILQ_ENTRY(Running) entries;
+        sd_bus_slot *slot;
         sd_bus_message *call;
         search_answer_t answer;
-} Running;
+};
 
 int search_new(Session *session, Search **ret)
 {
@@ -33,6 +41,7 @@ int search_new(Session *session, Search **ret)
         if (!s)
                 return -ENOMEM;
         s->session = session;
+        TAILQ_INIT(&s->all);
         r = hits_new(&s->hits);
         if (r < 0)
                 return r;
@@ -42,8 +51,12 @@ int search_new(Session *session, Search **ret)
 
 Search *search_free(Search *s)
 {
+        Running *run;
+
         if (!s)
                 return NULL;
+        while ((run = TAILQ_FIRST(&s->all)))
+                sd_bus_slot_unref(run->slot); /* and run with it */
         hits_free(s->hits);
         free(s);
         return NULL;
@@ -118,6 +131,7 @@ static int on_found(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
                 log_warning("Nothing is found: %s", failure_message(&failure));
         }
         answer(run, error ? NULL : m);
+        sd_bus_slot_unref(run->slot);
         return 0;
 }
 
@@ -127,6 +141,7 @@ static void on_slot_gone(void *userdata)
 {
         Running *run = ASSERT_PTR(userdata);
 
+        TAILQ_REMOVE(&run->search->all, run, entries);
         run->search->running--;
         session_release(run->search->session);
         sd_bus_message_unref(run->call);
@@ -167,9 +182,15 @@ int search_begin(Search *s, sd_bus_message *call, const char *query, search_answ
                 r = sd_bus_slot_set_destroy_callback(slot, on_slot_gone);
         if (r < 0)
                 return r;
-        *run = (Running){ s, sd_bus_message_ref(call), answer_it };
+        *run = (Running){
+                .search = s,
+                .slot = TAKE_PTR(slot),
+                .call = sd_bus_message_ref(call),
+                .answer = answer_it,
+        };
+        TAILQ_INSERT_TAIL(&s->all, run, entries);
         s->running++;
         session_hold(s->session);
         TAKE_PTR(run);
-        return sd_bus_slot_set_floating(slot, true);
+        return 1;
 }

@@ -21,12 +21,12 @@ typedef struct Program {
         Runner runner;
 } Program;
 
-/* The searches that are under way end with the session's connection. */
+/* The searches that are under way keep the session's connection, until they are let go. */
 static void program_done(Program *p)
 {
         p->answers = answers_free(p->answers);
-        p->session = session_free(p->session);
         p->search = search_free(p->search);
+        p->session = session_free(p->session);
         runner_done(&p->runner);
 }
 
