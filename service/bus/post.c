@@ -106,16 +106,24 @@ static int post_schedule(Doors *d)
         return r;
 }
 
+/* Where something is always left of it, what was sent would take more and more room. */
+static void post_move_up(Connection *c)
+{
+        memmove(c->posted, c->posted + c->first_posted, c->n_posted * sizeof *c->posted);
+        c->first_posted = 0;
+}
+
 static int post_add(Connection *c, sd_bus_message *m)
 {
         sd_bus_message **more;
         int r;
 
-        if (c->first_posted + c->n_posted >= DOORS_QUEUE_MESSAGES_MAX) {
+        if (c->n_posted >= DOORS_QUEUE_MESSAGES_MAX) {
                 r = connection_flush(c);
                 if (r < 0)
                         return r;
-        }
+        } else if (c->first_posted + c->n_posted >= DOORS_QUEUE_MESSAGES_MAX)
+                post_move_up(c);
         r = post_schedule(c->doors);
         if (r < 0)
                 return r;

@@ -448,6 +448,28 @@ static void test_signals_order(void **state)
         run_until(f, at_a == MANY);
 }
 
+/* Where there is always something left to send, it goes on in parts. */
+static void test_signals_without_end(void **state)
+{
+        enum { LEFT = 4, PART = 16, PARTS = 2 * DOORS_QUEUE_MESSAGES_MAX / PART };
+        Fixture *f = *state;
+        _cleanup_(client_closep) sd_bus *a = client_open_private(f);
+        unsigned n = 0;
+
+        client_count_signals(a, "Said", &n);
+        sd_bus_message_unref(client_call_wait(f, a, "Ping"));
+        for (unsigned i = 0; i < LEFT; i++)
+                emit(f, DOOR_BOTH, "to all");
+        for (unsigned part = 0; part < PARTS; part++) {
+                for (unsigned i = 1; i <= PART; i++) {
+                        emit(f, DOOR_BOTH, "to all");
+                        assert_int_equal(doors_queued(f->doors), LEFT + i);
+                }
+                run_until(f, doors_queued(f->doors) <= LEFT);
+        }
+        run_until(f, n == LEFT + PART * PARTS);
+}
+
 /* A client that does not read: the kernel's buffer fills, then sd-bus's queue. */
 static sd_bus *open_deaf(Fixture *f)
 {
@@ -707,6 +729,7 @@ int main(void)
                 TEST(test_signals),
                 TEST(test_properties),
                 TEST(test_signals_order),
+                TEST(test_signals_without_end),
                 TEST(test_queue_messages_limit),
                 TEST(test_queue_bytes_limit),
                 TEST(test_queue_large_first),
