@@ -63,10 +63,7 @@ static void soak_begin(Soak *s, Harness *h)
         for (unsigned i = 0; i < SOAK_ENGINES; i++) {
                 s->engines[i] = engines[i];
                 engine_start(s, &s->engines[i]);
-                engine_configure(s, &s->engines[i],
-                        i != SOAK_HUNG    ? ""
-                                : s->real ? "FirstByteTimeoutSec=10s"
-                                          : "FirstByteTimeoutSec=500ms");
+                engine_configure(s, &s->engines[i], "");
         }
         harness_remove_config(h, "engines.d/builtin.conf");
         harness_write_config(h, "conductor.conf",
