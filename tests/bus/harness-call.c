@@ -158,6 +158,16 @@ void harness_wait_name(Harness *h, bool owned)
 
 /* ---- short forms ---- */
 
+uint64_t harness_head(Harness *h, sd_bus *bus, const char *conversation)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = harness_call(h, bus, conversation,
+                "org.freedesktop.DBus.Properties", "Get", "ss", INTERFACE_CONVERSATION, "Head");
+        uint64_t head;
+
+        assert_return_code(sd_bus_message_read(answer, "v", "t", &head), 0);
+        return head;
+}
+
 char *harness_create(Harness *h, sd_bus *bus, const char *model)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;

@@ -155,6 +155,8 @@ void harness_append_attachments(sd_bus_message *m, const char *name, int fd, siz
 
 /* Short forms; the caller frees what comes back. */
 char *harness_create(Harness *h, sd_bus *bus, const char *model);
+/* The conversation's last message; 0 = it has none. */
+uint64_t harness_head(Harness *h, sd_bus *bus, const char *conversation);
 uint64_t harness_send(Harness *h, sd_bus *bus, const char *conversation, const char *text);
 typedef struct Exchange {
         uint64_t message, reply;

@@ -44,16 +44,6 @@ static char *get_string(
         return copy;
 }
 
-static uint64_t get_head(Harness *h, sd_bus *bus, const char *path)
-{
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = harness_call(h, bus, path,
-                "org.freedesktop.DBus.Properties", "Get", "ss", INTERFACE_CONVERSATION, "Head");
-        uint64_t head;
-
-        assert_return_code(sd_bus_message_read(answer, "v", "t", &head), 0);
-        return head;
-}
-
 /* ---- options ---- */
 
 static const struct {
@@ -183,7 +173,7 @@ static void test_message_sizes(void **state)
         harness_assert_error(harness_call_error(h, bus, NULL, conversation, INTERFACE_CONVERSATION,
                                      "Send", "sa{sv}", larger, 0),
                 "TooLarge");
-        assert_int_equal(get_head(h, bus, conversation), 0);
+        assert_int_equal(harness_head(h, bus, conversation), 0);
 
         ids = harness_exchange(h, bus, conversation, largest, NULL);
         assert_string_equal(reader_wait(reader, ids.reply), "stop");

@@ -8,16 +8,6 @@
 
 #define NO_SUCH_ID UINT64_C(999999)
 
-static uint64_t get_head(Harness *h, sd_bus *bus, const char *path)
-{
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = harness_call(h, bus, path,
-                "org.freedesktop.DBus.Properties", "Get", "ss", INTERFACE_CONVERSATION, "Head");
-        uint64_t head;
-
-        assert_return_code(sd_bus_message_read(answer, "v", "t", &head), 0);
-        return head;
-}
-
 static void assert_branches(
         Harness *h, sd_bus *bus, const char *path, uint64_t message, uint64_t a, uint64_t b)
 {
@@ -54,21 +44,21 @@ static void test_branches(void **state)
         assert_return_code(sd_bus_message_read(answer, "t", &other), 0);
         assert_string_equal(reader_wait(reader, other), "stop");
         assert_branches(h, bus, conversation, first.reply, first.reply, other);
-        assert_int_equal(get_head(h, bus, conversation), other);
+        assert_int_equal(harness_head(h, bus, conversation), other);
 
         edited = harness_call(h, bus, conversation, INTERFACE_CONVERSATION, "Edit", "ts",
                 first.message, "I am glad.");
         edit = harness_read_exchange(edited);
         assert_string_equal(reader_wait(reader, edit.reply), "stop");
         assert_branches(h, bus, conversation, edit.message, first.message, edit.message);
-        assert_int_equal(get_head(h, bus, conversation), edit.reply);
+        assert_int_equal(harness_head(h, bus, conversation), edit.reply);
 
         sd_bus_message_unref(harness_call(
                 h, bus, conversation, INTERFACE_CONVERSATION, "SelectBranch", "t", first.reply));
-        assert_int_equal(get_head(h, bus, conversation), first.reply);
+        assert_int_equal(harness_head(h, bus, conversation), first.reply);
         sd_bus_message_unref(harness_call(
                 h, bus, conversation, INTERFACE_CONVERSATION, "SelectBranch", "t", edit.message));
-        assert_int_equal(get_head(h, bus, conversation), edit.reply);
+        assert_int_equal(harness_head(h, bus, conversation), edit.reply);
         assert_int_equal(harness_stop(h), 0);
 }
 
