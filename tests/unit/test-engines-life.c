@@ -378,7 +378,7 @@ static void test_mid_body(void **state)
         const size_t size = MIB(16);
         Fixture *f = *state;
         char url[64];
-        _cleanup_close_ int fd = listen_deaf(url, sizeof url);
+        _unused_ _cleanup_close_ int fd = listen_deaf(url, sizeof url);
 
         f->configs[0] = engine_config("one", ENGINE_OPENAI, url);
         f->configs[0].context_size = UINT32_MAX;
