@@ -3,18 +3,50 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
+
+/* ---- time: the libraries come here, too ---- */
+
+static atomic_uint skipped; /* seconds */
+
+int clock_gettime(clockid_t clock, struct timespec *ret)
+{
+        if (syscall(SYS_clock_gettime, clock, ret) < 0)
+                return -1;
+        ret->tv_sec += (time_t) atomic_load(&skipped);
+        return 0;
+}
+
+/* sd-event's, which are of a moment: what was skipped has gone by. */
+int timerfd_settime(int fd, int flags, const struct itimerspec *new, struct itimerspec *old)
+{
+        struct itimerspec t = *new;
+
+        assert_int_equal(flags, TFD_TIMER_ABSTIME);
+        if (t.it_value.tv_sec > 0)
+                t.it_value.tv_sec -= (time_t) atomic_load(&skipped);
+        /* Gone by, but not 0, which disarms. */
+        if (t.it_value.tv_sec < 0)
+                t.it_value = (struct timespec){ .tv_nsec = 1 };
+        return (int) syscall(SYS_timerfd_settime, fd, flags, &t, old);
+}
 
 usec_t now_usec(void)
 {
         struct timespec ts;
 
-        assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &ts), 0);
+        assert_int_equal(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &ts), 0);
         return (usec_t) ts.tv_sec * USEC_PER_SEC + (usec_t) ts.tv_nsec / 1000;
 }
+
+/* ---- names ---- */
 
 /* libcurl's resolver thread comes here: names of this test wait until they are let go. */
 int resolver_gate[2] = { -1, -1 };
@@ -77,6 +109,26 @@ void server_await_close(Server *s, int fd)
         server_notify(s);
 }
 
+/* The client has nothing left to do at this moment, or closed. */
+static void await_idle(Server *s, int fd)
+{
+        struct pollfd one[] = { { .fd = s->turned_fd, .events = POLLIN },
+                { .fd = fd, .events = POLLRDHUP } };
+        eventfd_t value;
+
+        assert_int_equal(eventfd_write(s->turn_fd, 1), 0);
+        assert_true(poll(one, ELEMENTSOF(one), -1) > 0);
+        if (one[0].revents)
+                assert_int_equal(eventfd_read(s->turned_fd, &value), 0);
+}
+
+void server_skip_time(Server *s, int fd, unsigned seconds)
+{
+        await_idle(s, fd);
+        atomic_fetch_add(&skipped, seconds);
+        await_idle(s, fd);
+}
+
 static void *server_run(void *userdata)
 {
         Server *s = userdata;
@@ -105,7 +157,9 @@ void server_listen(Server *s, int backlog)
         assert_int_equal(getsockname(s->listen_fd, (struct sockaddr *) &a, &n), 0);
         (void) snprintf(s->url, sizeof s->url, "http://127.0.0.1:%u", ntohs(a.sin_port));
         s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        assert_true(s->event_fd >= 0);
+        s->turn_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        s->turned_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        assert_true(s->event_fd >= 0 && s->turn_fd >= 0 && s->turned_fd >= 0);
 }
 
 void server_start(Server *s, server_script_t script)
@@ -122,6 +176,8 @@ void server_stop(Server *s)
                 assert_int_equal(pthread_join(s->thread, NULL), 0);
         (void) close(s->listen_fd);
         (void) close(s->event_fd);
+        (void) close(s->turn_fd);
+        (void) close(s->turned_fd);
         buffer_done(&s->request);
 }
 
@@ -182,6 +238,26 @@ void client_open(Client *c, Server *s)
         *c = (Client){ .body = BUFFER_INIT(MIB(64)), .server = s };
         assert_true(sd_event_new(&c->event) >= 0);
         assert_int_equal(http_new(&c->http, c->event), 0);
+}
+
+static int on_turn(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        Server *s = userdata;
+        eventfd_t value;
+
+        assert_int_equal(eventfd_read(fd, &value), 0);
+        return eventfd_write(s->turned_fd, 1);
+}
+
+void client_follow_time(Client *c)
+{
+        sd_event_source *source;
+
+        assert_true(sd_event_add_io(c->event, &source, c->server->turn_fd, EPOLLIN, on_turn,
+                            c->server) >= 0);
+        assert_true(sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE) >= 0);
+        assert_true(sd_event_source_set_floating(source, true) >= 0);
+        (void) sd_event_source_unref(source);
 }
 
 void client_close(Client *c)

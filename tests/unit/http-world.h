@@ -18,7 +18,7 @@
 #define TEST_LIMIT_USEC  (20 * USEC_PER_SEC)
 #define CLOSE_LIMIT_USEC (50 * USEC_PER_MSEC)
 
-usec_t now_usec(void);
+usec_t now_usec(void); /* real, whatever was skipped */
 
 /* The name slow.example is looked up until somebody writes a byte here. */
 extern int resolver_gate[2];
@@ -31,7 +31,7 @@ typedef struct Server Server;
 typedef void (*server_script_t)(Server *s, int fd);
 
 struct Server {
-        int listen_fd, event_fd;
+        int listen_fd, event_fd, turn_fd, turned_fd;
         char url[64];
         pthread_t thread;
         server_script_t script;
@@ -49,6 +49,9 @@ bool server_receive(Server *s, int fd);
 /* Tells the loop that it is so far. */
 void server_notify(Server *s);
 void server_await_close(Server *s, int fd);
+/* It is so much later for the whole process, sd-event and libcurl among it, after the client, which
+ * follows it, has taken what was sent; returns when its timers have gone off, or it closed. */
+void server_skip_time(Server *s, int fd, unsigned seconds);
 
 void script_hello(Server *s, int fd); /* "hello", as often as asked */
 extern const char *canned_answer;
@@ -76,6 +79,7 @@ extern const HttpOps client_ops;
 int client_on_body(const char *data, size_t size, void *userdata);
 
 void client_open(Client *c, Server *s);
+void client_follow_time(Client *c);
 void client_close(Client *c);
 HttpRequest request_to(const char *url);
 void client_start(Client *c, const HttpRequest *request);
