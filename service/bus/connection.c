@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <malloc.h>
+#include <sys/resource.h>
 
 #include "common/event-util.h"
 #include "common/log.h"
@@ -12,18 +13,25 @@
 /* The ring holds one message more than the limit: the one that goes over it. */
 #define RING_SIZE (DOORS_QUEUE_MESSAGES_MAX + 1)
 
-/* What is free and was not when memory was last given back must be this much. */
-#define RETURN_MIN MIB(1)
+/* So much must be free that was not when memory was last given back, or pages touched since: what
+ * was given back counts as free, too, and may have been used and freed again. */
+#define RETURN_MIN       MIB(1)
+#define RETURN_PAGES_MIN 256
 
 void doors_return_memory(Doors *d)
 {
         size_t n = mallinfo2().fordblks;
+        struct rusage usage;
 
+        if (getrusage(RUSAGE_SELF, &usage) < 0)
+                return;
         d->n_free = MIN(d->n_free, n); /* the rest is in use again */
-        if (n - d->n_free < RETURN_MIN)
+        if (n - d->n_free < RETURN_MIN &&
+                (n < RETURN_MIN || usage.ru_minflt - d->n_faults < RETURN_PAGES_MIN))
                 return;
         (void) malloc_trim(/* pad= */ 0);
         d->n_free = mallinfo2().fordblks;
+        d->n_faults = usage.ru_minflt;
 }
 
 void connection_doom(Connection *c)

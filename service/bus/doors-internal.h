@@ -78,6 +78,7 @@ struct Doors {
         Peer *peers[PEER_BUCKETS], *gone_peers;
         sd_event_source *reap; /* one shot: frees what must not be freed inside a callback */
         size_t n_free;         /* bytes that the heap had free when memory was last given back */
+        long n_faults;         /* pages that had been touched by then */
 
         Call *calls;
         unsigned n_calls;

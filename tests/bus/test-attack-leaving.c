@@ -238,6 +238,28 @@ static void test_stopped_followers(void **state)
                 STOPPED * ROUNDS);
 }
 
+/* One after the other reads a long reply to its end and leaves: what each took is the same memory
+ * again, free in between. */
+static void test_readers(void **state)
+{
+        Attack a;
+
+        attack_begin(&a, *state);
+        for (unsigned i = 0; i < 2 * ROUNDS; i++) {
+                _cleanup_connection_ sd_bus *bus = harness_connect(a.harness, VIA_PRIVATE);
+                _cleanup_free_ char *path = harness_create(a.harness, bus, ATTACK_MODEL);
+                _cleanup_(reader_freep) Reader *reader = reader_new(a.harness, bus, path);
+                uint64_t reply = harness_send(a.harness, bus, path, "@tokens=100000");
+
+                assert_string_equal(reader_wait(reader, reply), "stop");
+                /* Answered when the reply is written, whose memory is free then. */
+                sd_bus_message_unref(harness_call(
+                        a.harness, bus, path, INTERFACE_CONVERSATION, "SetTitle", "s", "Read"));
+        }
+        attack_end(&a, harness_can_measure() ? GIVEN_BACK_MAX : GROWTH_MAX,
+                "readers of a long reply that leave at its end", 2 * ROUNDS);
+}
+
 /* ---- the end under them ---- */
 
 /* More answers than its socket holds. */
@@ -298,6 +320,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_vanishing),
                 TEST(test_stopped_followers),
+                TEST(test_readers),
                 TEST(test_end),
         };
 
