@@ -292,7 +292,7 @@ static void test_misbehaving(void **state)
                 { "iv-short", "not what its interface promises" },
                 { "value-empty", "not what its interface promises" },
                 { "value-odd", "not what its interface promises" },
-                { "value-garbage", "not what its interface promises" },
+                { "value-unpadded", "not what its interface promises" },
                 { "value-huge", "too long for a key" },
                 { "refusing", "refuses (org.freedesktop.Secret.Error.Whatever)" },
                 { "dying-open", "went away" },

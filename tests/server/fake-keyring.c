@@ -42,7 +42,7 @@ static const char *const behaviours[] = {
         "iv-short",
         "value-empty",
         "value-odd",
-        "value-garbage",
+        "value-unpadded",
         "value-huge",
         "refusing",  /* an error of its own for each secret */
         "malformed", /* answers of other types */
@@ -260,7 +260,7 @@ static size_t make_bad_value(uint8_t *value)
         static const struct {
                 const char *behaviour;
                 size_t size;
-        } sizes[] = { { "value-odd", 33 }, { "value-garbage", 32 }, { "value-huge", MIB(1) } };
+        } sizes[] = { { "value-odd", 33 }, { "value-huge", MIB(1) } };
 
         for (size_t i = 0; i < ELEMENTSOF(sizes); i++)
                 if (is(sizes[i].behaviour)) {
@@ -268,6 +268,17 @@ static size_t make_bad_value(uint8_t *value)
                         return sizes[i].size;
                 }
         return 0;
+}
+
+/* Without the block at its end that says where the text ends. What is only made up looks like one
+ * that has it each 256th time. */
+static size_t make_unpadded(uint8_t *iv, uint8_t *value)
+{
+        uint8_t text[2 * SECRET_BLOCK_SIZE];
+
+        memset(text, 'x', sizeof text);
+        check(secret_session_encrypt(k.session, text, sizeof text, iv, value), "encryption");
+        return sizeof text;
 }
 
 static int get_secret(sd_bus_message *m, const Item *item)
@@ -285,6 +296,8 @@ static int get_secret(sd_bus_message *m, const Item *item)
                 return sd_bus_reply_method_errorf(m, ERROR "IsLocked", "locked");
         if (is("refusing"))
                 return sd_bus_reply_method_errorf(m, ERROR "Whatever", "%s", item->secret.data);
+        if (is("value-unpadded"))
+                n = make_unpadded(iv, value);
         if (n == 0) {
                 check(secret_session_encrypt(
                               k.session, buffer_text(&item->secret), item->secret.size, iv, value),
