@@ -28,6 +28,35 @@ static void count(Server *s, unsigned *counter)
         server_poke(s);
 }
 
+static char *copy_of(const char *text)
+{
+        char *copy = text ? strdup(text) : NULL;
+
+        assert_true(copy || !text);
+        return copy;
+}
+
+void server_set_lists(Server *s, const char *models, const char *loaded)
+{
+        assert_int_equal(pthread_mutex_lock(&s->lock), 0);
+        free(s->models);
+        free(s->loaded);
+        s->models = copy_of(models);
+        s->loaded = copy_of(loaded);
+        assert_int_equal(pthread_mutex_unlock(&s->lock), 0);
+}
+
+/* Another may be set before all of it is sent. */
+static char *copy_list(Server *s, char *const *list)
+{
+        char *copy;
+
+        assert_int_equal(pthread_mutex_lock(&s->lock), 0);
+        copy = copy_of(*list);
+        assert_int_equal(pthread_mutex_unlock(&s->lock), 0);
+        return copy;
+}
+
 unsigned server_get(Server *s, const unsigned *counter)
 {
         unsigned n;
@@ -225,6 +254,24 @@ static void drip(Server *s, int fd)
         wait_for_close(s, fd);
 }
 
+static bool serve_models(Server *s, int fd)
+{
+        _cleanup_free_ char *models = copy_list(s, &s->models);
+
+        count(s, &s->lists);
+        if (!models)
+                send_answer(fd, "500 Oops", JSON, "{\"error\":\"no list\"}");
+        else if (streq(models, "hang"))
+                wait_for_close(s, fd);
+        else if (streq(models, "drip"))
+                drip(s, fd);
+        else {
+                send_answer(fd, "200 OK", JSON, models);
+                return true;
+        }
+        return false;
+}
+
 static bool serve_request(Server *s, int fd, const char *request)
 {
         const char *content;
@@ -232,22 +279,14 @@ static bool serve_request(Server *s, int fd, const char *request)
         bool keep;
 
         if (startswith(request, "GET /api/ps")) {
+                _cleanup_free_ char *loaded = copy_list(s, &s->loaded);
+
                 count(s, &s->loads);
-                send_answer(fd, "200 OK", JSON, strempty(s->loaded));
+                send_answer(fd, "200 OK", JSON, loaded ?: "{\"models\":[]}");
                 return true;
         }
-        if (startswith(request, "GET ")) {
-                count(s, &s->lists);
-                if (!s->models)
-                        send_answer(fd, "500 Oops", JSON, "{\"error\":\"no list\"}");
-                else if (streq(s->models, "hang"))
-                        wait_for_close(s, fd);
-                else if (streq(s->models, "drip"))
-                        drip(s, fd);
-                else
-                        send_answer(fd, "200 OK", JSON, s->models);
-                return s->models && !streq(s->models, "hang") && !streq(s->models, "drip");
-        }
+        if (startswith(request, "GET "))
+                return serve_models(s, fd);
         if (startswith(request, "POST /api/show")) {
                 count(s, &s->shows);
                 send_answer(fd, "200 OK", JSON, "{\"model_info\":{\"x.context_length\":2048}}");
@@ -358,7 +397,6 @@ void server_bind(Server *s, unsigned port)
         int yes = 1;
 
         *s = (Server){ .order = BUFFER_INIT(1024),
-                .loaded = "{\"models\":[]}",
                 .lock = PTHREAD_MUTEX_INITIALIZER,
                 .changed = PTHREAD_COND_INITIALIZER };
         s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -404,4 +442,6 @@ void server_stop(Server *s)
         }
         s->event_fd = safe_close(s->event_fd);
         buffer_done(&s->order);
+        free(s->models);
+        free(s->loaded);
 }

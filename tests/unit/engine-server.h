@@ -28,9 +28,9 @@ typedef struct Server {
         pthread_cond_t changed;
         unsigned chats, lists, live, live_max, closed_by_client, released;
         unsigned shows, loads;
-        Buffer order;       /* first letters of the questions, as they came */
-        const char *models; /* the answer to /api/tags or /v1/models; NULL = 500 */
-        const char *loaded; /* the answer to /api/ps */
+        Buffer order; /* first letters of the questions, as they came */
+        char *models; /* the answer to /api/tags or /v1/models; NULL = 500 */
+        char *loaded; /* the answer to /api/ps; NULL = nothing is loaded */
 } Server;
 
 void server_listen(Server *s);
@@ -38,6 +38,8 @@ void server_listen(Server *s);
 void server_bind(Server *s, unsigned port);
 void server_open(Server *s);
 void server_stop(Server *s);
+/* What it answers to these from now on; both are copied. */
+void server_set_lists(Server *s, const char *models, const char *loaded);
 /* A counter's value now; each change wakes the event_fd. */
 unsigned server_get(Server *s, const unsigned *counter);
 /* Lets so many answers of the model "gate" go. */

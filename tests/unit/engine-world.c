@@ -88,8 +88,8 @@ int fixture_setup(void **state)
                 assert_true(sd_event_add_io(f->event, f->pokes + i, f->servers[i].event_fd, EPOLLIN,
                                     on_poke, f) >= 0);
         }
-        f->servers[0].models = TAGS(TAG("good") "," TAG("twin"));
-        f->servers[1].models = "{\"data\":[{\"id\":\"other\"},{\"id\":\"twin\"}]}";
+        server_set_lists(f->servers, TAGS(TAG("good") "," TAG("twin")), NULL);
+        server_set_lists(f->servers + 1, "{\"data\":[{\"id\":\"other\"},{\"id\":\"twin\"}]}", NULL);
         f->configs[0] = engine_config("one", ENGINE_OLLAMA, f->servers[0].url);
         *state = f;
         return 0;

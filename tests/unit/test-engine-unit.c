@@ -66,7 +66,7 @@ static int setup(void **state)
         f = *state;
         w = (struct World){ 0 };
         server_bind(&w.server, 0);
-        w.server.models = TAGS(TAG("good"));
+        server_set_lists(&w.server, TAGS(TAG("good")), NULL);
         f->configs[0].url = w.server.url;
         f->configs[0].unit = unit;
         fixture_start(f);
@@ -211,7 +211,7 @@ static void test_ended_since(void **state)
         wait_end(f, &q);
         server_stop(&w.server);
         server_bind(&w.server, port);
-        w.server.models = TAGS(TAG("good"));
+        server_set_lists(&w.server, TAGS(TAG("good")), NULL);
 
         ask(f, &again, "one/good", "hi");
         wait_start(f, 2);

@@ -89,7 +89,7 @@ static void test_hanging_engine(void **state)
         Fixture *f = *state;
 
         f->configs[0].max_concurrent = 1;
-        f->servers[0].models = "hang";
+        server_set_lists(f->servers, "hang", NULL);
         f->configs[1] = engine_config("two", ENGINE_OPENAI, f->servers[1].url);
         fixture_start(f);
         ask(f, &hung, "one/silent", "hi");
@@ -110,7 +110,7 @@ static void test_cancel_phases(void **state)
         Fixture *f = *state;
 
         f->configs[0].max_concurrent = 1;
-        f->servers[0].models = "hang";
+        server_set_lists(f->servers, "hang", NULL);
         fixture_start(f);
 
         ask(f, &routing, "unheard-of", "hi");
@@ -479,7 +479,7 @@ static void test_models_of_dripping_engine(void **state)
         Listing l = { .names = BUFFER_INIT(KIB(4)) };
         Fixture *f = *state;
 
-        f->servers[0].models = "drip";
+        server_set_lists(f->servers, "drip", NULL);
         f->configs[1] = engine_config("two", ENGINE_OPENAI, f->servers[1].url);
         fixture_start(f);
         engines_set_whole_usec(f->engines, 50 * USEC_PER_MSEC);
@@ -497,8 +497,8 @@ static void test_default_rule(void **state)
         _cleanup_question_ Question q = { 0 };
         Fixture *f = *state;
 
-        f->servers[0].models = TAGS(TAG("good") "," TAG("twin"));
-        f->servers[0].loaded = TAGS("{\"name\":\"twin\",\"context_length\":4096}");
+        server_set_lists(f->servers, TAGS(TAG("good") "," TAG("twin")),
+                TAGS("{\"name\":\"twin\",\"context_length\":4096}"));
         fixture_start(f);
         assert_string_equal(engines_default_model(f->engines), "");
         ask(f, &q, "", "hi");

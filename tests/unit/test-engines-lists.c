@@ -95,12 +95,12 @@ static void test_border(void **state)
                 _cleanup_free_ char *text = padded(TAGS(TAG("good")), READ_AT_ONCE + over);
                 Listing l = { 0 };
 
-                f->servers[0].models = text;
+                server_set_lists(f->servers, text, NULL);
                 list(f, &l);
                 assert_int_equal(l.n, 1);
                 assert_int_equal(l.state, ENGINE_READY);
                 assert_int_equal(!!f->engines->requests, over);
-                f->servers[0].models = NULL;
+                server_set_lists(f->servers, NULL, NULL);
         }
 }
 
@@ -117,11 +117,11 @@ static void test_many(void **state)
                 _cleanup_free_ char *text = long_list(table[i].sent);
                 Listing l = { 0 };
 
-                f->servers[0].models = f->servers[0].loaded = text;
+                server_set_lists(f->servers, text, text);
                 list(f, &l);
                 assert_int_equal(l.n, table[i].kept);
                 assert_int_equal(l.n_loaded, table[i].kept);
-                f->servers[0].models = f->servers[0].loaded = NULL;
+                server_set_lists(f->servers, NULL, NULL);
         }
         wait_idle(f);
 }
@@ -137,22 +137,22 @@ static void test_senseless(void **state)
         Fixture *f = *state;
         Listing l = { 0 };
 
-        f->servers[0].models = text;
+        server_set_lists(f->servers, text, NULL);
         fixture_start(f);
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
-                f->servers[0].loaded = bad[i];
+                server_set_lists(f->servers, text, bad[i]);
                 list(f, &l);
                 assert_int_equal(l.n, 1000);
                 assert_int_equal(l.n_loaded, 0);
                 assert_int_equal(l.state, ENGINE_READY);
         }
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
-                f->servers[0].models = bad[i];
+                server_set_lists(f->servers, bad[i], wrong);
                 list(f, &l);
                 assert_int_equal(l.n, 1000);
                 assert_int_equal(l.state, ENGINE_REFUSING);
         }
-        f->servers[0].models = f->servers[0].loaded = NULL;
+        server_set_lists(f->servers, NULL, NULL);
 }
 
 /* Whoever asked leaves while the thread reads: the list is kept for the next one. */
@@ -164,7 +164,7 @@ static void test_cancel(void **state)
         Fixture *f = *state;
         Listing l = { 0 };
 
-        f->servers[0].models = f->servers[0].loaded = text;
+        server_set_lists(f->servers, text, text);
         fixture_start(f);
         assert_int_equal(engines_list_models(f->engines, false, on_models, &l, &query), 0);
         ask(f, &q, "m17", "hi");
@@ -190,7 +190,7 @@ static void test_engine_leaves(void **state)
         Fixture *f = *state;
         Listing l = { 0 };
 
-        f->servers[0].models = f->servers[0].loaded = text;
+        server_set_lists(f->servers, text, text);
         fixture_start(f);
         for (unsigned i = 0; i < ELEMENTSOF(moments); i++) {
                 Listing after = { 0 };
@@ -215,7 +215,7 @@ static void test_free_engines(void **state)
         _cleanup_free_ char *text = long_list(MANY);
         Fixture *f = *state;
 
-        f->servers[0].models = f->servers[0].loaded = text;
+        server_set_lists(f->servers, text, text);
         for (unsigned i = 0; i < 2; i++) {
                 Listing l = { 0 };
 
