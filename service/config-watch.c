@@ -90,6 +90,7 @@ static int install_config(Manager *m, Config **config)
         conversations_set_avatar(m->conversations, m->config->avatar ? m->avatar : NULL);
         conversations_set_trash_keep(m->conversations, m->config->trash_keep);
         config_watch_apply_log(m->config);
+        manager_emit_default_model(m);
         tell_warnings(m);
         log_struct(
                 LOG_INFO, MESSAGE_CONFIGURATION_LOADED, NULL, "The configuration was read again.");

@@ -205,7 +205,7 @@ static void on_default_model_stored(const Failure *failure, void *userdata)
         r = engines_set_default_model(d->manager->engines, d->model);
         if (r < 0)
                 log_warning_errno(r, "Cannot use the new default model before a restart: %m");
-        manager_emit_property(d->manager, "DefaultModel");
+        manager_emit_default_model(d->manager);
         (void) call_reply(d->call, NULL);
 }
 
@@ -289,7 +289,7 @@ void manager_emit_engine_changed(Manager *m, const char *engine, EngineState sta
 {
         emit_strings(m, "EngineChanged", (Strings){ { engine, engine_state_to_string(state) }, 2 });
         /* Which model the default is depends on which engines answer. */
-        manager_emit_property(m, "DefaultModel");
+        manager_emit_default_model(m);
 }
 
 void manager_emit_notice(Manager *m, int level, const char *title, const char *text)
@@ -307,6 +307,20 @@ void manager_emit_property(Manager *m, const char *name)
         r = doors_emit_properties(m->doors, PATH_ROOT, INTERFACE_MANAGER, names);
         if (r < 0)
                 log_warning_errno(r, "Cannot announce %s, ignoring: %m", name);
+}
+
+void manager_emit_default_model(Manager *m)
+{
+        const char *now;
+
+        if (!m->doors)
+                return;
+        now = engines_default_model(m->engines);
+        if (streq_ptr(m->default_told, now))
+                return;
+        if (free_and_strdup(&m->default_told, now) < 0)
+                log_oom();
+        manager_emit_property(m, "DefaultModel");
 }
 
 /* clang-format off */

@@ -16,8 +16,10 @@ extern const sd_bus_vtable manager_vtable[];
 /* Signals; the rooms' observers call them. */
 void manager_emit_engine_changed(Manager *m, const char *engine, EngineState state);
 void manager_emit_notice(Manager *m, int level, const char *title, const char *text);
-/* PropertiesChanged of one property: "LiveReplies", "Surfaces", "DefaultModel". */
+/* PropertiesChanged of one property: "LiveReplies", "Surfaces". */
 void manager_emit_property(Manager *m, const char *name);
+/* The same of "DefaultModel", where it is another than was told last. */
+void manager_emit_default_model(Manager *m);
 
 /* The handlers of manager-list-bus.c, manager-snapshot-bus.c, manager-ask-bus.c. */
 int manager_method_list_conversations(sd_bus_message *m, void *userdata, sd_bus_error *error);

@@ -37,6 +37,11 @@ static void on_engine_notice(int level, const char *title, const char *text, voi
         manager_notice(ASSERT_PTR(userdata), level, title, text);
 }
 
+static void on_engine_models(void *userdata)
+{
+        manager_emit_default_model(ASSERT_PTR(userdata));
+}
+
 static void on_store_notice(StoreNoticeKind kind, const char *detail, void *userdata)
 {
         Manager *m = ASSERT_PTR(userdata);
@@ -103,7 +108,8 @@ static int look_up_secret(const SecretQuestion *question, secret_found_t done, v
 
 static int make_engines(Manager *m, const StoreIndex *index)
 {
-        const EnginesObserver observer = { on_engine_changed, on_engine_notice, m };
+        const EnginesObserver observer = { on_engine_changed, on_engine_notice, on_engine_models,
+                m };
         int r;
 
         r = engines_new(&m->engines, m->event, m->config, store_worker(m->store), &observer);
@@ -326,6 +332,7 @@ Manager *manager_free(Manager *m)
         doors_free(m->doors);
         store_free(m->store);
         config_free(m->config);
+        free(m->default_told);
         safe_close(m->listen_fd);
         sd_event_unref(m->event);
         free(m);

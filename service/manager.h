@@ -31,6 +31,7 @@ typedef struct Manager {
         ConversationFace *conversation_face;
         Doors *doors;
         struct Asking *asks; /* under way (manager-ask-bus.c) */
+        char *default_told;  /* DefaultModel, as it was told last */
         int listen_fd;       /* systemd's, until the doors have it */
 } Manager;
 

@@ -70,6 +70,7 @@ static void probe_end(EngineProbe *p, ModelList *list, const Failure *failure)
         }
         /* Last: what it is known for now is what it said now. */
         (void) sd_event_now(e->engines->event, CLOCK_MONOTONIC, &e->probed);
+        engines_tell_models(e->engines);
         e->probe = engine_probe_free(p);
         engine_waits_wake(&e->probe_waits);
 }
@@ -265,8 +266,10 @@ int engine_probe(Engine *e, ProbeMode mode, EngineWait *w)
         if (mode == PROBE_START) {
                 e->probe->mode = mode;
                 /* What it was known for ends with the start. */
-                if (engine_wants_unit(e))
+                if (engine_wants_unit(e)) {
                         e->probed = 0;
+                        engines_tell_models(e->engines);
+                }
         }
         engine_wait_add(&e->probe_waits, w);
         return 0;

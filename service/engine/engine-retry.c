@@ -74,6 +74,7 @@ void engines_resumed(Engines *e)
                 engine->probed = 0; /* whoever asks next has it probed */
                 engine->key_pause = 0;
         }
+        engines_tell_models(e);
         TAILQ_FOREACH(r, &e->replies, all)
         {
                 int k;

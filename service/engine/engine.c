@@ -281,6 +281,7 @@ void engine_learn_failure(Engine *e, const Failure *failure, long status)
         case FAILURE_NO_SUCH_MODEL:
                 /* The list is out of date. */
                 e->probed = 0;
+                engines_tell_models(e->engines);
                 break;
         case FAILURE_NONE:
         case FAILURE_INVALID_ARGUMENT:

@@ -130,6 +130,9 @@ DEFINE_CLEANUP(Engine *, engine_unref)
 void engine_detach(Engine *e);
 bool engine_config_equal(const EngineConfig *a, const EngineConfig *b);
 
+/* To the observer: other models, or another was used last. */
+void engines_tell_models(const Engines *e);
+
 void engine_set_state(Engine *e, EngineState state, const Failure *failure);
 /* What an attempt's failure says of the engine as a whole; status 0 = not HTTP's. */
 void engine_learn_failure(Engine *e, const Failure *failure, long status);

@@ -249,9 +249,20 @@ int engines_set_default_model(Engines *e, const char *model)
 
 int engines_set_last_model(Engines *e, const char *model)
 {
+        int r;
+
         if (streq_ptr(e->last_model, model))
                 return 0;
-        return free_and_strdup(&e->last_model, strempty(model));
+        r = free_and_strdup(&e->last_model, strempty(model));
+        if (r >= 0)
+                engines_tell_models(e);
+        return r;
+}
+
+void engines_tell_models(const Engines *e)
+{
+        if (e->observer.models)
+                e->observer.models(e->observer.userdata);
 }
 
 /* ---- what is shown ---- */

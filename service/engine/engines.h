@@ -28,6 +28,9 @@ const char *engine_state_to_string(EngineState s);
 typedef struct EnginesObserver {
         void (*changed)(const char *engine, EngineState state, void *userdata);
         void (*notice)(int level, const char *title, const char *text, void *userdata);
+        /* Which models there are, or which was used last, is not what it was: the default may be
+         * another. */
+        void (*models)(void *userdata);
         void *userdata;
 } EnginesObserver;
 

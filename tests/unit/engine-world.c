@@ -67,7 +67,7 @@ void fixture_start(Fixture *f)
                 .engines = f->configs,
                 .n_engines = f->configs[1].name ? 2 : 1 };
         assert_int_equal(engines_new(&f->engines, f->event, &f->config, f->worker,
-                                 &(EnginesObserver){ on_changed, on_notice, f }),
+                                 &(EnginesObserver){ on_changed, on_notice, NULL, f }),
                 0);
         engines_set_retry_usec(f->engines, RETRY_USEC);
 }
