@@ -122,7 +122,7 @@ struct App {
         /* The end waits until the draft is on disk. */
         bool leaving, by_signal;
         bool told;      /* that what is written cannot be kept, and it was not changed since then */
-        Failure unkept; /* why it is not */
+        Failure unkept; /* why it is not, or what else ended it */
         sd_event_source *leave;
 };
 

@@ -435,8 +435,6 @@ static void app_done_all(App *app)
         keeper_free(app->keeper);
         drafts_free(app->drafts);
         settings_done(&app->settings);
-        if (app->child_file)
-                (void) unlink(app->child_file);
         free(app->child_file);
         for (size_t i = 0; i < KEY_NAMES; i++)
                 free(app->key_names[i]);
@@ -692,6 +690,9 @@ int app_run(const AppOptions *options, Failure *failure)
         if (r < 0)
                 return failure_set_errno(failure, r, "conductor-tui cannot start");
         r = sd_event_loop(app.event);
+        if (r >= 0 && app.child_file)
+                return failure_set(failure, FAILURE_CANCELLED,
+                        "The editor is still open; what it writes stays in %s.", app.child_file);
         if (r >= 0 && failure_is_set(&app.unkept))
                 return failure_set(failure, app.unkept.code, "%s", failure_message(&app.unkept));
         return r;

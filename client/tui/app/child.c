@@ -13,10 +13,9 @@
 
 #define FILE_STEP KIB(64) /* of a file, in one read */
 
-/* Runs a shell's line, as people write them into $EDITOR and $PAGER, with one argument more, or
- * with stdin as given; the terminal is its own until it ends. */
-static int run(
-        App *app, const char *line, const char *argument, int input, sd_event_child_handler_t done)
+/* A shell's line, as people write them into $EDITOR and $PAGER, with one argument more, or with
+ * stdin as given. */
+static int spawn(const char *line, const char *argument, int input, pid_t *ret)
 {
         _cleanup_free_ char *whole = NULL;
         char *argv[] = { (char *) "sh", (char *) "-c", NULL, (char *) "sh", (char *) argument,
@@ -24,7 +23,6 @@ static int run(
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
         sigset_t none;
-        pid_t pid;
         int r;
 
         if (asprintf(&whole, "%s \"$@\"", line) < 0) {
@@ -32,23 +30,48 @@ static int run(
                 return -ENOMEM;
         }
         argv[2] = whole;
-        r = terminal_release(app->terminal);
-        if (r < 0)
-                return r;
         (void) sigemptyset(&none);
         (void) posix_spawn_file_actions_init(&actions);
         (void) posix_spawnattr_init(&attributes);
         (void) posix_spawnattr_setsigmask(&attributes, &none);
         (void) posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-        if (input >= 0)
-                (void) posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-        r = -posix_spawnp(&pid, "sh", &actions, &attributes, argv, environ);
+        r = input < 0 ? 0 : -posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+        if (r >= 0)
+                r = -posix_spawnp(ret, "sh", &actions, &attributes, argv, environ);
         (void) posix_spawn_file_actions_destroy(&actions);
         (void) posix_spawnattr_destroy(&attributes);
+        return r;
+}
+
+/* Nothing can be seen or typed without it: what is written is kept, and that is the end. */
+static void take_terminal(App *app)
+{
+        int r = terminal_take(app->terminal);
+
         if (r >= 0)
+                return;
+        (void) failure_set_errno(&app->unkept, r, "The terminal cannot be taken back");
+        app->by_signal = true;
+        app_leave(app);
+}
+
+/* The terminal is its own until it ends. */
+static int run(
+        App *app, const char *line, const char *argument, int input, sd_event_child_handler_t done)
+{
+        pid_t pid;
+        int r;
+
+        r = terminal_release(app->terminal);
+        if (r >= 0)
+                r = spawn(line, argument, input, &pid);
+        if (r >= 0) {
                 r = sd_event_add_child(app->event, &app->child, pid, WEXITED, done, app);
+                if (r < 0)
+                        (void) kill(pid, SIGKILL); /* two would write to the terminal */
+        }
         if (r < 0)
-                (void) terminal_take(app->terminal);
+                take_terminal(app);
         return r;
 }
 
@@ -83,7 +106,7 @@ static bool was_not_found(const siginfo_t *si)
 static void finish(App *app)
 {
         app->child = sd_event_source_disable_unref(app->child);
-        (void) terminal_take(app->terminal);
+        take_terminal(app);
         forget_typed_signals();
         app_damage(app, DAMAGE_NOW);
 }
@@ -166,20 +189,21 @@ static const char *editor(void)
         return first_set("VISUAL", "EDITOR", "vi");
 }
 
+/* Should the terminal not come back, that is kept which the editor wrote. */
 static int on_editor_end(sd_event_source *source, const siginfo_t *si, void *userdata)
 {
         App *app = ASSERT_PTR(userdata);
 
-        finish(app);
-        if (si->si_code == CLD_EXITED && si->si_status == 0) {
+        if (si->si_code == CLD_EXITED && si->si_status == 0)
                 take_back(app);
-                return 0;
+        else {
+                if (was_not_found(si))
+                        app_say(app, "There is no editor '%s'; set $EDITOR to one.", editor());
+                else
+                        app_say(app, "The editor failed; the text is as it was.");
+                remove_draft_file(app);
         }
-        if (was_not_found(si))
-                app_say(app, "There is no editor '%s'; set $EDITOR to one.", editor());
-        else
-                app_say(app, "The editor failed; the text is as it was.");
-        remove_draft_file(app);
+        finish(app);
         return 0;
 }
 

@@ -363,12 +363,12 @@ static void on_file(const PickerItem *item, const char *line, void *userdata)
         const char *slash = strrchr(line, '/');
 
         folder = strndup(line, slash ? (size_t) (slash - line) + 1 : 0);
-        if (!folder || asprintf(&path, "%s%s", item ? folder : line, item ? item->text : "") < 0) {
+        if (!folder || asprintf(&path, "%s%s", item ? folder : line, item ? item->text : "") < 0)
                 path = NULL;
-                return;
-        }
-        close_picker(app);
-        if (*path && path[strlen(path) - 1] == '/')
+        close_picker(app); /* what is typed now is no file's name */
+        if (!path)
+                (void) app_check(app, -ENOMEM);
+        else if (*path && path[strlen(path) - 1] == '/')
                 (void) app_check(app, app_pick_file(app, path));
         else if (*path)
                 (void) app_check(app, attach_file(app, path));

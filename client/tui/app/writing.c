@@ -197,8 +197,10 @@ void app_attach_fd(App *app, const char *name, int fd)
                 return;
         }
         copy = strdup(name);
-        if (!copy)
+        if (!copy) {
+                (void) app_check(app, -ENOMEM);
                 return;
+        }
         app->attachments.names[app->attachments.n] = TAKE_PTR(copy);
         app->attachments.fds[app->attachments.n++] = TAKE_FD(owned);
         app_damage(app, DAMAGE_NOW);

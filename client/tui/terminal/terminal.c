@@ -473,10 +473,9 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
                         r = tell_size(t);
                 break;
         case SIGTSTP:
-                r = terminal_release(t);
+                (void) terminal_release(t); /* half of it done is to be undone as well */
                 stop_here();
-                if (r >= 0)
-                        r = terminal_take(t);
+                r = terminal_take(t);
                 break;
         case SIGCONT: /* after a stop that could not be seen coming: the shell had the terminal */
                 if (!(t->flags & TERMINAL_RELEASED))
@@ -636,7 +635,8 @@ Terminal *terminal_free(Terminal *t)
                         t->n_sent = 0;
                         restored = buffer_append_string(&t->output, t->leave) >= 0 && send_last(t);
                         (void) tcflush(t->fd, TCIFLUSH);
-                        (void) tcsetattr(t->fd, TCSANOW, &t->modes);
+                        /* Else the rescue tries it. */
+                        restored = tcsetattr(t->fd, TCSANOW, &t->modes) >= 0 && restored;
                 }
                 rescue_disarm(restored);
                 (void) safe_close(t->fd);
