@@ -334,8 +334,19 @@ static void tell_if_wrong(Torture *t, size_t i)
         tell(t);
 }
 
+/* A long run shows how far it is, and which sweeps had not enough of it. */
+static void tell_sweep(size_t i, Mode mode, unsigned runs, bool finished)
+{
+        if (!finished)
+                (void) atomic_fetch_add(&totals->unfinished, 1);
+        printf("# \"%s\", %s: %u runs%s\n", scenarios[i].name, mode_to_string(mode), runs,
+                finished ? "" : ", not finished");
+        (void) fflush(stdout);
+}
+
 /* False when it was not finished. */
-static bool sweep_part(Torture *t, const Options *o, size_t i, Mode mode, usec_t until)
+static bool sweep_part(
+        Torture *t, const Options *o, size_t i, Mode mode, usec_t until, unsigned *runs)
 {
         for (unsigned clean = 0, n = 0; clean < CLEAN_RUNS && n < o->runs; n++) {
                 if (now() >= until)
@@ -345,6 +356,7 @@ static bool sweep_part(Torture *t, const Options *o, size_t i, Mode mode, usec_t
                 else
                         run_once(t, &scenarios[i], mode);
                 (void) atomic_fetch_add(&totals->runs[i], 1);
+                (*runs)++;
                 clean = client_may_fail(t) ? 0 : clean + 1;
                 tell_if_wrong(t, i);
                 if (t->found.size > 0 && !client_may_fail(t))
@@ -355,13 +367,14 @@ static bool sweep_part(Torture *t, const Options *o, size_t i, Mode mode, usec_t
 
 static void sweep(Torture *t, const Options *o, size_t i, Mode mode, usec_t until)
 {
-        for (unsigned coarse = COARSE; coarse > 0; coarse /= FINER) {
+        unsigned runs = 0;
+        bool finished = true;
+
+        for (unsigned coarse = COARSE; finished && coarse > 0; coarse /= FINER) {
                 points_set_part(o->part * coarse);
-                if (sweep_part(t, o, i, mode, until))
-                        continue;
-                (void) atomic_fetch_add(&totals->unfinished, 1);
-                return;
+                finished = sweep_part(t, o, i, mode, until, &runs);
         }
+        tell_sweep(i, mode, runs, finished);
 }
 
 static int open_desktop(Torture *t, const Scenario *s)
@@ -423,7 +436,8 @@ static int job(const Options *o)
                 if (!is_wanted(o, scenarios[i].name))
                         continue;
                 if (now() >= give_up) {
-                        (void) atomic_fetch_add(&totals->unfinished, 1);
+                        tell_sweep(
+                                i, work % 2 == 0 ? MODE_ONCE : MODE_ON, 0, /* finished= */ false);
                         continue;
                 }
                 if (scenarios[i].tui && !tui_is_built) {

@@ -591,6 +591,8 @@ const Scenario scenarios[] = {
                 .commands = command_ask_host },
         { "curses client, a question", tui_play, SEED_CLEAN, 0, .tui = &tui_ask },
         { "curses client, reading", tui_play, SEED_CLEAN, 0, .tui = &tui_read },
+        { "curses client, other programs", tui_play, SEED_CLEAN, 0, .tui = &tui_programs },
+        { "curses client, files", tui_play, SEED_CLEAN, 0, .tui = &tui_files },
         { "curses client, on the session bus", tui_play, SEED_CLEAN, SCENARIO_SESSION,
                 .tui = &tui_ask },
         { "curses client, another machine", tui_play, SEED_CLEAN, SCENARIO_SESSION | SCENARIO_HOST,

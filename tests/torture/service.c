@@ -108,10 +108,11 @@ _noreturn_ static void be_service(const Torture *t, int listener, pid_t parent)
                 _exit(EXIT_FAILURE);
         /* The watcher's connections would not end with it. */
         (void) close_range(LISTEN_FD + (listener >= 0), ~0U, 0);
-        (void) alarm(ALARM_SECONDS);
-
-        if (!is_of_client(t->scenario))
+        /* That of the clients is there for all of their runs. */
+        if (!is_of_client(t->scenario)) {
+                (void) alarm(ALARM_SECONDS);
                 points_arm(t->run);
+        }
         if (t->scenario->flags & SCENARIO_PLANTED)
                 planted();
         status = conductord_main(1, argv);

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -27,6 +28,13 @@
 #define ROWS       30
 #define COLUMNS    100
 
+#define PASTE(text) "\033[200~" text "\033[201~"
+#define ESCAPE      "\033[27u"
+#define LEAVE       "\003\003" /* Ctrl-C, twice */
+#define CTRL_G      "\007"
+#define CTRL_X      "\030"
+#define F5          "\033[15~"
+
 /* client/tui/main.c */
 int tui_main(int argc, char *argv[]);
 
@@ -43,6 +51,33 @@ typedef struct Screen {
 
 /* ---- in its process ---- */
 
+/* A folder in which there is one file. */
+static int prepare_folder(const Torture *t)
+{
+        static const char text[] = "what is attached\n";
+        _cleanup_free_ char *folder = NULL;
+        _cleanup_close_ int fd = -EBADF;
+
+        if (asprintf(&folder, "%s/files", t->folder) < 0)
+                return -ENOMEM;
+        if ((mkdir(folder, 0700) < 0 && errno != EEXIST) || chdir(folder) < 0)
+                return -errno;
+        fd = open("note.txt", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+/* An editor that says that it writes, and a pager that stays until a line is typed. */
+static int prepare_programs(const Torture *t)
+{
+        static const char pager[] = "page() { sed s/question/paged/g; read -r line </dev/tty; }; "
+                                    "page";
+        char editor[128];
+
+        (void) snprintf(editor, sizeof editor,
+                "edit() { echo wrote%u; echo edit%u >>\"$1\"; }; edit", t->n_runs, t->n_runs);
+        return setenv("EDITOR", editor, 1) < 0 || setenv("PAGER", pager, 1) < 0 ? -errno : 0;
+}
+
 _noreturn_ static void be_tui(Torture *t, char *argv[], pid_t parent, const char *name, int err)
 {
         int argc = 0, fd, status;
@@ -53,7 +88,8 @@ _noreturn_ static void be_tui(Torture *t, char *argv[], pid_t parent, const char
                 _exit(EXIT_FAILURE);
         fd = open(name, O_RDWR); /* now it is the session's */
         if (fd < 0 || dup2(fd, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0 ||
-                dup2(err, STDERR_FILENO) < 0 || client_environment(t) < 0)
+                dup2(err, STDERR_FILENO) < 0 || client_environment(t) < 0 ||
+                prepare_folder(t) < 0 || prepare_programs(t) < 0)
                 _exit(EXIT_FAILURE);
         (void) close_range(STDERR_FILENO + 1, ~0U, 0);
         (void) alarm(ALARM_SECONDS);
@@ -222,6 +258,18 @@ static void wait_for_children(Screen *s)
         (void) kill(-s->pid, SIGKILL);
 }
 
+/* What it asked instead of doing what it was to do may have taken them. */
+static bool leaves_after_all(Screen *s)
+{
+        static const char keys[] = ESCAPE LEAVE;
+
+        for (unsigned i = 0; i < 3 && s->t->run->mode == MODE_ONCE; i++)
+                if (write(s->terminal, keys, strlen(keys)) > 0 &&
+                        ends_within(s, STRAY_MSEC * USEC_PER_MSEC))
+                        return true;
+        return false;
+}
+
 static void wait_end(Screen *s)
 {
         usec_t most = patience + STARVED_MAX;
@@ -231,9 +279,10 @@ static void wait_end(Screen *s)
         if (!ends_within(s,
                     client_may_fail(s->t) && (s->strayed || s->t->run->mode == MODE_ON)
                             ? STRAY_MSEC * USEC_PER_MSEC / 3
-                            : most)) {
+                            : most) &&
+                !leaves_after_all(s)) {
                 s->strayed = true;
-                if (!client_may_fail(s->t))
+                if (s->t->run->mode != MODE_ON)
                         found(s->t, "it is not left by its keys");
                 (void) kill(s->pid, SIGTERM);
                 if (!ends_within(s, most)) {
@@ -275,16 +324,21 @@ static int look_into(const char *path, const struct stat *st, int type, struct F
         return 0;
 }
 
+static bool is_below(const char *path, const char *word)
+{
+        looked_for = word;
+        is_there = false;
+        (void) nftw(path, look_into, /* fds= */ 16, FTW_PHYS);
+        return is_there;
+}
+
 static bool is_kept(const Torture *t, const char *word)
 {
         _cleanup_free_ char *folder = NULL;
 
         if (asprintf(&folder, "%s/tui", t->folder) < 0)
                 abort();
-        looked_for = word;
-        is_there = false;
-        (void) nftw(folder, look_into, /* fds= */ 16, FTW_PHYS);
-        return is_there;
+        return is_below(folder, word);
 }
 
 static unsigned count_messages(Torture *t, const char *word)
@@ -299,6 +353,37 @@ static unsigned count_messages(Torture *t, const char *word)
                 while (sd_bus_message_skip(answer, "(otssa{sv})") > 0)
                         n++;
         return n;
+}
+
+/* What the editor wrote is what is written now, or stays in the editor's file, which is named. */
+static void check_edited(const Screen *s)
+{
+        char wrote[16], edit[16];
+
+        (void) snprintf(wrote, sizeof wrote, "wrote%u", s->t->n_runs);
+        (void) snprintf(edit, sizeof edit, "edit%u", s->t->n_runs);
+        if (!was_seen(s, 0, wrote) || is_kept(s->t, edit))
+                return;
+        if (!is_below(s->t->runtime, edit))
+                found(s->t, "what the editor wrote is lost");
+        else if (s->t->run->mode == MODE_ONCE && !was_seen(s, 0, "stays in"))
+                found(s->t, "nobody is told where what the editor wrote is");
+}
+
+/* What is said to be in a file is there: all of it, when it was asked what was to be asked. */
+static void check_exported(const Screen *s)
+{
+        _cleanup_free_ char *path = NULL;
+        char ask[16];
+
+        if (!was_seen(s, 0, "Exported to"))
+                return;
+        if (asprintf(&path, "%s/out%u.md", s->t->folder, s->t->n_runs) < 0)
+                abort();
+        (void) snprintf(ask, sizeof ask, "ask%u", s->t->n_runs);
+        if (s->strayed ? !is_below(path, "") : !is_below(path, ask) || !is_below(path, "note.txt"))
+                found(s->t, "what was exported is not in its file");
+        (void) unlink(path);
 }
 
 /* What was on the screen is kept, or asked, or it was said that it is not. */
@@ -318,6 +403,7 @@ static void check_texts(Screen *s)
                 found(s->t, "what was asked is lost");
         if (was_seen(s, 0, draft) && !is_kept(s->t, draft))
                 found(s->t, "what was written is lost");
+        check_edited(s);
 }
 
 static void judge(Screen *s)
@@ -335,6 +421,7 @@ static void judge(Screen *s)
                 found(t, "it ended with %d", s->status);
         check_terminal(s);
         check_texts(s);
+        check_exported(s);
         if (t->found.size > 0 && !isempty(said))
                 found(t, "it said:\n%s", said);
         t->n_refused += s->status != 0 || s->strayed;
@@ -363,10 +450,6 @@ void tui_play(Torture *t)
 
 const bool tui_is_built = true;
 
-#define PASTE(text) "\033[200~" text "\033[201~"
-#define ESCAPE      "\033[27u"
-#define LEAVE       "\003\003" /* Ctrl-C, twice */
-
 static const Step ask_steps[] = {
         { "Ask something", PASTE("ask{n} @tokens=3 @reasoning=1") },
         { "ask{n}", "\r" },
@@ -385,5 +468,27 @@ static const Step read_steps[] = {
         {},
 };
 const Tui tui_read = { { "--conversation={id}" }, read_steps };
+
+static const Step programs_steps[] = {
+        { "question 0", F5 },
+        { "paged 0", "\n" },
+        { "question 0", PASTE("draft{n} ") },
+        { "draft{n}", CTRL_G },
+        { "edit{n}", LEAVE },
+        {},
+};
+const Tui tui_programs = { { "--conversation={id}" }, programs_steps };
+
+static const Step files_steps[] = {
+        { "Ask something", CTRL_X },
+        { "note.txt", "\r" },
+        { "note.txt ", PASTE("ask{n} @tokens=3") },
+        { "ask{n}", "\r" },
+        { "word2", "/export ~/out{n}.md\r" },
+        { "Exported to", PASTE("draft{n}") },
+        { "draft{n}", LEAVE },
+        {},
+};
+const Tui tui_files = { { "--model=ollama/tiny:latest" }, files_steps };
 
 const Tui tui_host = { { "--host=there", "--conversation={id}" }, read_steps };

@@ -22,6 +22,6 @@ struct Tui {
 };
 
 extern const bool tui_is_built;
-extern const Tui tui_ask, tui_read, tui_host;
+extern const Tui tui_ask, tui_read, tui_programs, tui_files, tui_host;
 
 void tui_play(Torture *t);
