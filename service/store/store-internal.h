@@ -77,6 +77,7 @@ struct StoreRequest {
 typedef struct StoreThread {
         StoreDb *db;
         Failure failure;            /* why there is no db */
+        Failure locked;             /* another program did not let this batch write */
         StoreRequest *first, *last; /* in the open transaction, or having read from it */
         _Atomic uint64_t commits;   /* read on the loop, too */
         unsigned unmerged;          /* writes for which the search index is to be tidied */

@@ -102,10 +102,15 @@ static void run_write(StoreRequest *r, StoreThread *t)
         bool private = r->number & STORE_PRIVATE;
         int error, end;
 
+        /* It waited as long as the one before it: else the last of many would wait for minutes. */
+        if (!private && failure_is_set(&t->locked)) {
+                failure_copy(&r->failure, &t->locked);
+                return;
+        }
         error = store_db_savepoint(t->db, r->number, &r->failure);
         if (error < 0) {
-                if (!private)
-                        (void) group_is_lost(t, &r->failure);
+                if (!private && !group_is_lost(t, &r->failure) && r->failure.code == FAILURE_BUSY)
+                        failure_copy(&t->locked, &r->failure);
                 return;
         }
         error = request_call(r, t);
@@ -171,6 +176,7 @@ void store_thread_end(void *store)
         Store *s = ASSERT_PTR(store);
 
         group_commit(&s->thread);
+        failure_done(&s->thread.locked);
 }
 
 /* A step for each write keeps up with them; it ends by itself when there is nothing to do. Where

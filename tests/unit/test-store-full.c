@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/skip.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/sqlite-util.h"
 #include "tests/unit/store-fixture.h"
 
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 
-/* A disk without space, and one that cannot be written: by a limit on the size of files, which
- * anybody may set, and on a small file system of its own where that is allowed. */
+/* A disk without space, and one that cannot be written, or not now: by a limit on the size of
+ * files, which anybody may set, and on a small file system of its own where that is allowed. */
 
 #define BIG KIB(64)
 
@@ -237,6 +239,72 @@ static void test_read_only(void **state)
         assert_int_equal(f->index->n_conversations, 1);
 }
 
+/* ---- another program writes ---- */
+
+static _Atomic unsigned n_waits;
+static _Atomic bool give_up_late;
+static sem_t waiting, given_up;
+
+static int on_locked(void *userdata, int n)
+{
+        n_waits++;
+        if (give_up_late) {
+                (void) sem_post(&waiting);
+                (void) sem_wait(&given_up);
+        }
+        return 0;
+}
+
+/* In SQLite's place: the time is over when the test says so. */
+int sqlite3_busy_timeout(sqlite3 *sqlite, int ms)
+{
+        return sqlite3_busy_handler(sqlite, on_locked, NULL);
+}
+
+/* Those who waited meanwhile do not each begin to wait anew. */
+static void test_locked(void **state)
+{
+        Fixture *f = *state;
+        uint64_t n = make_conversation(f, "");
+        Fixture results[6] = { 0 };
+        Call calls[6];
+        sqlite3 *other;
+
+        assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+        assert_return_code(sem_init(&waiting, 0, 0), errno);
+        assert_return_code(sem_init(&given_up, 0, 0), errno);
+        give_up_late = true;
+        n_waits = 0;
+        for (size_t i = 0; i < ELEMENTSOF(calls); i++) {
+                StoreConversation c = { .number = n, .title = (char *) "late" };
+
+                results[i].event = f->event;
+                calls[i] = (Call){ .f = &results[i] };
+                assert_return_code(store_update_conversation(f->store, &c, STORE_TITLE,
+                                           on_call_done, &calls[i], NULL),
+                        0);
+                /* The first alone, the others together. */
+                if (i == 0)
+                        assert_return_code(sem_wait(&waiting), errno);
+        }
+        give_up_late = false;
+        assert_return_code(sem_post(&given_up), errno);
+        for (size_t i = 0; i < ELEMENTSOF(calls); i++) {
+                assert_int_equal(call_wait(&calls[i], 0), FAILURE_BUSY);
+                assert_non_null(strstr(failure_message(&results[i].failure), "locked"));
+                fixture_forget(&results[i]);
+        }
+        assert_int_equal(n_waits, 2);
+
+        /* Whoever comes now begins anew. */
+        assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_close(other), SQLITE_OK);
+        assert_int_equal(do_add(f, n, store_next_id(f->store), 0, ROLE_USER, "Hi"), FAILURE_NONE);
+        assert_return_code(sem_destroy(&waiting), errno);
+        assert_return_code(sem_destroy(&given_up), errno);
+}
+
 /* No folder can be made there. */
 static void test_no_folder(void **state)
 {
@@ -257,6 +325,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(
                         test_no_space_to_open, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_read_only, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_locked, fixture_setup, fixture_teardown),
                 cmocka_unit_test(test_no_folder),
         };
 
