@@ -109,6 +109,13 @@ typedef struct ReplyText {
         unsigned n_ref; /* the loop's */
 } ReplyText;
 
+/* What is being saved of one channel. */
+typedef struct ReplySave {
+        Reply *reply;
+        StoreSlot *slot; /* NULL: nothing now */
+        size_t from;
+} ReplySave;
+
 /* Held by the conversation until its end is durable, by its watches, and by callbacks on the way.
  */
 struct Reply {
@@ -126,10 +133,11 @@ struct Reply {
         uint64_t id, message;
         usec_t created; /* CLOCK_REALTIME */
         ReplyText *shared;
-        Buffer *text;              /* its channels */
-        Buffer held[_CHANNEL_MAX]; /* came before the row was durable, or behind such text */
-        size_t fed[_CHANNEL_MAX];  /* so much of it is in the text by now */
-        size_t saved[_CHANNEL_MAX];
+        Buffer *text;               /* its channels */
+        Buffer held[_CHANNEL_MAX];  /* came before the row was durable, or behind such text */
+        size_t fed[_CHANNEL_MAX];   /* so much of it is in the text by now */
+        size_t saved[_CHANNEL_MAX]; /* or on its way there */
+        ReplySave saves[_CHANNEL_MAX];
         size_t announced; /* of both channels together */
 
         char *question; /* to append to the context, or NULL: it is there already */

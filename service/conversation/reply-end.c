@@ -43,27 +43,79 @@ static bool has_unsaved(const Reply *r)
         return false;
 }
 
-/* At most *left bytes. */
+static int on_save(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* In so much time, unless it is to come anyway. */
+static int save_in(Conversations *cs, usec_t usec)
+{
+        int enabled, r;
+
+        if (!cs->save) {
+                r = sd_event_add_time_relative(
+                        cs->event, &cs->save, CLOCK_MONOTONIC, usec, SAVE_ACCURACY, on_save, cs);
+                if (r >= 0)
+                        (void) sd_event_source_set_description(cs->save, "reply-save");
+                return r;
+        }
+        r = sd_event_source_get_enabled(cs->save, &enabled);
+        if (r < 0 || enabled != SD_EVENT_OFF)
+                return r;
+        r = sd_event_source_set_time_relative(cs->save, usec);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(cs->save, SD_EVENT_ONESHOT);
+}
+
+static void save_again(Conversations *cs, usec_t usec)
+{
+        int r;
+
+        r = save_in(cs, usec);
+        if (r < 0)
+                log_error_errno(r, "Failed to set the time to save live replies, ignoring: %m");
+}
+
+void replies_save_later(Conversations *cs)
+{
+        save_again(cs, SAVE_USEC);
+}
+
+static void on_saved(const Failure *failure, void *userdata)
+{
+        ReplySave *s = ASSERT_PTR(userdata);
+        Reply *r = s->reply;
+
+        s->slot = store_slot_free(s->slot);
+        /* It goes with the next text: what is saved behind a gap is of no use to anybody. */
+        if (failure)
+                r->saved[s - r->saves] = s->from;
+        else if (has_unsaved(r))
+                save_again(r->parent, 0);
+}
+
+/* At most *left bytes; one after the other. */
 static void save(Reply *r, size_t *left)
 {
         for (Channel channel = 0; channel < _CHANNEL_MAX; channel++) {
                 const Buffer *text = &r->text[channel];
                 size_t from = r->saved[channel], size;
+                ReplySave *s = &r->saves[channel];
                 int error;
 
-                if (from == text->size)
+                if (from == text->size || s->slot)
                         continue;
                 size = utf8_cut(text->data + from, text->size - from, *left);
                 if (size == 0)
                         return;
                 error = store_append_reply(r->parent->store, r->conversation->number, r->id,
-                        channel, from, text->data + from, size);
+                        channel, from, text->data + from, size, on_saved, s, &s->slot);
                 if (error < 0) {
                         log_warning_errno(error,
                                 "Failed to save what came of a reply, trying again with the next "
                                 "text: %m");
                         return;
                 }
+                s->from = from;
                 r->saved[channel] += size;
                 *left -= size;
         }
@@ -85,35 +137,6 @@ static int on_save(sd_event_source *source, uint64_t usec, void *userdata)
         if (r < 0)
                 return r;
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-}
-
-static int save_later(Conversations *cs)
-{
-        int enabled, r;
-
-        if (!cs->save) {
-                r = sd_event_add_time_relative(cs->event, &cs->save, CLOCK_MONOTONIC, SAVE_USEC,
-                        SAVE_ACCURACY, on_save, cs);
-                if (r >= 0)
-                        (void) sd_event_source_set_description(cs->save, "reply-save");
-                return r;
-        }
-        r = sd_event_source_get_enabled(cs->save, &enabled);
-        if (r < 0 || enabled != SD_EVENT_OFF)
-                return r;
-        r = sd_event_source_set_time_relative(cs->save, SAVE_USEC);
-        if (r < 0)
-                return r;
-        return sd_event_source_set_enabled(cs->save, SD_EVENT_ONESHOT);
-}
-
-void replies_save_later(Conversations *cs)
-{
-        int r;
-
-        r = save_later(cs);
-        if (r < 0)
-                log_error_errno(r, "Failed to set the time to save live replies, ignoring: %m");
 }
 
 /* ---- its end ---- */

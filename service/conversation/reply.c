@@ -56,8 +56,10 @@ int reply_new(Reply **ret, Conversation *c, uint64_t id, uint64_t message)
                 .avatar = c->parent->avatar,
                 .filter.off = !c->parent->avatar,
         };
-        for (Channel channel = 0; channel < _CHANNEL_MAX; channel++)
+        for (Channel channel = 0; channel < _CHANNEL_MAX; channel++) {
                 r->text[channel] = r->held[channel] = BUFFER_INIT(REPLY_TEXT_MAX);
+                r->saves[channel].reply = r;
+        }
         *ret = r;
         return 0;
 }
@@ -91,8 +93,10 @@ Reply *reply_unref(Reply *r)
         store_slot_free(r->slot);
         cs = r->conversation->parent;
         reply_text_unref(r->shared, cs ? store_worker(cs->store) : NULL);
-        for (Channel channel = 0; channel < _CHANNEL_MAX; channel++)
+        for (Channel channel = 0; channel < _CHANNEL_MAX; channel++) {
                 buffer_done(&r->held[channel]);
+                store_slot_free(r->saves[channel].slot);
+        }
         free(r->question);
         free(r->asked_model);
         free(r->model);

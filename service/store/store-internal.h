@@ -121,6 +121,8 @@ int store_request_resubmit(StoreRequest *r);
 /* Delivers and frees it. */
 void store_request_finish(StoreRequest *r);
 
+/* A write failed of which nobody else is told. */
+void store_notice_failure(Store *s, const Failure *failure);
 /* Callbacks of type store_done_t. */
 void store_deliver_done(StoreRequest *r, const Failure *failure);
 

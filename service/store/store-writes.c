@@ -252,15 +252,25 @@ static int run_append_reply(StoreRequest *r, StoreDb *db, Failure *failure)
                 db, r->number, r->id, r->channel, r->position, r->text, r->size, failure);
 }
 
+/* Its caller has nobody to tell. */
+static void deliver_append(StoreRequest *r, const Failure *failure)
+{
+        if (failure)
+                store_notice_failure(r->store, failure);
+        if (r->callback.done)
+                r->callback.done(failure, r->userdata);
+}
+
 int store_append_reply(Store *s, uint64_t number, uint64_t reply, Channel channel, uint64_t offset,
-        const char *text, size_t size)
+        const char *text, size_t size, store_done_t done, void *userdata, StoreSlot **ret_slot)
 {
         _cleanup_(store_request_freep) StoreRequest *request = NULL;
         int r;
 
-        r = write_new(&request, s, number, run_append_reply, /* done= */ NULL, NULL);
+        r = write_new(&request, s, number, run_append_reply, done, userdata);
         if (r < 0)
                 return r;
+        request->deliver = deliver_append;
         request->text = copy_text(text, size);
         if (!request->text)
                 return -ENOMEM;
@@ -268,7 +278,7 @@ int store_append_reply(Store *s, uint64_t number, uint64_t reply, Channel channe
         request->id = reply;
         request->channel = channel;
         request->position = offset;
-        return store_request_submit(TAKE_PTR(request), /* ret_slot= */ NULL);
+        return store_request_submit(TAKE_PTR(request), ret_slot);
 }
 
 static int run_end_reply(StoreRequest *r, StoreDb *db, Failure *failure)

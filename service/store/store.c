@@ -180,17 +180,19 @@ int store_request_submit(StoreRequest *request, StoreSlot **ret_slot)
         return 0;
 }
 
-/* A write that nobody waits for fails aloud. */
+void store_notice_failure(Store *s, const Failure *failure)
+{
+        s->notice(failure->code == FAILURE_STORE_FULL ? STORE_NOTICE_FULL : STORE_NOTICE_FAILED,
+                failure_message(failure), s->userdata);
+}
+
+/* A write that nobody waits for fails aloud; but who purges a conversation wants nothing of it. */
 void store_deliver_done(StoreRequest *r, const Failure *failure)
 {
-        Store *s = r->store;
-
         if (r->callback.done)
                 r->callback.done(failure, r->userdata);
-        else if (failure)
-                s->notice(failure->code == FAILURE_STORE_FULL ? STORE_NOTICE_FULL
-                                                              : STORE_NOTICE_FAILED,
-                        failure_message(failure), s->userdata);
+        else if (failure && failure->code != FAILURE_NO_SUCH_CONVERSATION)
+                store_notice_failure(r->store, failure);
 }
 
 /* ---- opening ---- */

@@ -176,10 +176,10 @@ typedef void (*store_token_done_t)(
 int store_find_token(Store *s, uint64_t number, const char *token, store_token_done_t done,
         void *userdata, StoreSlot **ret_slot);
 
-/* Appends to a live reply's stored text. Failures come as notices; the text is kept by the reply
- * in memory until it ends, and store_end_reply() gets the whole again. */
+/* Appends to a live reply's stored text. Failures come as notices, too; what is behind a part that
+ * failed does not count until that is there, or store_end_reply() brings the whole. */
 int store_append_reply(Store *s, uint64_t number, uint64_t reply, Channel channel, uint64_t offset,
-        const char *text, size_t size);
+        const char *text, size_t size, store_done_t done, void *userdata, StoreSlot **ret_slot);
 
 /* What the store reads without a copy: nobody changes it until release() is called, on the loop,
  * also where the call failed; from store_free(), too. The worker, or NULL, is there to free it. */

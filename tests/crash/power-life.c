@@ -97,7 +97,7 @@ static void live_stream(World *w, Fact reply, unsigned from, unsigned to)
                 fact = ask(w, reply);
                 assert_return_code(
                         store_append_reply(w->f->store, reply.number, reply.reply, CHANNEL_CONTENT,
-                                offset, text + offset, strlen(text) - offset),
+                                offset, text + offset, strlen(text) - offset, NULL, NULL, NULL),
                         errno);
                 assert_int_equal(do_update(w->f, &touched, STORE_READ), FAILURE_NONE);
                 acknowledge(fact);

@@ -43,6 +43,7 @@ typedef struct FakeStore {
 extern FakeStore fake_store;
 
 void fake_store_release(void); /* after held */
+unsigned fake_store_waiting(void);
 /* What is stored; NULL = nothing. */
 const StoreMessage *fake_store_message(uint64_t number, uint64_t id);
 const StoreConversation *fake_store_conversation(uint64_t number);

@@ -388,6 +388,15 @@ void fake_store_release(void)
         assert_true(sd_event_source_set_enabled(deliver, SD_EVENT_ONESHOT) >= 0);
 }
 
+unsigned fake_store_waiting(void)
+{
+        unsigned n = 0;
+
+        for (const Request *q = requests; q; q = q->next)
+                n++;
+        return n;
+}
+
 /* ---- the face ---- */
 
 uint64_t store_next_number(Store *s, bool private)
@@ -522,9 +531,9 @@ int store_find_token(Store *s, uint64_t number, const char *token, store_token_d
 }
 
 int store_append_reply(Store *s, uint64_t number, uint64_t reply, Channel channel, uint64_t offset,
-        const char *text, size_t size)
+        const char *text, size_t size, store_done_t done, void *userdata, StoreSlot **ret_slot)
 {
-        Request *q = submit(FAKE_APPEND, number, NULL, NULL);
+        Request *q = submit(FAKE_APPEND, number, userdata, ret_slot);
 
         if (!q)
                 return -ENOMEM;
@@ -532,6 +541,7 @@ int store_append_reply(Store *s, uint64_t number, uint64_t reply, Channel channe
         q->channel = channel;
         q->offset = offset;
         q->text = fake_copy(text, size);
+        q->done = done;
         return 0;
 }
 

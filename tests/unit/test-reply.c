@@ -502,6 +502,49 @@ static void test_saved_in_parts(void **state)
         assert_int_equal(sd_event_run(world.event, 1200 * USEC_PER_MSEC), 0);
 }
 
+/* What found no space comes with what is saved after it: else a crash would take both. */
+static void test_saved_after_failure(void **state)
+{
+        uint64_t number;
+        Conversation *c;
+        Reply *r;
+
+        c = begin(&r);
+        number = conversation_number(c);
+        fake_say(fake_last_ask(), "one ");
+        fake_say_bytes(fake_last_ask(), CHANNEL_REASONING, "hm", 2);
+        fake_store.full = true;
+        wait_for_save();
+        assert_int_equal(fake_store.counts[FAKE_APPEND], 2);
+        assert_string_equal(fake_store_message(number, 2)->content, "");
+        /* Not until there is more of it. */
+        assert_int_equal(sd_event_run(world.event, 1200 * USEC_PER_MSEC), 0);
+        fake_store.full = false;
+        fake_say(fake_last_ask(), "two");
+        wait_for_save();
+        assert_string_equal(fake_store_message(number, 2)->content, "one two");
+        assert_string_equal(fake_store_message(number, 2)->reasoning, "hm");
+}
+
+/* One part after the other: they do not gather behind a disk that is slow. */
+static void test_saved_one_after_the_other(void **state)
+{
+        Conversation *c;
+        Reply *r;
+
+        c = begin(&r);
+        fake_say(fake_last_ask(), "one ");
+        fake_store.held = true;
+        assert_true(sd_event_run(world.event, 3 * USEC_PER_SEC) > 0);
+        fake_say(fake_last_ask(), "two ");
+        assert_true(sd_event_run(world.event, 3 * USEC_PER_SEC) > 0);
+        assert_int_equal(fake_store_waiting(), 1);
+        fake_store_release();
+        while (fake_store.counts[FAKE_APPEND] < 2)
+                assert_true(sd_event_run(world.event, 3 * USEC_PER_SEC) > 0);
+        assert_string_equal(fake_store_message(conversation_number(c), 2)->content, "one two ");
+}
+
 /* ---- the end cannot be written ---- */
 
 static void test_stuck(void **state)
@@ -655,6 +698,8 @@ int main(void)
                 TEST(test_held_limit_ended),
                 TEST(test_saved_while_it_streams),
                 TEST(test_saved_in_parts),
+                TEST(test_saved_after_failure),
+                TEST(test_saved_one_after_the_other),
                 TEST(test_stuck),
                 TEST(test_stuck_then_send),
                 TEST(test_cancel_phases),

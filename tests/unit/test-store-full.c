@@ -101,7 +101,7 @@ static void fail_in_background(Fixture *f, uint64_t number, uint64_t reply)
         /* A small one may fit in what is left. */
         for (unsigned i = 0; i < 4; i++)
                 assert_return_code(store_append_reply(f->store, number, reply, CHANNEL_CONTENT,
-                                           i * BIG, text, BIG),
+                                           i * BIG, text, BIG, NULL, NULL, NULL),
                         0);
         fixture_wait_notice(f, STORE_NOTICE_FULL);
         fixture_settle(f);

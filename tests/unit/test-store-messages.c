@@ -397,11 +397,19 @@ static void test_live_reply(void **state)
         Fixture *f = *state;
         uint64_t n = make_conversation(f, ""), r = add_live(f, n, 0);
 
-        assert_return_code(store_append_reply(f->store, n, r, CHANNEL_REASONING, 0, "hm", 2), 0);
-        assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 0, "Hä", 3), 0);
-        assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 3, "llo", 3), 0);
+        assert_return_code(
+                store_append_reply(f->store, n, r, CHANNEL_REASONING, 0, "hm", 2, NULL, NULL, NULL),
+                0);
+        assert_return_code(
+                store_append_reply(f->store, n, r, CHANNEL_CONTENT, 0, "Hä", 3, NULL, NULL, NULL),
+                0);
+        assert_return_code(
+                store_append_reply(f->store, n, r, CHANNEL_CONTENT, 3, "llo", 3, NULL, NULL, NULL),
+                0);
         /* Sent again, and more: what is there is not there twice. */
-        assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 3, "llo!", 4), 0);
+        assert_return_code(
+                store_append_reply(f->store, n, r, CHANNEL_CONTENT, 3, "llo!", 4, NULL, NULL, NULL),
+                0);
 
         assert_int_equal(do_page(f, n, r, 1, SIZE_MAX), FAILURE_NONE);
         assert_true(f->messages->messages[0].live);
@@ -421,7 +429,9 @@ static void test_live_reply(void **state)
         assert_int_equal(f->part.total, 7);
 
         /* A hole: what follows makes no sense. */
-        assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 99, "x", 1), 0);
+        assert_return_code(
+                store_append_reply(f->store, n, r, CHANNEL_CONTENT, 99, "x", 1, NULL, NULL, NULL),
+                0);
         assert_int_equal(do_page(f, n, r, 1, SIZE_MAX), FAILURE_NONE);
         assert_string_equal(f->messages->messages[0].content, "Hällo!");
 
@@ -433,12 +443,16 @@ static void test_live_reply(void **state)
 
         /* Ended, it takes no more: nobody waits for it, so a notice says that. */
         assert_int_equal(f->notices[STORE_NOTICE_FAILED], 0);
-        assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 12, "x", 1), 0);
+        assert_return_code(
+                store_append_reply(f->store, n, r, CHANNEL_CONTENT, 12, "x", 1, NULL, NULL, NULL),
+                0);
         fixture_wait_notice(f, STORE_NOTICE_FAILED);
 
         /* Continued: its text stays, and what comes is added to it. */
         assert_int_equal(do_reopen(f, n, r), FAILURE_NONE);
-        assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 12, " More", 5), 0);
+        assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 12, " More", 5, NULL,
+                                   NULL, NULL),
+                0);
         fixture_close(f);
 
         /* A service that ended under it. */

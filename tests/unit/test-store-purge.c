@@ -57,8 +57,9 @@ static uint64_t fill_secret(Fixture *f)
         }
         q = add_message(f, n, 0, ROLE_USER, SECRET);
         r = add_live(f, n, q);
-        assert_return_code(
-                store_append_reply(f->store, n, r, CHANNEL_CONTENT, 0, SECRET " part", 17), 0);
+        assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 0, SECRET " part",
+                                   17, NULL, NULL, NULL),
+                0);
         assert_int_equal(do_end(f, n, r, "the reply says " SECRET, REASON_STOP), FAILURE_NONE);
 
         m.id = store_next_id(f->store);

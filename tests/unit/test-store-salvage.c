@@ -192,10 +192,14 @@ static void test_live_reply(void **state)
 
         assert_int_equal(fixture_open(f), FAILURE_NONE);
         r = add_live(f, n, MESSAGES);
-        assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 0, "one ", 4), 0);
+        assert_return_code(
+                store_append_reply(f->store, n, r, CHANNEL_CONTENT, 0, "one ", 4, NULL, NULL, NULL),
+                0);
         fixture_settle(f);
         assert_int_equal(do_page(f, n, MESSAGES, UINT32_MAX, SIZE_MAX), FAILURE_STORE_FAILED);
-        assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 4, "two", 3), 0);
+        assert_return_code(
+                store_append_reply(f->store, n, r, CHANNEL_CONTENT, 4, "two", 3, NULL, NULL, NULL),
+                0);
         fixture_wait_notice(f, STORE_NOTICE_SALVAGED);
         assert_int_equal(do_page(f, n, r, 1, SIZE_MAX), FAILURE_NONE);
         assert_true(f->messages->messages[0].live);

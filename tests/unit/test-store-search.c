@@ -302,7 +302,9 @@ static void test_replies(void **state)
         Fixture *f = *state;
         uint64_t n = make_conversation(f, ""), r = add_live(f, n, 0);
 
-        assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 0, "draft", 5), 0);
+        assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 0, "draft", 5, NULL,
+                                   NULL, NULL),
+                0);
         assert_int_equal(do_search(f, "draft", 0, 0, 10), FAILURE_NONE);
         assert_int_equal(f->n_hits, 0);
 

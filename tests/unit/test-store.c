@@ -216,7 +216,9 @@ static void test_private(void **state)
         assert_int_equal(do_create(f, n, "hushhush"), FAILURE_NONE);
         q = add_message(f, n, 0, ROLE_USER, "hushhush question");
         r = add_live(f, n, q);
-        assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 0, "part", 4), 0);
+        assert_return_code(
+                store_append_reply(f->store, n, r, CHANNEL_CONTENT, 0, "part", 4, NULL, NULL, NULL),
+                0);
         assert_int_equal(do_page(f, n, r, 5, SIZE_MAX), FAILURE_NONE);
         assert_int_equal(f->messages->n_messages, 2);
         assert_string_equal(f->messages->messages[1].content, "part");
