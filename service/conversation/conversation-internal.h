@@ -314,6 +314,8 @@ void reply_finish(Reply *r, EndReason reason);
 /* The second half, when its row is durable: announces the last text and writes the end. */
 void reply_close(Reply *r);
 void reply_log(const Reply *r, int level, const char *message_id, const char *what);
+/* Once: that it has ended. */
+void reply_announce_end(Reply *r, Conversations *cs);
 /* The conversation is gone: nothing is written any more. True when it had not ended before. */
 bool reply_abandon(Reply *r);
 void replies_save_later(Conversations *cs);

@@ -420,7 +420,7 @@ int conversation_mark_read(Conversation *c)
         StoreConversation stored = { .number = c->number, .read = c->last_ended };
 
         c->unread = 0;
-        if (c->read >= c->last_ended)
+        if (c->read >= c->last_ended || !c->parent)
                 return 0;
         c->read = c->last_ended;
         return store_update_conversation(c->parent->store, &stored, STORE_READ, NULL, NULL, NULL);

@@ -230,6 +230,7 @@ static void unlist(Conversations *cs, Conversation *c)
 void conversations_remove(Conversations *cs, Conversation *c)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;
+        bool under_way = c->replies || c->asks;
 
         /* The list's reference is dropped at the end. */
         unlist(cs, c);
@@ -237,11 +238,14 @@ void conversations_remove(Conversations *cs, Conversation *c)
                 _cleanup_(reply_unrefp) Reply *r = reply_ref(c->replies);
 
                 if (reply_abandon(r))
-                        reply_tell_ended(r);
+                        reply_announce_end(r, cs);
         }
         (void) failure_set(&failure, FAILURE_NO_SUCH_CONVERSATION, NULL);
         asks_fail(c, &failure);
         conversation_unref(c);
+        /* Nothing of what ended here comes back to say so. */
+        if (under_way)
+                conversations_check_stopped(cs);
 }
 
 int conversation_new_stored(Conversation **ret, StoreConversation *s)

@@ -213,7 +213,16 @@ static void log_end(const Reply *r)
                 failed ? MESSAGE_REPLY_FAILED : MESSAGE_REPLY_ENDED, what ? what : "ended");
 }
 
-static void ended(Reply *r)
+void reply_announce_end(Reply *r, Conversations *cs)
+{
+        if (r->flags & REPLY_STUCK_TOLD)
+                return;
+        reply_tell_ended(r);
+        if (r->flags & REPLY_DURABLE)
+                conversations_tell(cs, reply_ended, r);
+}
+
+static void ended(Reply *r, bool stored)
 {
         _cleanup_(reply_unrefp) _unused_ Reply *pin = reply_ref(r);
         Conversations *cs = r->parent;
@@ -221,18 +230,24 @@ static void ended(Reply *r)
         bool failed = r->info.reason == REASON_FAILED;
 
         r->phase = REPLY_PHASE_ENDED;
-        conversation_changed(c, take_end(c, r));
+        if (stored)
+                conversation_changed(c, take_end(c, r));
         conversation_update_state(c);
         reply_unlink(r);
         log_end(r);
-        if (r->flags & REPLY_STUCK_TOLD)
+        if (stored && r->flags & REPLY_STUCK_TOLD)
                 conversations_tell(cs, reply_stored, r);
-        else {
-                reply_tell_ended(r);
-                conversations_tell(cs, reply_ended, r);
-        }
+        reply_announce_end(r, cs);
         replies_update_avatar(cs, failed ? AVATAR_WORRIED : AVATAR_IDLE);
         conversation_begin_next(c);
+}
+
+/* Its conversation is being purged, or a salvage did not find its row: space would not help. */
+static bool has_no_place(const Failure *failure)
+{
+        return failure &&
+                (failure->code == FAILURE_NO_SUCH_CONVERSATION ||
+                        failure->code == FAILURE_NO_SUCH_MESSAGE);
 }
 
 static void on_end_written(const Failure *failure, void *userdata)
@@ -241,12 +256,13 @@ static void on_end_written(const Failure *failure, void *userdata)
         Conversations *cs = r->parent;
 
         r->slot = store_slot_free(r->slot);
-        if (failure) {
+        if (failure && !has_no_place(failure)) {
                 stuck(r, failure);
                 return;
         }
-        ended(r);
-        replies_retry(cs);
+        ended(r, /* stored= */ !failure);
+        if (!failure)
+                replies_retry(cs);
         conversations_check_stopped(cs);
 }
 

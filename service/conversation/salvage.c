@@ -36,11 +36,13 @@ static ConversationChange take_stored(Conversation *c, StoreConversation *s)
         return what;
 }
 
-static void drop_lost(Conversations *cs, Conversation *c)
+static void drop_lost(Conversations *cs, Conversation *lost)
 {
+        _cleanup_(conversation_unrefp) Conversation *c = conversation_ref(lost);
+
+        conversations_remove(cs, c);
         if (c->deleted == 0)
                 conversations_tell(cs, removed, c);
-        conversations_remove(cs, c);
 }
 
 /* One that is known only by its messages comes back under a new id. */

@@ -39,7 +39,6 @@ static int purge(Conversations *cs, usec_t before, conversation_done_t done, voi
         r = pending_new(&p, cs, NULL, done, userdata, failure);
         if (r < 0)
                 return r;
-        /* Not USEC_INFINITY: what is set aside after this call stays. */
         p->before = before;
         p->apply = purge_applied;
         p->failed = purge_failed;
@@ -52,7 +51,21 @@ static int purge(Conversations *cs, usec_t before, conversation_done_t done, voi
 int conversations_purge_deleted(
         Conversations *cs, conversation_done_t done, void *userdata, Failure *failure)
 {
-        return purge(cs, usec_now(CLOCK_REALTIME) + 1, done, userdata, failure);
+        usec_t newest = usec_now(CLOCK_REALTIME);
+
+        /* Not USEC_INFINITY: what is set aside after this call stays. But the clock may have been
+         * ahead when something was. */
+        for (const Conversation *c = cs->newest; c; c = c->older)
+                newest = MAX(newest, c->deleted);
+        return purge(cs, newest + 1, done, userdata, failure);
+}
+
+/* Never before the border of a purge that is under way, where the clock was set back. */
+static usec_t time_to_delete(const Conversations *cs)
+{
+        usec_t now = usec_now(CLOCK_REALTIME);
+
+        return cs->n_purging > 0 ? MAX(now, cs->purging_before) : now;
 }
 
 static void on_purged(const Failure *failure, Conversation *c, void *userdata)
@@ -147,9 +160,9 @@ static int delete_applied(Pending *p, Failure *failure)
 
         if (!c->parent)
                 return 0;
+        conversations_remove(p->parent, c);
         if (c->deleted == 0)
-                conversations_tell(c->parent, removed, c);
-        conversations_remove(c->parent, c);
+                conversations_tell(p->parent, removed, c);
         return 0;
 }
 
@@ -170,7 +183,7 @@ int conversation_delete(Conversation *c, conversation_done_t done, void *userdat
                 return pending_begun(&p, r, failure);
         }
         p->fields = STORE_DELETED;
-        p->values.deleted = c->deleted > 0 ? c->deleted : usec_now(CLOCK_REALTIME);
+        p->values.deleted = c->deleted > 0 ? c->deleted : time_to_delete(cs);
         return pending_write(&p, failure);
 }
 

@@ -161,6 +161,67 @@ static void test_errors(void **state)
         assert_int_equal(harness_stop(h), 0);
 }
 
+/* ---- a conversation that goes while it is asked ---- */
+
+static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        sd_bus_message **answer = userdata;
+
+        *answer = sd_bus_message_ref(m);
+        return 0;
+}
+
+static void call_later(sd_bus *bus, sd_bus_message *m, sd_bus_message **answer)
+{
+        assert_return_code(sd_bus_call_async(bus, NULL, m, on_answer, answer, 0), 0);
+}
+
+/* The question is not yet stored when its conversation is to be purged, and when it is, the reply's
+ * end comes too late: that has one all the same, before the conversation is gone. */
+static void purge_while_asked(Harness *h, sd_bus *bus)
+{
+        _cleanup_free_ char *conversation = harness_create(h, bus, "");
+        _cleanup_(reader_freep) Reader *reader = reader_new(h, bus, conversation);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *ask = NULL, *asked = NULL, *delete = NULL,
+                                                        *deleted = NULL;
+        _cleanup_(watch_freep) Watch *started = harness_watch(
+                h, bus, conversation, INTERFACE_CONVERSATION, "ReplyStarted");
+        _cleanup_(watch_freep) Watch *finished = harness_watch(
+                h, bus, conversation, INTERFACE_CONVERSATION, "ReplyFinished");
+
+        /* One that nobody has read. */
+        assert_string_equal(
+                reader_wait(reader, harness_send(h, bus, conversation, "I am sad.")), "stop");
+        ask = harness_message(bus, PATH_ROOT, INTERFACE_MANAGER, "Ask");
+        assert_return_code(sd_bus_message_append(ask, "sa{sv}", "And now?", 1, "conversation", "s",
+                                   strrchr(conversation, '/') + 1),
+                0);
+        call_later(bus, ask, &asked);
+        delete = harness_message(bus, PATH_ROOT, INTERFACE_MANAGER, "DeleteConversation");
+        assert_return_code(sd_bus_message_append(delete, "s", strrchr(conversation, '/') + 1), 0);
+        call_later(bus, delete, &deleted);
+        harness_run_until(h, asked && deleted);
+        assert_null(sd_bus_message_get_error(deleted));
+        harness_run_until(h, finished->n == started->n);
+}
+
+static void test_purged_while_asked(void **state)
+{
+        Harness *h = *state;
+
+        harness_write_config(h, "conductor.conf", "[Service]\nTrashKeepDays=0\n");
+        harness_start(h);
+        for (Via via = VIA_SESSION; via <= VIA_PRIVATE; via++) {
+                _cleanup_connection_ sd_bus *bus = harness_connect(h, via);
+
+                for (unsigned i = 0; i < 4; i++)
+                        purge_while_asked(h, bus);
+        }
+        assert_false(harness_logged(h, "could not be stored"));
+        assert_false(harness_logged(h, "Cannot write the database"));
+        assert_int_equal(harness_stop(h), 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -173,6 +234,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(
                         test_stop_and_read_again, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_errors, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_purged_while_asked, harness_setup, harness_teardown),
         };
 
         harness_require_bus();

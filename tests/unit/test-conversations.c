@@ -84,6 +84,64 @@ static void test_salvaged(void **state)
         assert_int_equal(conversation_messages(c[0]), 3);
 }
 
+static void on_stopped(void *userdata)
+{
+        bool *stopped = userdata;
+
+        assert_false(*stopped);
+        *stopped = true;
+}
+
+static void read_at_end(Reply *r, void *userdata)
+{
+        unsigned *ends = userdata;
+
+        (*ends)++;
+        assert_int_equal(conversation_mark_read(reply_conversation(r)), 0);
+}
+
+/* What is written of a conversation that is lost ends before that is told, and whoever waits for it
+ * may call it read, with what was there before. */
+static void test_lost_while_waited_for(void **state)
+{
+        static const ReplyWatchOps ops = { .ended = read_at_end };
+        Conversation *c = world_create();
+        ReplyWatch *watch;
+        unsigned ends = 0;
+
+        exchange(c);
+        assert_int_equal(conversation_unread(c), 1);
+        assert_int_equal(world_send(c, "Under way"), 0);
+        assert_int_equal(reply_watch(conversation_live_reply(c), &ops, &ends, &watch), 0);
+        free(world_take_log());
+        fake_store_lose(conversation_number(c));
+        fake_store_salvage();
+        world_settle();
+        assert_int_equal(ends, 1);
+        assert_log("ended 4 cancelled\nremoved\n");
+        reply_watch_free(watch);
+}
+
+/* A reply whose row is not there any more can never be stored: it is no reason to wait or to stay.
+ */
+static void test_row_lost(void **state)
+{
+        Conversation *c = world_create();
+        bool stopped = false;
+
+        assert_int_equal(world_send(c, "Hi"), 0);
+        fake_say(fake_last_ask(), "Ho");
+        free(world_take_log());
+        fake_store_lose(conversation_number(c));
+        fake_end(fake_last_ask(), REASON_STOP);
+        assert_log("state idle\nended 2 stop\n");
+        assert_int_equal(conversations_live(world.cs) + conversations_waiting(world.cs), 0);
+        assert_null(conversation_live_reply(c));
+        assert_int_equal(conversations_stop(world.cs, on_stopped, &stopped), 0);
+        world_settle();
+        assert_true(stopped);
+}
+
 static void test_create(void **state)
 {
         const ConversationOptions o = {
@@ -418,15 +476,33 @@ static void test_purge_under_way(void **state)
         told_clear(&told);
 }
 
-/* ---- stopping ---- */
-
-static void on_stopped(void *userdata)
+/* What was set aside while the clock was ahead goes as well, and what is set aside meanwhile by one
+ * that is not stays. */
+static void test_purge_by_another_clock(void **state)
 {
-        bool *stopped = userdata;
+        Conversation *a = world_create(), *b = world_create();
+        uint64_t first = conversation_number(a), second = conversation_number(b);
+        Told purged = { 0 };
+        usec_t ahead;
 
-        assert_false(*stopped);
-        *stopped = true;
+        done_with(FAILURE_NONE, conversation_delete(a, DONE));
+        fake_store_age(first, -(3600 * USEC_PER_SEC));
+        world_restart();
+        ahead = conversation_deleted(conversations_find_number(world.cs, first));
+        b = conversations_find_number(world.cs, second);
+
+        assert_int_equal(conversations_purge_deleted(world.cs, world_done, &purged, NULL), 0);
+        told_clear(&world.told);
+        assert_int_equal(conversation_delete(b, DONE), 0);
+        world_settle();
+        assert_true(purged.called);
+        assert_null(conversations_find_number(world.cs, first));
+        assert_null(fake_store_conversation(first));
+        assert_true(conversation_deleted(b) > ahead);
+        assert_non_null(fake_store_conversation(second));
 }
+
+/* ---- stopping ---- */
 
 static void test_stop_idle(void **state)
 {
@@ -517,6 +593,25 @@ static void test_stop_removes(void **state)
         assert_int_equal(fake_store_message(first, 2)->reason, REASON_INTERRUPTED);
 }
 
+/* What was still to come of a conversation that is purged is not waited for. */
+static void test_stop_purged(void **state)
+{
+        Conversation *c = world_create();
+        Told told = { 0 };
+        bool stopped = false;
+
+        conversations_set_trash_keep(world.cs, 0);
+        assert_int_equal(world_start_send(c, "Hi", &(SendOptions){ 0 }, &told), 0);
+        told_clear(&world.told);
+        assert_int_equal(conversation_delete(c, DONE), 0);
+        assert_int_equal(conversations_stop(world.cs, on_stopped, &stopped), 0);
+        world_settle();
+        assert_int_equal(told.code, FAILURE_NONE);
+        assert_int_equal(conversations_count(world.cs), 0);
+        assert_true(stopped);
+        told_clear(&told);
+}
+
 static void test_stop_full(void **state)
 {
         Conversation *c = world_create();
@@ -587,6 +682,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_set_up, world_tear_down)
         const struct CMUnitTest tests[] = {
                 TEST(test_salvaged),
+                TEST(test_lost_while_waited_for),
+                TEST(test_row_lost),
                 TEST(test_create),
                 TEST(test_create_again),
                 TEST(test_create_fails),
@@ -601,9 +698,11 @@ int main(void)
                 TEST(test_keep_nothing),
                 TEST(test_purged_at_start),
                 TEST(test_purge_under_way),
+                TEST(test_purge_by_another_clock),
                 TEST(test_stop_idle),
                 TEST(test_stop_live),
                 TEST(test_stop_removes),
+                TEST(test_stop_purged),
                 TEST(test_stop_full),
                 TEST(test_stop_stuck),
                 TEST(test_freed_in_between),
