@@ -198,10 +198,8 @@ int client_on_body(const char *data, size_t size, void *userdata)
 
         assert_int_equal(buffer_append(&c->body, data, size), 0);
         c->pieces++;
-        if (c->cancel_on_body) {
-                c->cancelled = now_usec();
+        if (c->cancel_on_body)
                 c->transfer = http_transfer_free(c->transfer);
-        }
         return c->body_result;
 }
 

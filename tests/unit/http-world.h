@@ -15,8 +15,7 @@
 #include "service/engine/http.h"
 #include "tests/unit/server-util.h"
 
-#define TEST_LIMIT_USEC  (20 * USEC_PER_SEC)
-#define CLOSE_LIMIT_USEC (50 * USEC_PER_MSEC)
+#define TEST_LIMIT_USEC (20 * USEC_PER_SEC)
 
 usec_t now_usec(void); /* real, whatever was skipped */
 
@@ -68,7 +67,7 @@ typedef struct Client {
         unsigned headers, done, pieces;
         long status;
         char content_type[64];
-        usec_t retry_after, cancelled;
+        usec_t retry_after;
         bool body_began, cancel_on_body;
         int body_result;
         Failure failure;
