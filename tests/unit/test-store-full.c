@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "service/store/store-internal.h"
 #include "tests/skip.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/sqlite-util.h"
@@ -7,6 +8,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 
@@ -93,6 +95,50 @@ static void fail_together(Fixture *f, uint64_t number, uint64_t readable)
                 fixture_forget(&results[i]);
 }
 
+static void wait_for_gate(void *data)
+{
+        eventfd_t n;
+
+        (void) eventfd_read(*(int *) data, &n);
+}
+
+static void on_gate_passed(void *data)
+{
+}
+
+/* What is read behind a write, in one transaction with it, is not there if that was not stored. */
+static void read_unstored(Fixture *f, uint64_t number)
+{
+        _cleanup_close_ int gate = eventfd(0, EFD_CLOEXEC);
+        _cleanup_free_ char *text = big_text();
+        StoreMessage m = {
+                .id = store_next_id(f->store),
+                .content = text,
+                .content_size = BIG,
+        };
+        Fixture results[2] = { { .event = f->event }, { .event = f->event } };
+        Call write = { .f = &results[0] }, read = { .f = &results[1] };
+
+        fixture_forget(f);
+        assert_return_code(gate, errno);
+        assert_return_code(
+                worker_submit(f->store->worker,
+                        &(WorkerJob){
+                                .run = wait_for_gate, .done = on_gate_passed, .data = &gate }),
+                0);
+        assert_return_code(store_add_messages(f->store, number, &m, 1, m.id, 1, NULL, on_call_done,
+                                   &write, NULL),
+                0);
+        assert_return_code(
+                store_get_page(f->store, number, m.id, 1, SIZE_MAX, on_call_messages, &read, NULL),
+                0);
+        assert_return_code(eventfd_write(gate, 1), errno);
+        assert_int_equal(call_wait(&write, 0), FAILURE_STORE_FULL);
+        assert_int_equal(call_wait(&read, 0), FAILURE_NO_SUCH_MESSAGE);
+        for (size_t i = 0; i < 2; i++)
+                fixture_forget(&results[i]);
+}
+
 static void fail_in_background(Fixture *f, uint64_t number, uint64_t reply)
 {
         _cleanup_free_ char *text = big_text();
@@ -135,6 +181,7 @@ static void test_file_limit(void **state)
 
         last = fill_disk(f, n);
         fail_together(f, n, last);
+        read_unstored(f, n);
         fail_in_background(f, n, reply);
 
         assert_return_code(setrlimit(RLIMIT_FSIZE, &saved), errno);
@@ -174,6 +221,7 @@ static void test_small_disk(void **state)
         reply = add_live(f, n, 0);
         last = fill_disk(f, n);
         fail_together(f, n, last);
+        read_unstored(f, n);
         fail_in_background(f, n, reply);
 
         /* Space again, and the same process goes on. */

@@ -6,6 +6,7 @@
 
 #include "common/attachment-memory.h"
 #include "service/store/store-internal.h"
+#include "tests/unit/sqlite-util.h"
 #include "tests/unit/store-fixture.h"
 
 /* A question with two answers, the first of which goes on. */
@@ -440,6 +441,8 @@ static void test_live_reply(void **state)
         assert_false(f->messages->messages[0].live);
         assert_string_equal(f->messages->messages[0].content, "Hällo! Bye.");
         assert_int_equal(f->messages->messages[0].reason, REASON_LENGTH);
+        /* Nothing of how it came stays: it would get into what it is continued with. */
+        assert_int_equal(sqlite_number(f->path, "SELECT count(*) FROM parts"), 0);
 
         /* Ended, it takes no more: nobody waits for it, so a notice says that. */
         assert_int_equal(f->notices[STORE_NOTICE_FAILED], 0);
@@ -453,6 +456,9 @@ static void test_live_reply(void **state)
         assert_return_code(store_append_reply(f->store, n, r, CHANNEL_CONTENT, 12, " More", 5, NULL,
                                    NULL, NULL),
                 0);
+        assert_return_code(
+                store_append_reply(f->store, n, r, CHANNEL_REASONING, 0, "so", 2, NULL, NULL, NULL),
+                0);
         fixture_close(f);
 
         /* A service that ended under it. */
@@ -462,6 +468,7 @@ static void test_live_reply(void **state)
         assert_false(f->messages->messages[0].live);
         assert_int_equal(f->messages->messages[0].reason, REASON_INTERRUPTED);
         assert_string_equal(f->messages->messages[0].content, "Hällo! Bye. More");
+        assert_string_equal(f->messages->messages[0].reasoning, "so");
 
         assert_int_equal(do_end(f, n, 999, "", REASON_STOP), FAILURE_NO_SUCH_MESSAGE);
 }
