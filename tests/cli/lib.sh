@@ -53,6 +53,9 @@ engine_page() { curl -s --max-time 30 "http://127.0.0.1:$port/$1" "${@:2}"; }
 engine_wait() { engine_page "wait?$1" >/dev/null; }
 engine_release() { engine_page release -d '' >/dev/null; }
 
+# comes COMMAND...: waits until it succeeds, which is asked again when a file in $FOLDER changes.
+comes() { "$TESTS/../system/await" change 30 "$FOLDER" "$@"; }
+
 # ---- checking ----
 
 # run COMMAND...: leaves $out, $err and $code.
