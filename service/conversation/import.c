@@ -73,6 +73,12 @@ Import *import_free(Import *i)
 
 /* ---- lines ---- */
 
+static int fail_line_size(const Import *i, Failure *failure)
+{
+        return failure_set(failure, FAILURE_TOO_LARGE, "Line %ju is longer than %zu bytes.",
+                (uintmax_t) i->line + 1, IMPORT_LINE_MAX);
+}
+
 /* Reads some more. What was given out goes first, so that a line is moved at most once. */
 static int import_fill(Import *i, Failure *failure)
 {
@@ -85,8 +91,7 @@ static int import_fill(Import *i, Failure *failure)
         i->at = 0;
         r = buffer_reserve(&i->text, READ_SIZE, &space);
         if (r == -EFBIG)
-                return failure_set(failure, FAILURE_TOO_LARGE, "Line %ju is longer than %zu bytes.",
-                        (uintmax_t) i->line + 1, IMPORT_LINE_MAX);
+                return fail_line_size(i, failure);
         if (r < 0)
                 return failure_set(failure, FAILURE_NO_MEMORY, NULL);
         do
@@ -121,6 +126,8 @@ static int import_read_line(Import *i, const char **ret, size_t *ret_size, Failu
                 size = newline ? (size_t) (newline - line) : i->text.size - i->at;
                 if (!newline && size == 0)
                         return 0;
+                if (size > IMPORT_LINE_MAX)
+                        return fail_line_size(i, failure);
                 i->at = i->scanned = i->at + size + (newline ? 1 : 0);
                 i->line++;
                 if (size > 0 && line[size - 1] == '\r')

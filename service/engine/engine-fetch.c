@@ -186,7 +186,12 @@ static void on_done(const HttpResult *result, void *userdata)
         EngineFetch *f = ASSERT_PTR(userdata);
         const EngineConfig *c = &f->engine->config;
 
-        if (failure_is_set(&result->failure))
+        if (result->failure.code == FAILURE_TOO_LARGE)
+                (void) failure_set(&failure, FAILURE_TOO_LARGE,
+                        "what it says of its models has more than %zu MiB. Is that the right "
+                        "address?",
+                        WIRE_BODY_MAX / MIB(1));
+        else if (failure_is_set(&result->failure))
                 failure_copy(&failure, &result->failure);
         else if (result->headers.status >= 400)
                 (void) wire_error(c->type, result->headers.status, result->headers.content_type,

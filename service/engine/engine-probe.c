@@ -43,8 +43,8 @@ static void probe_learn_failure(EngineProbe *p, const Failure *failure)
                 engine_name_unit_failure(e, failure, &named);
         else
                 engine_name_failure(e, failure, &named);
-        /* A server without a model list answers all the same. */
-        if (failure->code == FAILURE_NO_SUCH_MODEL)
+        /* A server without a model list, or with one over the limit, answers all the same. */
+        if (failure->code == FAILURE_NO_SUCH_MODEL || failure->code == FAILURE_TOO_LARGE)
                 engine_set_state(e, ENGINE_REFUSING, &named);
         else
                 engine_learn_failure(e, &named, 0);

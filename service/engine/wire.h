@@ -11,8 +11,8 @@
 #include "service/config/config.h"
 #include "service/engine/prompt.h"
 
-#define WIRE_LINE_MAX MIB(8)  /* one line of an engine's answer */
-#define WIRE_BODY_MAX MIB(16) /* an answer that is no stream (model lists, errors: 64 KiB kept) */
+#define WIRE_LINE_MAX MIB(8)  /* one line of an engine's answer, or all of one without a stream */
+#define WIRE_BODY_MAX MIB(16) /* a list of models */
 
 /* ---- requests ---- */
 

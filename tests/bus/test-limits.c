@@ -133,6 +133,24 @@ static sd_bus_message *message(World *w, size_t n)
         return m;
 }
 
+static sd_bus_message *edited(World *w, size_t n)
+{
+        _cleanup_free_ char *text = letters(n);
+        sd_bus_message *m = to_conversation(w, "Edit");
+
+        assert_return_code(sd_bus_message_append(m, "ts", w->reply - 1, text), 0);
+        return m;
+}
+
+static sd_bus_message *prompt(World *w, size_t n)
+{
+        _cleanup_free_ char *text = letters(n);
+        sd_bus_message *m = to_conversation(w, "SetSystem");
+
+        assert_return_code(sd_bus_message_append(m, "s", text), 0);
+        return m;
+}
+
 /* n attachments, of this size each. */
 static sd_bus_message *with_attachments(World *w, size_t n, size_t size)
 {
@@ -167,6 +185,8 @@ static const struct {
 } tried[] = {
         { "bytes of a title", CONVERSATION_TITLE_MAX, title, "TooLarge" },
         { "bytes of a message", CONVERSATION_MESSAGE_MAX, message, "TooLarge" },
+        { "bytes of an edited message", CONVERSATION_MESSAGE_MAX, edited, "TooLarge" },
+        { "bytes of a system prompt", CONVERSATION_MESSAGE_MAX, prompt, "TooLarge" },
         { "attachments of a message", CONVERSATION_ATTACHMENTS_MAX, attachments, "TooLarge" },
         { "bytes of an attachment", CONVERSATION_ATTACHMENT_MAX, attachment, "TooLarge" },
         { "messages of a page", CONVERSATION_PAGE_MAX, page, "TooLarge" },
@@ -243,7 +263,9 @@ static void try_limit(World *w, size_t i, size_t n, const char *expected)
 
 static void test_limits(void **state)
 {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
         World w = { .harness = *state };
+        const char *system;
 
         harness_start_engine(w.harness, "ollama", "", NULL);
         harness_start(w.harness);
@@ -254,6 +276,9 @@ static void test_limits(void **state)
                 try_limit(&w, i, tried[i].limit, "");
                 try_limit(&w, i, tried[i].limit + 1, tried[i].error);
         }
+        answer = harness_call(w.harness, w.bus, w.path, INTERFACE_CONVERSATION, "GetSystem", "");
+        assert_true(sd_bus_message_read(answer, "s", &system) > 0);
+        assert_int_equal(strlen(system), CONVERSATION_MESSAGE_MAX);
         harness_disconnectp(&w.bus);
         free(w.path);
         assert_int_equal(harness_stop(w.harness), 0);

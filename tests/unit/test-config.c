@@ -176,6 +176,25 @@ static void test_file_sizes(void **state)
         }
 }
 
+static void test_number_of_dropins(void **state)
+{
+        for (unsigned i = 0; i <= CONFIG_DROPINS_MAX; i++) {
+                char name[40];
+
+                (void) snprintf(name, sizeof name, "conductor.conf.d/%03u.conf", i);
+                config_write(2, name, "[Service]\nIdleTimeoutSec=9\n");
+                if (i + 1 < CONFIG_DROPINS_MAX)
+                        continue;
+                _cleanup_(config_freep) Config *c = config_read();
+
+                assert_int_equal(c->idle_timeout, 9 * USEC_PER_SEC);
+                if (i < CONFIG_DROPINS_MAX)
+                        assert_int_equal(config_warnings(c), 0);
+                else
+                        expect_warning(c, 0, "conductor.conf.d: ", "more than 256 files");
+        }
+}
+
 /* Nothing that could stop a reader is read. */
 static void test_what_is_no_file(void **state)
 {
@@ -351,6 +370,7 @@ int main(void)
                 TEST(test_empty_value_is_the_default),
                 TEST(test_bad_settings),
                 TEST(test_file_sizes),
+                TEST(test_number_of_dropins),
                 TEST(test_what_is_no_file),
                 TEST(test_writable_by_others),
                 TEST(test_folder_writable_by_others),

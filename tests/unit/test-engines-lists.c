@@ -104,6 +104,27 @@ static void test_border(void **state)
         }
 }
 
+static void test_size(void **state)
+{
+        Fixture *f = *state;
+
+        fixture_start(f);
+        for (size_t over = 0; over <= 1; over++) {
+                _cleanup_free_ char *text = padded(TAGS(TAG("good")), WIRE_BODY_MAX + over);
+                EngineInfo info;
+                Listing l = { 0 };
+
+                server_set_lists(f->servers, text, NULL);
+                list(f, &l);
+                engines_get(f->engines, 0, &info);
+                assert_int_equal(info.state, over > 0 ? ENGINE_REFUSING : ENGINE_READY);
+                assert_int_equal(!!strstr(info.last_error, "more than 16 MiB"), over);
+                assert_int_equal(l.n, 1); /* what was known stays */
+                server_set_lists(f->servers, NULL, NULL);
+        }
+        wait_idle(f);
+}
+
 /* All of it, and once more: the old list is given back. */
 static void test_many(void **state)
 {
@@ -236,6 +257,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
         static const struct CMUnitTest tests[] = {
                 TEST(test_border),
+                TEST(test_size),
                 TEST(test_many),
                 TEST(test_senseless),
                 TEST(test_cancel),

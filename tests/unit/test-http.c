@@ -209,6 +209,39 @@ static void test_every_cut(void **state)
         }
 }
 
+/* All lines of a header together, the status and the empty line too. */
+static void test_header_limit(void **state)
+{
+        static const char begin[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", body[] = "ok";
+        const size_t limit = KIB(64);
+
+        for (size_t n = limit; n <= limit + 1; n++) {
+                _cleanup_free_ char *answer = calloc(1, n + sizeof body);
+                HttpRequest request;
+                Client c;
+                Server s;
+
+                assert_non_null(answer);
+                memset(answer, 'x', n);
+                memcpy(answer, begin, strlen(begin));
+                /* Lines of 1,000 bytes and a last one, each with a name. */
+                for (size_t i = strlen(begin); i < n - 2; i += 1000)
+                        memcpy(answer + i, "X: ", 3);
+                for (size_t i = strlen(begin) + 1000; i < n - 4; i += 1000)
+                        memcpy(answer + i - 2, "\r\n", 2);
+                memcpy(answer + n - 4, "\r\n\r\n", 4);
+                memcpy(answer + n, body, sizeof body);
+                canned_answer = answer;
+                server_start(&s, script_canned);
+                request = request_to(s.url);
+                client_get(&c, &s, &request);
+                assert_int_equal(c.failure.code, n > limit ? FAILURE_ENGINE_FAILED : FAILURE_NONE);
+                assert_string_equal(buffer_text(&c.body), n > limit ? "" : body);
+                client_close(&c);
+                server_stop(&s);
+        }
+}
+
 /* Without an end, each of them harmless. */
 static void script_informs(Server *s, int fd)
 {
@@ -679,6 +712,7 @@ int main(void)
                 cmocka_unit_test(test_bad_answers),
                 cmocka_unit_test(test_strange_answers),
                 cmocka_unit_test(test_every_cut),
+                cmocka_unit_test(test_header_limit),
                 cmocka_unit_test(test_inform_storm),
                 cmocka_unit_test(test_headers_flood),
                 cmocka_unit_test(test_retry_after),

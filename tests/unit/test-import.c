@@ -196,43 +196,86 @@ static void test_limits(void **state)
                 'x', MIB(16), "\"}\n" END1);
 }
 
-/* A file of that many lines, the same ones but for their numbers, is refused in that line. */
-static void check_size(size_t line_size, unsigned n, FailureCode code, const char *sentence)
+/* A message whose line has this size, by white space in it. */
+static int import_line_of(size_t size, Failure *failure)
 {
-        _cleanup_free_ char *text = malloc(line_size);
-        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        static const char head[] = "{\"type\":\"message\",\"id\":1,\"parent\":0,"
+                                   "\"role\":\"user\",\"created\":1,\"content\":\"x\"";
+        _cleanup_buffer_ Buffer b = BUFFER_INIT(size + KIB(1));
+        Imported imported;
+        char *space;
+        int r;
+
+        assert_int_equal(buffer_append_string(&b, C), 0);
+        assert_int_equal(buffer_reserve(&b, size, &space), 0);
+        memset(space, ' ', size);
+        memcpy(space, head, strlen(head));
+        space[size - 1] = '}';
+        buffer_advance(&b, size);
+        assert_int_equal(buffer_append_string(&b, "\n" END1), 0);
+        r = import_text(b.data, b.size, &imported, failure);
+        if (r > 0)
+                imported_done(&imported);
+        return r;
+}
+
+static void test_line_limit(void **state)
+{
+        for (size_t over = 0; over <= 1; over++) {
+                _cleanup_failure_ Failure failure = FAILURE_NULL;
+
+                assert_int_equal(import_line_of(IMPORT_LINE_MAX + over, &failure) > 0, over == 0);
+                assert_int_equal(failure.code, over == 0 ? FAILURE_NONE : FAILURE_TOO_LARGE);
+                if (over > 0)
+                        assert_non_null(strstr(failure_message(&failure), "Line 2 is longer than"));
+        }
+}
+
+/* Messages of this size and a last one of its own, all in memory at once. */
+static int import_messages(unsigned n, size_t size, size_t last, Failure *failure)
+{
+        _cleanup_free_ char *text = malloc(size);
         _cleanup_(import_freep) Import *i = NULL;
         Imported imported;
-        int fd = memfd_create("test-import", MFD_CLOEXEC);
+        int fd = memfd_create("test-import", MFD_CLOEXEC), r;
 
         assert_true(fd >= 0);
         assert_non_null(text);
-        memset(text, 'x', line_size);
+        memset(text, 'x', size);
         assert_true(dprintf(fd, "%s", C) > 0);
         for (unsigned k = 1; k <= n; k++) {
+                size_t of = k == n ? last : size;
+
                 assert_true(dprintf(fd,
                                     "{\"type\":\"message\",\"id\":%u,\"parent\":0,"
                                     "\"role\":\"user\",\"created\":1,\"content\":\"",
                                     k) > 0);
-                assert_int_equal(write(fd, text, line_size), line_size);
+                assert_int_equal(write(fd, text, of), of);
                 assert_true(dprintf(fd, "\"}\n") > 0);
         }
         assert_true(dprintf(fd, "{\"type\":\"end\",\"messages\":%u}\n", n) > 0);
         assert_int_equal(import_new(&i, fd, NULL), 0);
-        assert_int_equal(import_next(i, &imported, &failure) >= 0, code == FAILURE_NONE);
-        assert_int_equal(failure.code, code);
-        if (code == FAILURE_NONE)
+        r = import_next(i, &imported, failure);
+        if (r > 0)
                 imported_done(&imported);
-        else
-                assert_non_null(strstr(failure_message(&failure), sentence));
+        return r;
 }
 
-/* What is in memory at once, of a line and of a conversation. */
-static void test_size_limits(void **state)
+/* What a conversation has in memory: texts, and what is beside each. */
+static void test_conversation_limit(void **state)
 {
-        check_size(MIB(16), 15, FAILURE_NONE, "");
-        check_size(MIB(16), 16, FAILURE_TOO_LARGE, "Line 17: The conversation is larger than 256");
-        check_size(IMPORT_LINE_MAX + MIB(1), 1, FAILURE_TOO_LARGE, "Line 2 is longer than");
+        const unsigned n = IMPORT_CONVERSATION_MAX / MIB(16);
+        const size_t last = MIB(16) - n * sizeof(StoreMessage);
+
+        for (size_t over = 0; over <= 1; over++) {
+                _cleanup_failure_ Failure failure = FAILURE_NULL;
+
+                assert_int_equal(import_messages(n, MIB(16), last + over, &failure) > 0, over == 0);
+                assert_int_equal(failure.code, over == 0 ? FAILURE_NONE : FAILURE_TOO_LARGE);
+                if (over > 0)
+                        assert_non_null(strstr(failure_message(&failure),
+                                "Line 17: The conversation is larger than 256"));
+        }
 }
 
 static void test_attachments_limit(void **state)
@@ -281,7 +324,8 @@ int main(void)
                 cmocka_unit_test(test_good_oddities),
                 cmocka_unit_test(test_many_in_one_file),
                 cmocka_unit_test(test_limits),
-                cmocka_unit_test(test_size_limits),
+                cmocka_unit_test(test_line_limit),
+                cmocka_unit_test(test_conversation_limit),
                 cmocka_unit_test(test_attachments_limit),
                 cmocka_unit_test(test_only_files),
         };

@@ -485,23 +485,32 @@ static void test_endless_line(void **state)
         told_done(&told);
 }
 
+/* An answer that is no stream. */
 static void test_whole_limit(void **state)
 {
-        _cleanup_(wire_decoder_freep) WireDecoder *d = NULL;
-        _cleanup_failure_ Failure failure = FAILURE_NULL;
-        char chunk[KIB(64)];
-        size_t fed = 1;
-        Told told;
+        static const char head[] = "{\"choices\":[{\"message\":{\"content\":\"x\"},"
+                                   "\"finish_reason\":\"stop\"}]";
 
-        told_init(&told);
-        memset(chunk, ' ', sizeof chunk);
-        assert_int_equal(wire_decoder_new(&d, ENGINE_OPENAI, NULL, &ops, &told), 0);
-        assert_int_equal(wire_decoder_feed(d, "{", 1, &failure), 0);
-        while (wire_decoder_feed(d, chunk, sizeof chunk, &failure) >= 0)
-                fed += sizeof chunk;
-        assert_true(fed <= WIRE_LINE_MAX);
-        assert_int_equal(failure.code, FAILURE_TOO_LARGE);
-        told_done(&told);
+        for (size_t n = WIRE_LINE_MAX; n <= WIRE_LINE_MAX + 1; n++) {
+                _cleanup_failure_ Failure failure = FAILURE_NULL;
+                _cleanup_free_ char *text = malloc(n);
+                WireEnd end;
+                Told told;
+
+                assert_non_null(text);
+                memset(text, ' ', n);
+                memcpy(text, head, strlen(head));
+                text[n - 1] = '}';
+                told_init(&told);
+                assert_int_equal(
+                        decode(ENGINE_OPENAI, text, n, KIB(64), n / 2, &told, &end, &failure) >= 0,
+                        n <= WIRE_LINE_MAX);
+                assert_int_equal(
+                        failure.code, n > WIRE_LINE_MAX ? FAILURE_TOO_LARGE : FAILURE_NONE);
+                assert_string_equal(
+                        told_text(&told, CHANNEL_CONTENT), n > WIRE_LINE_MAX ? "" : "x");
+                told_done(&told);
+        }
 }
 
 static void test_deep_json(void **state)
