@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* conductor export and import: whole conversations, through descriptors where they pass. */
+/* conductor export and import: whole conversations. */
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -13,16 +13,6 @@
 #define COPY_SIZE KIB(64)
 
 /* ---- export ---- */
-
-static ssize_t read_some(int fd, char *buffer, size_t size)
-{
-        ssize_t n;
-
-        do
-                n = read(fd, buffer, size);
-        while (n < 0 && errno == EINTR);
-        return n < 0 ? -errno : n;
-}
 
 /* A terminal is shown whole characters, a file gets the bytes as they are. */
 typedef struct Printer {
@@ -58,43 +48,14 @@ static int print_part(Printer *p, const char *bytes, size_t n)
         return EXIT_FAILED;
 }
 
-static int print_stream(Printer *p, int fd)
-{
-        _cleanup_free_ char *bytes = malloc(COPY_SIZE);
-        ssize_t n = bytes ? 0 : -ENOMEM;
-        int r;
-
-        while (n >= 0 && (n = read_some(fd, bytes, COPY_SIZE)) > 0) {
-                r = print_part(p, bytes, n);
-                if (r != EXIT_DONE)
-                        return r;
-        }
-        if (n == 0)
-                return EXIT_DONE;
-        cli_error("conductor: the export ended early: %s", strerror(-(int) n));
-        return EXIT_FAILED;
-}
-
 static int unreadable(int r)
 {
         cli_error("conductor: the export cannot be read: %s", strerror(-r));
         return EXIT_FAILED;
 }
 
-static int export_by_pipe(Cli *cli, const char *path, const char *format, Printer *p)
-{
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        int fd, r;
-
-        r = cli_call(cli, path, INTERFACE_CONVERSATION, "Export", &reply, "s", format);
-        if (r != EXIT_DONE)
-                return r;
-        r = sd_bus_message_read(reply, "h", &fd);
-        return r < 0 ? unreadable(r) : print_stream(p, fd);
-}
-
-/* Descriptors do not pass by ssh. */
-static int export_by_parts(Cli *cli, const char *path, const char *format, Printer *p)
+/* Not through a pipe, whose end looks alike when the service is gone in the middle. */
+static int export_parts(Cli *cli, const char *path, const char *format, Printer *p)
 {
         uint64_t export = 0;
         int r;
@@ -124,8 +85,7 @@ static int export_one(Cli *cli, const char *path)
         _cleanup_(printer_done) Printer p;
 
         printer_init(&p);
-        return cli->door == CLIENT_REMOTE ? export_by_parts(cli, path, format, &p)
-                                          : export_by_pipe(cli, path, format, &p);
+        return export_parts(cli, path, format, &p);
 }
 
 /* All paths, before the first is written: the list changes while one exports. */
@@ -212,6 +172,16 @@ int verb_export(Cli *cli, int argc, char *argv[])
 }
 
 /* ---- import ---- */
+
+static ssize_t read_some(int fd, char *buffer, size_t size)
+{
+        ssize_t n;
+
+        do
+                n = read(fd, buffer, size);
+        while (n < 0 && errno == EINTR);
+        return n < 0 ? -errno : n;
+}
 
 /* The service reads regular files and memfds only: what is piped in goes through one. */
 static int spool(int from)

@@ -142,6 +142,8 @@ int database_set_meta(Database *d, const char *key, uint64_t value, Failure *fai
 #define META_UNSPLIT_NEXT "unsplit-next"
 #define META_UNSPLIT_END  "unsplit-end"
 
+/* There is such a conversation, and it is not being purged. */
+int database_check_conversation(Database *d, uint64_t number, Failure *failure);
 int check_text(const char *text, size_t size, const char *what, Failure *failure);
 
 /* ---- files (store-db-files.c) ---- */

@@ -328,6 +328,12 @@ int store_db_get_all(StoreDb *db, uint64_t number, uint64_t after, uint32_t limi
         }
         if (r < 0)
                 return r;
+        /* That nothing more comes must not mean that it was purged meanwhile. */
+        if (messages->n_messages == 0) {
+                r = database_check_conversation(d, number, failure);
+                if (r < 0)
+                        return r;
+        }
 
         *ret = TAKE_PTR(messages);
         return 0;

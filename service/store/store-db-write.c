@@ -88,7 +88,7 @@ int store_db_update_conversation(
         return r == 0 ? failure_set(failure, FAILURE_NO_SUCH_CONVERSATION, NULL) : 0;
 }
 
-static int check_conversation(Database *d, uint64_t number, Failure *failure)
+int database_check_conversation(Database *d, uint64_t number, Failure *failure)
 {
         uint64_t found;
         int r;
@@ -113,7 +113,7 @@ int store_db_set_system(StoreDb *db, uint64_t number, const char *system, Failur
         r = check_string(system, "system prompt", failure);
         if (r < 0)
                 return r;
-        r = check_conversation(d, number, failure);
+        r = database_check_conversation(d, number, failure);
         if (r < 0)
                 return r;
         r = database_run(d, failure,

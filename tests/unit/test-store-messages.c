@@ -347,6 +347,13 @@ static void test_all_pages(void **state)
                 after = ids[seen - 1];
         }
         assert_int_equal(seen, ELEMENTSOF(ids));
+
+        /* Purged in the middle of an export: it does not end as if it were whole. */
+        assert_int_equal(do_all(f, n, ids[2], /* limit= */ 3), FAILURE_NONE);
+        assert_int_equal(do_purge(f, n), FAILURE_NONE);
+        assert_int_equal(do_all(f, n, ids[5], /* limit= */ 3), FAILURE_NO_SUCH_CONVERSATION);
+        assert_int_equal(do_all(f, 4711, 0, /* limit= */ 3), FAILURE_NO_SUCH_CONVERSATION);
+        assert_int_equal(do_all(f, make_conversation(f, ""), 0, /* limit= */ 3), FAILURE_NONE);
 }
 
 static void test_binary(void **state)
