@@ -18,6 +18,8 @@
 #define LINE_BYTES_MAX (6 * HISTORY_TEXT + 2 * ID_SIZE)
 #define FILE_MAX       MIB(4)
 #define FILE_NAME_MAX  64
+#define ASIDE_NAME_MAX 44   /* of a draft, without what makes it another's */
+#define ASIDE_MAX      9U   /* of one conversation, of what could not be read */
 #define LISTED_MAX     200U /* conversations of which is asked whether there are any more */
 
 typedef struct Sent {
@@ -122,12 +124,13 @@ static int read_draft(int folder, const char *name, Buffer *ret)
         int r;
 
         r = read_file(folder, name, false, ret);
-        if (r >= 0 && utf8_is_valid(buffer_text(ret), ret->size))
+        if (r == -ENOENT)
                 return 0;
-        if (r < 0 && r != -ENOENT)
-                log_debug_errno(r, "Cannot read %s, ignoring: %m", name);
-        buffer_clear(ret);
-        return r == -ENOMEM ? r : 0;
+        if (r >= 0 && !utf8_is_valid(buffer_text(ret), ret->size))
+                r = -EILSEQ;
+        if (r < 0)
+                buffer_clear(ret);
+        return r;
 }
 
 int draft_read(const Drafts *d, const char *id, Buffer *ret)
@@ -145,30 +148,67 @@ int draft_read(const Drafts *d, const char *id, Buffer *ret)
 
 static int write_draft(int folder, const char *name, const char *text, size_t size)
 {
-        /* Of a text that is too large no older part may come back either. */
-        if (size > 0 && size <= DRAFT_MAX)
+        if (size > DRAFT_MAX)
+                return -EFBIG;
+        if (size > 0)
                 return replace_file(folder, name, text, size);
         if (unlinkat(folder, name, 0) < 0)
                 return errno == ENOENT ? 0 : -errno;
         return fsync(folder) < 0 ? -errno : 0;
 }
 
-int draft_write(const Drafts *d, const char *id, const char *text, size_t size)
+static void name_aside(const char *name, unsigned nth, char ret[static FILE_NAME_MAX])
 {
-        _cleanup_close_ int folder = -EBADF;
-        char name[FILE_NAME_MAX];
-        int r;
-
-        r = draft_name(d, id, name);
-        if (r < 0)
-                return r;
-        folder = open_folder(d);
-        return folder < 0 ? folder : write_draft(folder, name, text, size);
+        (void) snprintf(ret, FILE_NAME_MAX, "%.*s.unread-%u", ASIDE_NAME_MAX, name, nth);
 }
 
-int draft_sent(const Drafts *d, const char *id, const char *text, size_t size)
+/* Whatever it is, a person may still make something of it. */
+static int set_aside(int folder, const char *name)
+{
+        for (unsigned i = 1; i <= ASIDE_MAX; i++) {
+                char aside[FILE_NAME_MAX];
+
+                name_aside(name, i, aside);
+                if (renameat2(folder, name, folder, aside, RENAME_NOREPLACE) >= 0 ||
+                        errno == ENOENT)
+                        return 0;
+                if (errno != EEXIST)
+                        return -errno;
+        }
+        return -EEXIST;
+}
+
+static int remove_aside(int folder, const char *name)
+{
+        for (unsigned i = 1; i <= ASIDE_MAX; i++) {
+                char aside[FILE_NAME_MAX];
+
+                name_aside(name, i, aside);
+                if (unlinkat(folder, aside, 0) < 0 && errno != ENOENT)
+                        return -errno;
+        }
+        return 0;
+}
+
+/* Both, when what is there can be read and there is room. */
+static int write_below(int folder, const char *name, const char *text, size_t size)
 {
         _cleanup_buffer_ Buffer draft = BUFFER_INIT(DRAFT_MAX);
+        int r;
+
+        r = read_draft(folder, name, &draft);
+        if (r >= 0 && draft.size > 0)
+                r = buffer_append(&draft, "\n", 1);
+        if (r >= 0)
+                r = buffer_append(&draft, text, size);
+        if (r >= 0)
+                return write_draft(folder, name, draft.data, draft.size);
+        r = set_aside(folder, name);
+        return r < 0 ? r : write_draft(folder, name, text, size);
+}
+
+int draft_write(const Drafts *d, const char *id, DraftWrite how, const char *text, size_t size)
+{
         _cleanup_close_ int folder = -EBADF;
         char name[FILE_NAME_MAX];
         int r;
@@ -179,12 +219,43 @@ int draft_sent(const Drafts *d, const char *id, const char *text, size_t size)
         folder = open_folder(d);
         if (folder < 0)
                 return folder;
-        r = read_draft(folder, name, &draft);
-        if (r < 0 || draft.size < size || memcmp(buffer_text(&draft), text, size) != 0)
+        if (how != DRAFT_REPLACE && size == 0)
+                return 0;
+        if (how == DRAFT_BELOW)
+                return write_below(folder, name, text, size);
+        if (how == DRAFT_ASIDE)
+                r = set_aside(folder, name);
+        return r < 0 ? r : write_draft(folder, name, text, size);
+}
+
+size_t draft_sent_size(const char *draft, size_t size, const char *sent, size_t sent_size)
+{
+        if (size < sent_size || memcmp(draft, sent, sent_size) != 0)
+                return 0;
+        return sent_size + (size > sent_size && draft[sent_size] == '\n');
+}
+
+int draft_sent(const Drafts *d, const char *id, const char *text, size_t size)
+{
+        _cleanup_buffer_ Buffer draft = BUFFER_INIT(DRAFT_MAX);
+        _cleanup_close_ int folder = -EBADF;
+        char name[FILE_NAME_MAX];
+        size_t sent;
+        int r;
+
+        r = draft_name(d, id, name);
+        if (r < 0)
                 return r;
-        if (draft.size > size && draft.data[size] == '\n')
-                size++;
-        return write_draft(folder, name, draft.data + size, draft.size - size);
+        folder = open_folder(d);
+        if (folder < 0)
+                return folder;
+        r = read_draft(folder, name, &draft);
+        if (r < 0)
+                return r;
+        sent = draft_sent_size(buffer_text(&draft), draft.size, text, size);
+        if (sent == 0)
+                return 0;
+        return write_draft(folder, name, draft.data + sent, draft.size - sent);
 }
 
 /* ---- what was sent ---- */
@@ -439,8 +510,13 @@ int drafts_list(const Drafts *d, Buffer *ret)
                 return 0;
         }
         while (r >= 0 && ret->size < (size_t) LISTED_MAX * ID_SIZE && (entry = readdir(folder)))
-                if (startswith(entry->d_name, "draft-"))
-                        r = add_id(ret, entry->d_name + strlen("draft-"));
+                if (startswith(entry->d_name, "draft-")) {
+                        char id[DRAFT_ID]; /* without what it is set aside as */
+
+                        (void) snprintf(id, sizeof id, "%.*s", (int) ID_SIZE,
+                                entry->d_name + strlen("draft-"));
+                        r = add_id(ret, id);
+                }
         (void) closedir(folder);
         for (size_t i = 0; r >= 0 && ret->size < (size_t) LISTED_MAX * ID_SIZE && i < d->n_history;
                 i++)
@@ -460,6 +536,8 @@ int drafts_forget(Drafts *d, const char *ids)
 
                 memcpy(id, at, ID_SIZE);
                 r = draft_name(d, id, name);
+                if (r >= 0)
+                        r = remove_aside(folder, name);
                 if (r >= 0)
                         r = write_draft(folder, name, "", 0);
                 if (r < 0)

@@ -10,7 +10,7 @@
 
 #include "common/buffer.h"
 
-#define DRAFT_MAX     MIB(1) /* larger ones are not kept over the end of the program */
+#define DRAFT_MAX     MIB(1) /* larger ones are in memory only */
 #define HISTORY_MAX   500U   /* texts, and so many bytes of them together: */
 #define HISTORY_BYTES MIB(1)
 #define HISTORY_TEXT  KIB(16) /* of one; a larger one is not remembered */
@@ -46,12 +46,19 @@ void history_forget(Drafts *d, const char *ids);
 
 /* ---- on disk: by a child process ---- */
 
-/* Nothing, where there is none or none that can be read. */
+/* Nothing, where there is none. */
 int draft_read(const Drafts *d, const char *id, Buffer *ret);
-/* Text of no bytes removes it. On disk when it returns. */
-int draft_write(const Drafts *d, const char *id, const char *text, size_t size);
+typedef enum DraftWrite {
+        DRAFT_REPLACE, /* by whom has read it; text of no bytes removes it */
+        DRAFT_BELOW,   /* what is there comes before it, or is set aside when it cannot be read */
+        DRAFT_ASIDE,   /* what is there is set aside: it could not be read */
+} DraftWrite;
+/* On disk when it returns. -EFBIG: too large; what is there stays. */
+int draft_write(const Drafts *d, const char *id, DraftWrite how, const char *text, size_t size);
 /* This was sent: if the draft begins with it, only the rest is kept. */
 int draft_sent(const Drafts *d, const char *id, const char *text, size_t size);
+/* How many bytes of the draft are what was sent, with the line end behind it; 0: it is not. */
+size_t draft_sent_size(const char *draft, size_t size, const char *sent, size_t sent_size);
 
 int history_write(const Drafts *d, const char *id, const char *text, size_t size);
 int history_tidy(Drafts *d);

@@ -2,11 +2,13 @@
 #pragma once
 
 /* What is kept on disk from one run to the next, written by child processes, one after another in
- * the order in which it is asked for: a disk that is asleep must not freeze the screen. */
+ * the order in which it is asked for: a disk that is asleep must not freeze the screen. A draft
+ * that the disk does not take is held in memory, and given back as if it were read; it is written
+ * when the disk takes another one. */
 
 #include <systemd/sd-event.h>
 
-#include "client/tui/drafts.h"
+#include "client/tui/held.h"
 #include "common/failure.h"
 
 typedef struct KeeperOps {
@@ -14,8 +16,12 @@ typedef struct KeeperOps {
         void (*failed)(const Failure *failure, void *userdata);
         /* Each time: this draft is not on disk as it was to be. */
         void (*unkept)(const char *id, void *userdata);
-        /* text: may be empty; valid during the call. */
-        void (*draft)(const char *id, const char *text, size_t size, void *userdata);
+        /* text: may be empty; valid during the call. Negative: it is not seen, and so what is on
+         * disk must not be written over. */
+        int (*draft)(const char *id, const char *text, size_t size, void *userdata);
+        /* What was in memory only; more may come from disk. Returns whether it is the callee's now,
+         * who has it written or held again. */
+        bool (*held)(const char *id, const char *text, size_t size, void *userdata);
         void (*idle)(void *userdata); /* all of it is on disk */
 } KeeperOps;
 
@@ -28,8 +34,19 @@ Keeper *keeper_free(Keeper *k);
 DEFINE_CLEANUP(Keeper *, keeper_free)
 
 bool keeper_is_idle(const Keeper *k);
-/* What could not be kept, and nothing since then could; NULL when all is well. */
+/* What could not be kept, and nothing since then could, or a draft is still held for it; NULL when
+ * all is well. */
 const Failure *keeper_failure(const Keeper *k);
+
+/* Not for the disk (HELD_PRIVATE, HELD_UNSURE): above what is held there already. */
+int keeper_hold(Keeper *k, const char *id, HeldFlags flags, const char *text, size_t size);
+/* What is held, and nothing from the disk. */
+void keeper_read_held(Keeper *k, const char *id);
+/* It is known now. */
+int keeper_settle(Keeper *k, const char *id, bool private);
+bool keeper_is_unsure(const Keeper *k); /* of anything that is held */
+/* Tries all again that the disk did not take. */
+int keeper_retry(Keeper *k);
 
 /* See drafts.h. */
 int keeper_read_draft(Keeper *k, const char *id);

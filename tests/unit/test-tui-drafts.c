@@ -73,7 +73,38 @@ static void assert_draft(Drafts *d, const char *id, const char *expected)
 
 static int write_text(Drafts *d, const char *id, const char *text)
 {
-        return draft_write(d, id, text, strlen(text));
+        return draft_write(d, id, DRAFT_REPLACE, text, strlen(text));
+}
+
+static int write_how(Drafts *d, DraftWrite how, const char *text)
+{
+        return draft_write(d, ID, how, text, strlen(text));
+}
+
+static void assert_unreadable(Drafts *d, const char *id, int error)
+{
+        _cleanup_buffer_ Buffer text = BUFFER_INIT(DRAFT_MAX);
+
+        assert_int_equal(draft_read(d, id, &text), error);
+        assert_int_equal(text.size, 0);
+}
+
+static void assert_file(const char *name, const char *expected)
+{
+        _cleanup_free_ char *path = below(name);
+        _cleanup_fclose_ FILE *f = fopen(path, "re");
+        char data[64] = "";
+
+        assert_non_null(f);
+        (void) fread(data, 1, sizeof data - 1, f);
+        assert_string_equal(data, expected);
+}
+
+static void assert_no_file(const char *name)
+{
+        _cleanup_free_ char *path = below(name);
+
+        assert_int_equal(access(path, F_OK), -1);
 }
 
 /* As the keeper does, in two steps. */
@@ -142,7 +173,7 @@ static void test_no_path_for_an_id(void **state)
                 assert_int_equal(draft_read(d, ids[i], &text), -EINVAL);
                 assert_int_equal(draft_sent(d, ids[i], "x", 1), -EINVAL);
                 assert_int_equal(history_remember(d, ids[i], "x", 1), -EINVAL);
-                assert_int_equal(draft_write(d, ids[i], "x", 1), -EINVAL);
+                assert_int_equal(draft_write(d, ids[i], DRAFT_REPLACE, "x", 1), -EINVAL);
         }
 }
 
@@ -154,29 +185,90 @@ static void test_draft_limit(void **state)
 
         assert_non_null(text);
         memset(text, 'x', DRAFT_MAX + 1);
-        assert_int_equal(draft_write(d, ID, text, DRAFT_MAX), 0);
+        assert_int_equal(draft_write(d, ID, DRAFT_REPLACE, text, DRAFT_MAX), 0);
         assert_int_equal(draft_read(d, ID, &back), 0);
         assert_int_equal(back.size, DRAFT_MAX);
-        assert_int_equal(draft_write(d, ID, text, DRAFT_MAX + 1), 0);
-        assert_draft(d, ID, ""); /* and not what it was before */
-        append_file("draft-" ID, text, DRAFT_MAX + 1);
-        assert_draft(d, ID, "");
+        assert_int_equal(draft_write(d, ID, DRAFT_REPLACE, text, DRAFT_MAX + 1), -EFBIG);
+        buffer_clear(&back);
+        assert_int_equal(draft_read(d, ID, &back), 0); /* all that there is of it */
+        assert_int_equal(back.size, DRAFT_MAX);
+        append_file("draft-" ID, "y", 1);
+        assert_unreadable(d, ID, -EFBIG);
 }
 
+/* What cannot be read is told, and is not written over. */
 static void test_strange_drafts(void **state)
 {
         _cleanup_(drafts_freep) Drafts *d = make();
         _cleanup_free_ char *path = below("draft-" ID), *other = below("draft-new");
 
         append_file("draft-" ID, "\xff\xfe", 2);
-        assert_draft(d, ID, "");
+        assert_unreadable(d, ID, -EILSEQ);
+        assert_int_equal(draft_sent(d, ID, "x", 1), -EILSEQ);
         assert_int_equal(unlink(path), 0);
         assert_int_equal(symlink("/etc/passwd", path), 0);
-        assert_draft(d, ID, "");
+        assert_unreadable(d, ID, -ELOOP);
         assert_int_equal(mkfifo(other, 0600), 0); /* is not waited for */
-        assert_draft(d, "", "");
+        assert_unreadable(d, "", -EINVAL);
         assert_int_equal(write_text(d, "", "x"), 0);
         assert_draft(d, "", "x");
+        if (geteuid() == 0)
+                return; /* who may read everything */
+        assert_int_equal(chmod(other, 0), 0);
+        assert_unreadable(d, "", -EACCES);
+}
+
+/* By whom has not read what is there. */
+static void test_below(void **state)
+{
+        _cleanup_(drafts_freep) Drafts *d = make();
+        _cleanup_free_ char *most = malloc(DRAFT_MAX);
+
+        assert_non_null(most);
+        assert_int_equal(write_how(d, DRAFT_BELOW, "first"), 0);
+        assert_draft(d, ID, "first");
+        assert_int_equal(write_how(d, DRAFT_BELOW, "second"), 0);
+        assert_draft(d, ID, "first\nsecond");
+        assert_int_equal(write_how(d, DRAFT_BELOW, ""), 0);
+        assert_draft(d, ID, "first\nsecond");
+        append_file("draft-" ID, "\xff", 1);
+        assert_int_equal(write_how(d, DRAFT_BELOW, "third"), 0);
+        assert_draft(d, ID, "third");
+        assert_file("draft-" ID ".unread-1", "first\nsecond\xff");
+        /* "third" and a line end before it: one byte too much. */
+        memset(most, 'x', DRAFT_MAX);
+        assert_int_equal(draft_write(d, ID, DRAFT_BELOW, most, DRAFT_MAX - 6), 0);
+        assert_no_file("draft-" ID ".unread-2");
+        assert_int_equal(write_text(d, ID, "third"), 0);
+        assert_int_equal(draft_write(d, ID, DRAFT_BELOW, most, DRAFT_MAX - 5), 0);
+        assert_file("draft-" ID ".unread-2", "third");
+}
+
+static void test_aside(void **state)
+{
+        _cleanup_(drafts_freep) Drafts *d = make();
+        _cleanup_buffer_ Buffer ids = BUFFER_INIT(KIB(1));
+        char number[2] = "";
+
+        assert_int_equal(write_how(d, DRAFT_ASIDE, "0"), 0);
+        assert_int_equal(write_how(d, DRAFT_ASIDE, ""), 0);
+        assert_draft(d, ID, "0");
+        for (number[0] = '1'; number[0] <= '9'; number[0]++)
+                assert_int_equal(write_how(d, DRAFT_ASIDE, number), 0);
+        assert_file("draft-" ID ".unread-1", "0");
+        assert_file("draft-" ID ".unread-9", "8");
+        assert_int_equal(write_how(d, DRAFT_ASIDE, "more"), -EEXIST);
+        assert_draft(d, ID, "9");
+        assert_int_equal(drafts_list(d, &ids), 0);
+        assert_string_equal(ids.data, ID);
+        /* Its conversation is gone: of nothing something is left. */
+        assert_int_equal(write_text(d, ID, ""), 0);
+        buffer_clear(&ids);
+        assert_int_equal(drafts_list(d, &ids), 0);
+        assert_string_equal(ids.data, ID);
+        assert_int_equal(drafts_forget(d, ID), 0);
+        assert_no_file("draft-" ID ".unread-1");
+        assert_no_file("draft-" ID ".unread-9");
 }
 
 /* What was sent while the service was away is kept before what is written. */
@@ -442,6 +534,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_no_path_for_an_id, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_draft_limit, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_strange_drafts, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_below, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_aside, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_sent, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_no_folder, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_remote, setup, teardown),

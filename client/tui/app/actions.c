@@ -151,9 +151,7 @@ static int begin_new(App *app, int private)
 {
         int r;
 
-        (void) app_save_draft(app);
-        app->private = private != 0;
-        app->draft_loaded = false;
+        app->draft_loaded = false; /* also when the one before was a new one */
         r = mirror_open_new(app->mirror, strempty(app->model), private != 0);
         if (r < 0)
                 return r;
@@ -415,7 +413,7 @@ static int leave(App *app, int unused)
 
 static int suspend(App *app, int unused)
 {
-        (void) app_save_draft(app);
+        (void) app_keep(app);
         return raise(SIGTSTP) == 0 ? 0 : -errno;
 }
 

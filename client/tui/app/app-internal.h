@@ -142,10 +142,17 @@ int app_check(App *app, int r);
 /* A mirror_done_t that only says what failed. */
 void app_done(const Failure *failure, void *userdata);
 
-/* When what is written is on disk; a second time, at once. */
+/* When what is written is on disk; again, a second later, at once. */
 void app_leave(App *app);
-/* keep.c: what the keeper says */
+/* keep.c: what the keeper is told, and what it says */
 extern const KeeperOps app_keeper_ops;
+/* Whose draft it is that is written; what is private and new has a name that no file has. */
+const char *app_draft_key(const App *app);
+int app_read_draft(App *app);
+bool app_put_by(App *app); /* before another text takes its place; false: it must not */
+int app_keep(App *app);    /* all that is not on disk */
+int app_hold_private(App *app, const char *text, size_t size); /* for the next private one */
+void app_settle_drafts(App *app);
 void app_look_through_drafts(App *app);
 /* Whether it is left though what is written is not kept. */
 bool app_leaves_without(App *app, const Failure *failure);
@@ -166,7 +173,8 @@ void app_detach_all(App *app);
 void app_switch_draft(App *app);
 void app_edited(App *app); /* the text changed */
 int app_save_draft(App *app);
-void app_put_draft(App *app, const char *id, const char *text, size_t size);
+int app_put_draft(App *app, const char *id, const char *text, size_t size);
+bool app_put_held(App *app, const char *id, const char *text, size_t size);
 void app_stop_editing(App *app); /* of a message that was sent; the draft comes back */
 int app_history(App *app, int by);
 int app_edit_message(App *app, const MessageItem *message);

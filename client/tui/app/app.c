@@ -215,8 +215,10 @@ static void on_changed(MirrorChange change, void *userdata)
 
         if (change & MIRROR_LINK)
                 on_link(app);
-        if (change & MIRROR_LIST)
+        if (change & MIRROR_LIST) {
+                app_settle_drafts(app);
                 open_wanted(app);
+        }
         if (change & MIRROR_OPEN) {
                 app_switch_draft(app);
                 transcript_reset(app->transcript);
@@ -363,14 +365,24 @@ static int keep_draft(App *app, Failure *failure)
 {
         int r;
 
-        r = app_save_draft(app);
+        r = app_keep(app);
         if (r < 0)
                 return failure_set_errno(failure, r, "What is written cannot be kept on disk");
-        if (app->unsure && app->draft_dirty && !app->private && !editor_is_empty(app->editor))
+        if (keeper_is_unsure(app->keeper) ||
+                (app->unsure && app->draft_dirty && !app->private && !editor_is_empty(app->editor)))
                 return failure_set(failure, FAILURE_NO_SERVICE,
-                        "The service has not said whether this conversation is private, so what is "
-                        "written cannot be kept; who leaves again loses it.");
+                        "The service has not said whether a conversation is private, so what is "
+                        "written in it cannot be kept; who leaves again loses it.");
         return 0;
+}
+
+/* Who presses the key once more than is needed, while it is being written, still wants it kept. */
+static bool is_in_haste(App *app)
+{
+        uint64_t due = 0;
+
+        (void) sd_event_source_get_time(app->leave, &due);
+        return app_now(app) + KEEP_USEC < due + LEAVE_USEC;
 }
 
 void app_leave(App *app)
@@ -378,11 +390,15 @@ void app_leave(App *app)
         _cleanup_failure_ Failure failure = FAILURE_NULL;
         bool again = app->leaving;
 
+        if (again && is_in_haste(app))
+                return;
         app->leaving = true;
         if (keep_draft(app, &failure) < 0 && !app_leaves_without(app, &failure))
                 return;
-        if (again || keeper_is_idle(app->keeper))
+        if (keeper_is_idle(app->keeper))
                 (void) sd_event_exit(app->event, 0);
+        else if (again)
+                (void) on_leave(app->leave, 0, app);
         else
                 arm(app->leave, app_now(app) + KEEP_USEC);
 }
@@ -581,6 +597,10 @@ static int load_first_draft(App *app, const char *id)
         r = draft_read(app->drafts, id, &text);
         if (r == -ENOMEM)
                 return r;
+        if (r < 0) { /* the keeper says so, and writes nothing over it */
+                buffer_clear(&text);
+                (void) app_check(app, keeper_read_draft(app->keeper, id));
+        }
         (void) snprintf(app->draft_id, sizeof app->draft_id, "%s", id);
         app->draft_loaded = true;
         app->unsure = *id && text.size == 0; /* what was kept may be */

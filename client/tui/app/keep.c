@@ -1,8 +1,69 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What comes of what is kept on disk. */
+/* What comes of what is kept on disk, and of what is not. */
 
 #include "client/tui/app/app-internal.h"
+
+#define PRIVATE_KEY "private"
+
+/* ---- to the keeper ---- */
+
+const char *app_draft_key(const App *app)
+{
+        return app->private && isempty(app->draft_id) ? PRIVATE_KEY : app->draft_id;
+}
+
+int app_hold_private(App *app, const char *text, size_t size)
+{
+        return keeper_hold(app->keeper, PRIVATE_KEY, HELD_PRIVATE, text, size);
+}
+
+int app_read_draft(App *app)
+{
+        if (!app->private)
+                return keeper_read_draft(app->keeper, app->draft_id);
+        keeper_read_held(app->keeper, app_draft_key(app));
+        return 0;
+}
+
+bool app_put_by(App *app)
+{
+        const char *text;
+        size_t size;
+        int r;
+
+        if (app->editing != 0 || !(app->private || app->unsure))
+                return app_save_draft(app) >= 0;
+        text = editor_text(app->editor, &size);
+        r = keeper_hold(app->keeper, app_draft_key(app), app->private ? HELD_PRIVATE : HELD_UNSURE,
+                text, size);
+        if (r < 0)
+                app_say(app, "What was written is lost: %s.", strerrordesc_np(-r));
+        app->draft_dirty = false;
+        return true;
+}
+
+int app_keep(App *app)
+{
+        int r = app_save_draft(app), k = keeper_retry(app->keeper);
+
+        return r < 0 ? r : k;
+}
+
+/* What was written in conversations that were left before it was known whether they are private. */
+void app_settle_drafts(App *app)
+{
+        const ConversationItem *list;
+        size_t n;
+
+        list = mirror_list(app->mirror, &n);
+        for (size_t i = 0; i < n && keeper_is_unsure(app->keeper); i++)
+                if (list[i].known)
+                        (void) app_check(
+                                app, keeper_settle(app->keeper, list[i].id, list[i].private));
+}
+
+/* ---- from the keeper ---- */
 
 /* A person is told first, who may do something about it, or leave again. */
 bool app_leaves_without(App *app, const Failure *failure)
@@ -14,7 +75,6 @@ bool app_leaves_without(App *app, const Failure *failure)
         }
         app->told = true;
         app->leaving = false;
-        app->draft_dirty = true;
         (void) sd_event_source_set_enabled(app->leave, SD_EVENT_OFF);
         app_say_failure(app, failure);
         return false;
@@ -25,19 +85,23 @@ static void on_failed(const Failure *failure, void *userdata)
         app_say_failure(ASSERT_PTR(userdata), failure);
 }
 
-/* It is tried again, with the next word or at the end. An input that is empty because its draft is
- * still to be read must not be written over that. */
+/* It is tried again, with the next word or at the end. */
 static void on_unkept(const char *id, void *userdata)
 {
         App *app = ASSERT_PTR(userdata);
 
-        if (streq(id, app->draft_id) || !editor_is_empty(app->editor))
+        if (streq(id, app->draft_id))
                 app->draft_dirty = true;
 }
 
-static void on_draft(const char *id, const char *text, size_t size, void *userdata)
+static int on_draft(const char *id, const char *text, size_t size, void *userdata)
 {
-        app_put_draft(ASSERT_PTR(userdata), id, text, size);
+        return app_put_draft(ASSERT_PTR(userdata), id, text, size);
+}
+
+static bool on_held(const char *id, const char *text, size_t size, void *userdata)
+{
+        return app_put_held(ASSERT_PTR(userdata), id, text, size);
 }
 
 static void on_idle(void *userdata)
@@ -73,5 +137,6 @@ const KeeperOps app_keeper_ops = {
         .failed = on_failed,
         .unkept = on_unkept,
         .draft = on_draft,
+        .held = on_held,
         .idle = on_idle,
 };

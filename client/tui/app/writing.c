@@ -29,7 +29,7 @@ static int collect_draft(const App *app, Buffer *ret)
 
 static int save_draft(App *app)
 {
-        _cleanup_buffer_ Buffer draft = BUFFER_INIT(DRAFT_MAX);
+        _cleanup_buffer_ Buffer draft = BUFFER_INIT(HELD_BYTES);
         int r;
 
         (void) sd_event_source_set_enabled(app->draft_save, SD_EVENT_OFF);
@@ -77,6 +77,7 @@ static void note_privacy(App *app, const ConversationItem *c)
                 return;
         app->private = c->private;
         app->unsure = false;
+        (void) app_check(app, keeper_settle(app->keeper, c->id, c->private));
         if (unsure && app->draft_dirty) {
                 app->draft_dirty = false;
                 app_edited(app);
@@ -93,13 +94,25 @@ static void name_outgoing(App *app, const char *id)
                 }
 }
 
-/* As far as is known: what the disk refuses now, it refused the time before. What is not to be kept
- * is in no other conversation either. */
-static bool draft_is_kept(App *app)
+/* The service does not have it any more, and nobody can open it again to find what was written.
+ * What may be private comes back with the next private one, all else goes along. */
+static bool put_by_gone(App *app)
 {
-        bool wanted = app->editing == 0 && !app->private && !app->unsure;
+        const char *text;
+        size_t size;
+        int r;
 
-        return app_save_draft(app) >= 0 && !(wanted && keeper_failure(app->keeper));
+        text = editor_text(app->editor, &size);
+        if (size == 0 || app->editing != 0)
+                return true;
+        if (!app->private && !app->unsure)
+                return false;
+        r = app_hold_private(app, text, size);
+        app_say(app,
+                r < 0 ? "This conversation is gone, and what was written in it."
+                      : "This conversation is gone; what was written in it is there again with "
+                        "/new-private.");
+        return true;
 }
 
 /* Another conversation is open: its draft takes the place of the one before. */
@@ -107,7 +120,7 @@ void app_switch_draft(App *app)
 {
         const ConversationItem *c = mirror_open_conversation(app->mirror);
         const char *id = c ? c->id : "";
-        bool kept;
+        bool gone = app->draft_loaded && !c, kept;
 
         if (app->draft_loaded && streq(id, app->draft_id)) {
                 note_privacy(app, c);
@@ -120,32 +133,46 @@ void app_switch_draft(App *app)
                 name_outgoing(app, c->id);
                 return;
         }
-        kept = draft_is_kept(app);
+        kept = gone ? put_by_gone(app) : app_put_by(app);
         app->draft_loaded = true;
         app->making = false;
         (void) snprintf(app->draft_id, sizeof app->draft_id, "%s", id);
         app->editing = 0;
         app->history = 0;
         app->draft_dirty = !kept;
-        if (c)
-                app->private = c->private;
+        app->private = c ? c->private : mirror_new_is_private(app->mirror);
         app->unsure = c && !c->known;
         /* Rather in the wrong place than nowhere. */
         if (kept)
                 (void) editor_set_text(app->editor, "", 0);
-        if (!app->private)
-                (void) app_check(app, keeper_read_draft(app->keeper, id));
+        (void) app_check(app, app_read_draft(app));
 }
 
-/* It was read from disk: what was typed meanwhile is below it. */
-void app_put_draft(App *app, const char *id, const char *text, size_t size)
+/* What was typed meanwhile is below it. */
+static int put_above(App *app, const char *text, size_t size)
 {
         _cleanup_buffer_ Buffer both = BUFFER_INIT(EDITOR_TEXT_MAX);
         const char *typed;
         size_t n;
+        int r;
 
+        typed = editor_text(app->editor, &n);
+        r = buffer_append(&both, text, size);
+        if (r >= 0 && n > 0)
+                r = buffer_append(&both, "\n", 1);
+        if (r >= 0)
+                r = buffer_append(&both, typed, n);
+        if (r >= 0)
+                r = editor_set_text(app->editor, both.data, both.size);
+        app_damage(app, DAMAGE_NOW);
+        return r;
+}
+
+/* It was read from disk. */
+int app_put_draft(App *app, const char *id, const char *text, size_t size)
+{
         if (size == 0 || !streq(id, app->draft_id) || app->private || app->editing != 0)
-                return;
+                return 0;
         /* What is on its way is not written any more. */
         for (const Outgoing *o = app->outgoing; o; o = o->next)
                 if (streq(o->draft, id) && size > o->size && text[o->size] == '\n' &&
@@ -154,12 +181,18 @@ void app_put_draft(App *app, const char *id, const char *text, size_t size)
                         size -= o->size + 1;
                 }
         app->unsure = false; /* it was kept */
-        typed = editor_text(app->editor, &n);
-        if (buffer_append(&both, text, size) < 0 || (n > 0 && buffer_append(&both, "\n", 1) < 0) ||
-                buffer_append(&both, typed, n) < 0)
-                return;
-        (void) editor_set_text(app->editor, both.data, both.size);
-        app_damage(app, DAMAGE_NOW);
+        return put_above(app, text, size);
+}
+
+/* It was not on disk; so it is still to be kept. */
+bool app_put_held(App *app, const char *id, const char *text, size_t size)
+{
+        if (!streq(id, app_draft_key(app)) || app->editing != 0)
+                return false;
+        if (put_above(app, text, size) < 0)
+                return false;
+        app_edited(app);
+        return true;
 }
 
 void app_stop_editing(App *app)
@@ -167,8 +200,7 @@ void app_stop_editing(App *app)
         app->editing = 0;
         app->draft_dirty = false;
         (void) editor_set_text(app->editor, "", 0);
-        if (!app->private)
-                (void) app_check(app, keeper_read_draft(app->keeper, app->draft_id));
+        (void) app_check(app, app_read_draft(app));
 }
 
 /* ---- attachments ---- */
@@ -288,6 +320,14 @@ static int give_back(App *app, Outgoing *o)
         return 0;
 }
 
+/* What is private comes into no other conversation, where it would be kept. */
+static bool is_elsewhere(const App *app, const Outgoing *o)
+{
+        const char *id = isempty(o->id) ? o->draft : o->id;
+
+        return o->private && !((app->private || app->unsure) && streq(id, app->draft_id));
+}
+
 /* The service has it on its disk. */
 static void forget_draft_of(App *app, const Outgoing *o)
 {
@@ -309,7 +349,8 @@ static void on_sent(const Failure *failure, void *userdata)
         }
         app_say_failure(app, failure);
         /* Else it stays on its way, and so in what is kept. */
-        if (give_back(app, o) < 0)
+        if (is_elsewhere(app, o) ? app_hold_private(app, o->text, o->size) < 0
+                                 : give_back(app, o) < 0)
                 (void) TAKE_PTR(o);
         app_edited(app);
 }
@@ -354,33 +395,41 @@ static int send_text(App *app, const char *text, size_t size)
         return 0;
 }
 
+/* What it may open brings its own text with it. */
+static int send_command(App *app, const char *line)
+{
+        int r;
+
+        app->draft_dirty = true; /* the line itself is no draft */
+        r = app_command(app, line);
+        if (r <= 0)
+                return r;
+        app->history = 0;
+        (void) app_save_draft(app);
+        return 0;
+}
+
 int app_send(App *app)
 {
         const char *text;
-        size_t size;
+        size_t size, skip;
         int r;
 
         text = editor_text(app->editor, &size);
         if (size == 0 && app->attachments.n == 0)
                 return 0;
-        if (size > 0 && text[0] == '/' && text[1] != '/') {
-                r = app_command(app, text + 1);
-                if (r <= 0)
-                        return r;
-        } else {
-                size_t skip = size > 1 && text[0] == '/' ? 1 : 0;
-
-                r = send_text(app, text + skip, size - skip);
-                if (r < 0)
-                        return r;
-                transcript_end(app->transcript);
-                app->history = 0;
-                if (app->editing != 0) {
-                        app_stop_editing(app);
-                        return 0;
-                }
-        }
+        if (size > 0 && text[0] == '/' && text[1] != '/')
+                return send_command(app, text + 1);
+        skip = size > 1 && text[0] == '/' ? 1 : 0;
+        r = send_text(app, text + skip, size - skip);
+        if (r < 0)
+                return r;
+        transcript_end(app->transcript);
         app->history = 0;
+        if (app->editing != 0) {
+                app_stop_editing(app);
+                return 0;
+        }
         (void) editor_set_text(app->editor, "", 0);
         /* With what is on its way, until the service has that on its disk. */
         app->draft_dirty = true;
@@ -428,7 +477,7 @@ int app_edit_message(App *app, const MessageItem *message)
                         "Only a message of yours can be written anew; go to one with Ctrl-Up.");
                 return 0;
         }
-        app_save_draft(app);
+        (void) app_put_by(app);
         text = document_source(message->channels[CHANNEL_CONTENT], &size);
         r = editor_set_text(app->editor, text, size);
         if (r < 0)

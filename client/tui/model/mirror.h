@@ -157,6 +157,7 @@ typedef void (*mirror_done_t)(const Failure *failure, void *userdata);
 int mirror_open(Mirror *m, const char *id, uint64_t message);
 /* Nothing open: the next mirror_send() makes a conversation, of this model ("" = default). */
 int mirror_open_new(Mirror *m, const char *model, bool private);
+bool mirror_new_is_private(const Mirror *m);
 int mirror_load_older(Mirror *m); /* a page more; nothing while one is on its way */
 int mirror_load_newer(Mirror *m);
 

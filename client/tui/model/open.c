@@ -172,6 +172,11 @@ const ConversationItem *mirror_open_conversation(const Mirror *m)
         return *m->open.item.id ? &m->open.item : NULL;
 }
 
+bool mirror_new_is_private(const Mirror *m)
+{
+        return m->open.private;
+}
+
 void mirror_context(const Mirror *m, uint64_t *ret_used, uint64_t *ret_size)
 {
         *ret_used = m->open.context_used;
