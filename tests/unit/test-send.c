@@ -448,6 +448,27 @@ static void test_token(void **state)
         told_clear(&two);
 }
 
+/* Who stands in line behind a repetition, which stores nothing, has a turn all the same. */
+static void test_behind_token(void **state)
+{
+        Conversation *c = world_create();
+        Told told[3] = { 0 };
+
+        for (unsigned i = 0; i < 3; i++)
+                assert_int_equal(
+                        world_start_send(c, i == 2 ? "Next" : "Hi",
+                                &(SendOptions){ .token = i == 2 ? NULL : "t", .queue = i == 2 },
+                                &told[i]),
+                        0);
+        world_settle();
+        for (unsigned i = 0; i < 3; i++) {
+                assert_true(told[i].called);
+                assert_int_equal(told[i].code, FAILURE_NONE);
+                assert_int_equal(told[i].reply, i == 2 ? 4 : 2);
+                told_clear(&told[i]);
+        }
+}
+
 /* The first failed: the second is no repetition. */
 static void test_token_after_failure(void **state)
 {
@@ -596,6 +617,36 @@ static void test_regenerate_and_edit(void **state)
         assert_int_equal(world.told.code, FAILURE_NO_SUCH_MESSAGE);
 }
 
+static int go_on(Conversation *c, uint64_t id, send_done_t done, void *userdata, Failure *failure)
+{
+        return conversation_continue(c, id, done, userdata, failure);
+}
+
+/* While the message is looked up that it builds on. */
+static void test_cancelled_while_looked_up(void **state)
+{
+        static const struct {
+                int (*f)(Conversation *, uint64_t, send_done_t, void *, Failure *);
+                uint64_t id;
+        } table[] = { { edit, 1 }, { regenerate, 2 }, { go_on, 2 } };
+        Conversation *c = world_create();
+
+        assert_int_equal(world_send(c, "A"), 0);
+        fake_end(fake_last_ask(), REASON_LENGTH);
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                told_clear(&world.told);
+                fake_store.held = true;
+                assert_int_equal(table[i].f(c, table[i].id, world_told, &world.told, NULL), 0);
+                assert_int_equal(conversation_cancel(c, 0, NULL), 0);
+                fake_store_release();
+                world_settle();
+                assert_true(world.told.called);
+                assert_int_equal(world.told.code, FAILURE_CANCELLED);
+                assert_int_equal(fake_store_count(conversation_number(c)), 2);
+                assert_int_equal(fake_engines.n_asks, 1);
+        }
+}
+
 /* ---- continue ---- */
 
 static void test_continue(void **state)
@@ -710,11 +761,13 @@ int main(void)
                 TEST(test_busy_before_durable),
                 TEST(test_queue),
                 TEST(test_token),
+                TEST(test_behind_token),
                 TEST(test_token_after_failure),
                 TEST(test_limit_live),
                 TEST(test_limit_waiting),
                 TEST(test_parent),
                 TEST(test_regenerate_and_edit),
+                TEST(test_cancelled_while_looked_up),
                 TEST(test_continue),
                 TEST(test_continue_reasons),
                 TEST(test_continue_fails),
