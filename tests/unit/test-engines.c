@@ -245,6 +245,25 @@ static void test_other_engine(void **state)
         assert_int_equal(engines_live(f->engines), 0);
 }
 
+/* What was meant for this machine never leaves it: one elsewhere does not take its place. */
+static void test_other_engine_elsewhere(void **state)
+{
+        _cleanup_question_ Question q = { 0 }, first = { 0 };
+        Fixture *f = *state;
+
+        f->configs[1] = engine_config("two", ENGINE_OPENAI, "http://elsewhere.example");
+        f->configs[1].proxy = f->servers[1].url;
+        fixture_start(f);
+        ask(f, &first, "other", "hi"); /* makes both lists known */
+        wait_end(f, &first);
+        expect_good(&first, "two", 1);
+        server_stop(f->servers);
+        ask(f, &q, "one/twin", "hi");
+        wait_end(f, &q);
+        expect_failed(&q, FAILURE_ENGINE_UNREACHABLE, "Engine 'one'", "refused");
+        assert_int_equal(server_get(&f->servers[1], &f->servers[1].chats), 1);
+}
+
 static void test_stream_options(void **state)
 {
         Fixture *f = *state;
@@ -484,6 +503,7 @@ int main(void)
                 TEST(test_break_in_stream),
                 TEST(test_stalls),
                 TEST(test_other_engine),
+                TEST(test_other_engine_elsewhere),
                 TEST(test_stream_options),
                 TEST(test_key_renewed),
                 TEST(test_key_is_not_quoted),
