@@ -195,6 +195,9 @@ static bool serve_chat(Server *s, int fd, const char *request, unsigned attempt)
                 send_answer(fd, "404 Not Found", JSON, "{\"error\":\"model 'missing' not found\"}");
         else if (asks_for(request, "down"))
                 send_answer(fd, "503 Service Unavailable", JSON, "{\"error\":\"no\"}");
+        else if (asks_for(request, "soon"))
+                send_answer(fd, "429 Too Many Requests", JSON "Retry-After: 60\r\n",
+                        "{\"error\":\"quota\"}");
         else if (asks_for(request, "tomorrow"))
                 send_answer(fd, "429 Too Many Requests", JSON "Retry-After: 61\r\n",
                         "{\"error\":\"quota\"}");

@@ -194,6 +194,19 @@ static void test_retries(void **state)
         }
 }
 
+/* So long, and no longer ("tomorrow" asks for a second more), is waited for. */
+static void test_longest_wait(void **state)
+{
+        _cleanup_question_ Question q = { 0 };
+        Fixture *f = *state;
+
+        fixture_start(f);
+        ask(f, &q, "one/soon", "hi");
+        while (!q.ended && !strstr(buffer_text(&q.phases), "retrying in 60 s (429)"))
+                turn(f);
+        assert_false(q.ended);
+}
+
 /* After the first token nothing is asked twice, and the text is kept. */
 static void test_break_in_stream(void **state)
 {
@@ -500,6 +513,7 @@ int main(void)
                 TEST(test_found_default_down),
                 TEST(test_faults),
                 TEST(test_retries),
+                TEST(test_longest_wait),
                 TEST(test_break_in_stream),
                 TEST(test_stalls),
                 TEST(test_other_engine),
