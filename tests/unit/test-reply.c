@@ -608,6 +608,25 @@ static void test_stuck_then_send(void **state)
         assert_string_equal(fake_last_ask()->prompt->messages[2].text, "More");
 }
 
+/* Who waits for it is not to wait for space. */
+static void test_stuck_before_next(void **state)
+{
+        Conversation *c;
+        Reply *r;
+
+        c = begin(&r);
+        assert_int_equal(world_send_with(c, "Next", &(SendOptions){ .queue = true }), 0);
+        assert_int_equal(world.told.code, FAILURE_NONE);
+        fake_store.full = true;
+        assert_int_equal(fake_engines.n_asks, 1);
+        fake_end(fake_last_ask(), REASON_STOP);
+        assert_int_equal(fake_engines.n_asks, 2);
+        fake_store.full = false;
+        fake_end(fake_last_ask(), REASON_STOP);
+        assert_int_equal(fake_store_message(conversation_number(c), 2)->reason, REASON_STOP);
+        assert_int_equal(fake_store_message(conversation_number(c), 4)->reason, REASON_STOP);
+}
+
 /* ---- cancel ---- */
 
 static void test_cancel_phases(void **state)
@@ -702,6 +721,7 @@ int main(void)
                 TEST(test_saved_one_after_the_other),
                 TEST(test_stuck),
                 TEST(test_stuck_then_send),
+                TEST(test_stuck_before_next),
                 TEST(test_cancel_phases),
                 TEST(test_cancel_before_writing),
         };
