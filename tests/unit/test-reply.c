@@ -608,6 +608,23 @@ static void test_stuck_then_send(void **state)
         assert_string_equal(fake_last_ask()->prompt->messages[2].text, "More");
 }
 
+/* The end of another reply is a write that succeeds, too. */
+static void test_stuck_until_another_ends(void **state)
+{
+        Conversation *c;
+        Reply *r, *other;
+
+        c = begin(&r);
+        (void) begin(&other);
+        fake_store.full = true;
+        fake_end(fake_ask(0), REASON_STOP);
+        fake_store.full = false;
+        assert_int_equal(conversations_live(world.cs), 2);
+        fake_end(fake_ask(1), REASON_STOP);
+        assert_int_equal(fake_store_message(conversation_number(c), 2)->reason, REASON_STOP);
+        assert_int_equal(conversations_live(world.cs), 0);
+}
+
 /* Who waits for it is not to wait for space. */
 static void test_stuck_before_next(void **state)
 {
@@ -721,6 +738,7 @@ int main(void)
                 TEST(test_saved_one_after_the_other),
                 TEST(test_stuck),
                 TEST(test_stuck_then_send),
+                TEST(test_stuck_until_another_ends),
                 TEST(test_stuck_before_next),
                 TEST(test_cancel_phases),
                 TEST(test_cancel_before_writing),

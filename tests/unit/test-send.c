@@ -740,6 +740,47 @@ static void test_deleted(void **state)
         assert_non_null(strstr(world.told.sentence, "conductor restore "));
 }
 
+/* It goes in line before what sets it aside is stored. */
+static void test_sent_while_set_aside(void **state)
+{
+        Conversation *c = world_create();
+        Told deleted = { 0 };
+
+        told_clear(&world.told);
+        fake_store.held = true;
+        assert_int_equal(conversation_delete(c, world_done, &deleted, NULL), 0);
+        assert_int_equal(world_start_send(c, "Hi", &(SendOptions){ 0 }, &world.told), 0);
+        fake_store_release();
+        world_settle();
+        assert_true(deleted.called && world.told.called);
+        assert_int_equal(deleted.code, FAILURE_NONE);
+        assert_int_equal(world.told.code, FAILURE_NONE);
+        assert_int_equal(fake_store_message(conversation_number(c), 2)->reason, REASON_CANCELLED);
+        assert_int_equal(conversations_live(world.cs), 0);
+        told_clear(&deleted);
+}
+
+/* What is stored of a conversation is what a person called it, or its first question. */
+static void test_title_is_kept(void **state)
+{
+        static const char *const titles[] = { "A", "A", "Mine" };
+        Conversation *c = world_create();
+        uint64_t number = conversation_number(c);
+
+        for (size_t i = 0; i < ELEMENTSOF(titles); i++) {
+                if (i == 2) {
+                        told_clear(&world.told);
+                        assert_int_equal(
+                                conversation_set_title(c, "Mine", world_done, &world.told, NULL),
+                                0);
+                        world_settle();
+                }
+                exchange(c, i == 0 ? "A" : "B", "answer");
+                assert_string_equal(conversation_title(c), titles[i]);
+                assert_string_equal(fake_store_conversation(number)->title, titles[i]);
+        }
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_set_up, world_tear_down)
@@ -772,6 +813,8 @@ int main(void)
                 TEST(test_continue_reasons),
                 TEST(test_continue_fails),
                 TEST(test_deleted),
+                TEST(test_sent_while_set_aside),
+                TEST(test_title_is_kept),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
