@@ -100,6 +100,54 @@ static void test_bytes_are_gone(void **state)
         assert_int_equal(f->index->n_conversations, 1);
 }
 
+/* Whoever remembers one is not to meet another message by it. */
+static void test_ids_are_not_given_again(void **state)
+{
+        Fixture *f = *state;
+        uint64_t n = make_conversation(f, ""), id = 0;
+
+        for (unsigned i = 0; i < 5; i++)
+                id = add_message(f, n, 0, ROLE_USER, "text");
+        assert_int_equal(do_purge(f, n), FAILURE_NONE);
+        /* Also where the service is killed now. */
+        assert_int_equal(
+                sqlite_number(f->path, "SELECT value FROM meta WHERE key = 'last-id'"), id);
+        assert_int_equal(
+                sqlite_number(f->path, "SELECT value FROM meta WHERE key = 'last-number'"), n);
+        fixture_close(f);
+        assert_int_equal(fixture_open(f), FAILURE_NONE);
+        assert_int_equal(f->index->n_conversations, 0);
+        assert_true(store_next_id(f->store) > id);
+        assert_true(store_next_number(f->store, /* private= */ false) > n);
+}
+
+/* An index says that a message is in the conversation, its row that it is in another one. */
+static void test_damaged_index(void **state)
+{
+        static const char format[] =
+                "PRAGMA writable_schema = ON;"
+                "CREATE TEMP TABLE saved AS SELECT * FROM sqlite_schema"
+                " WHERE name = 'messages_by_conversation';"
+                "DELETE FROM sqlite_schema WHERE name = 'messages_by_conversation';"
+                "PRAGMA writable_schema = RESET;"
+                "UPDATE messages SET conversation = %u WHERE id = %u;"
+                "PRAGMA writable_schema = ON;"
+                "INSERT INTO sqlite_schema SELECT * FROM saved;";
+        Fixture *f = *state;
+        uint64_t n = make_conversation(f, ""), other = make_conversation(f, "other"), id;
+        _cleanup_free_ char *sql = NULL;
+
+        id = add_message(f, n, 0, ROLE_USER, "precious");
+        fixture_close(f);
+        assert_true(asprintf(&sql, format, (unsigned) other, (unsigned) id) > 0);
+        (void) sqlite_change(f->path, sql);
+        assert_int_equal(fixture_open(f), FAILURE_NONE);
+        assert_int_equal(do_purge(f, n), FAILURE_STORE_FAILED);
+        fixture_wait_notice(f, STORE_NOTICE_SALVAGED);
+        assert_int_equal(do_message(f, other, id), FAILURE_NONE);
+        assert_string_equal(f->messages->messages[0].content, "precious");
+}
+
 static void test_only_deleted(void **state)
 {
         Fixture *f = *state;
@@ -364,6 +412,10 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(
                         test_bytes_are_gone, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_ids_are_not_given_again, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(
+                        test_damaged_index, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_only_deleted, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_between, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(
