@@ -655,6 +655,33 @@ static void test_busy(void **state)
         assert_false(desk_logged(d, "takes too long"));
 }
 
+/* The service stands still: what is asked of it is not waited for without end, and let go. Of what
+ * is left in memory a build with AddressSanitizer says something, and does not end with 0. */
+static void test_unanswered(void **state)
+{
+        _cleanup_free_ char *id = NULL;
+        Desk *d = *state;
+        Leaving l = { 0 };
+        int status;
+
+        begin(d, NULL);
+        assert_return_code(kill(d->h->service, SIGSTOP), errno);
+        for (unsigned i = 0; i < 3; i++) {
+                _cleanup_(sd_bus_message_unrefp)
+                        sd_bus_message *m = provider_message(d, "GetInitialResultSet");
+
+                assert_return_code(sd_bus_message_append(m, "as", 1, "word"), 0);
+                assert_return_code(sd_bus_call_async(d->bus, NULL, m, on_maybe, &l, UINT64_MAX), 0);
+        }
+        krunner_run(d, "ask:what now", "");
+        id = gnome_meta(d, "any", "id"); /* answered, and so those before have begun */
+        status = desk_stop(d);
+        harness_kill(d->h, SIGKILL);
+        assert_int_equal(status, 0);
+        assert_true(desk_logged(d, "takes too long"));
+        harness_run_until(d->h, l.lost == 3);
+}
+
 static void test_bus_ends(void **state)
 {
         Desk *d = *state;
@@ -686,6 +713,7 @@ int main(void)
                 TEST(test_leaves),
                 TEST(test_idle),
                 TEST(test_busy),
+                TEST(test_unanswered),
                 TEST(test_bus_ends),
         };
 
