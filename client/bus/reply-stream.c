@@ -5,12 +5,19 @@
 #include "client/bus/limits.h"
 #include "common/names.h"
 
+#define OWNER_CHANGED \
+        "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus'," \
+        "member='NameOwnerChanged',"
+
 struct ReplyStream {
         sd_bus *bus; /* held: whoever made it may have given it up while it is asked whether it is
                         open */
         const ReplyStreamOps *ops;
         void *userdata;
         sd_bus_slot *filter, *ask, *fetch;
+        sd_bus_slot *owner_changed, *owner_left, *owner_asked;
+        char *service; /* who has the name on a bus, and keeps the reply also without it; NULL:
+                          nobody, or it is no bus */
 
         char *conversation; /* NULL until Asked */
         uint64_t reply;
@@ -37,6 +44,10 @@ static void detach(ReplyStream *s)
         s->filter = sd_bus_slot_unref(s->filter);
         s->ask = sd_bus_slot_unref(s->ask);
         s->fetch = sd_bus_slot_unref(s->fetch);
+        s->owner_changed = sd_bus_slot_unref(s->owner_changed);
+        s->owner_left = sd_bus_slot_unref(s->owner_left);
+        s->owner_asked = sd_bus_slot_unref(s->owner_asked);
+        s->service = mfree(s->service);
 }
 
 ReplyStream *reply_stream_free(ReplyStream *s)
@@ -272,6 +283,90 @@ static int note_early(ReplyStream *s, sd_bus_message *m)
         return sd_bus_message_read(m, "tt", &s->early_reply, &s->early_sequence);
 }
 
+/* ---- who says it ---- */
+
+/* Whatever is still asked is refused then, which says it too; the text's end comes unasked. */
+static void on_gone(ReplyStream *s)
+{
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+
+        if (!s->answered || s->fetching)
+                return;
+        (void) failure_set(&failure, FAILURE_NO_SERVICE,
+                "The conductor service went away before the reply's end. "
+                "'journalctl --user -u conductor.service' says why.");
+        fail(s, &failure);
+}
+
+/* A service that is stopped gives its name back first, and then ends its replies. */
+static int set_service(ReplyStream *s, const char *owner)
+{
+        int r;
+
+        if (s->service && s->conversation)
+                return 0;
+        r = free_and_strdup(&s->service, isempty(owner) ? NULL : owner);
+        if (r < 0)
+                break_off(s, r, "The reply cannot be followed");
+        return 0;
+}
+
+static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
+{
+        const char *owner;
+        int r = sd_bus_message_read(m, "sss", NULL, NULL, &owner);
+
+        return r < 0 ? r : set_service(ASSERT_PTR(userdata), owner);
+}
+
+static int on_owner_left(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
+{
+        ReplyStream *s = ASSERT_PTR(userdata);
+        const char *name;
+        int r = sd_bus_message_read(m, "s", &name);
+
+        if (r >= 0 && streq_ptr(name, s->service))
+                on_gone(s);
+        return r;
+}
+
+/* An error: nobody has it yet, and the question starts the service. */
+static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
+{
+        const char *owner;
+
+        if (sd_bus_message_is_method_error(m, NULL) > 0 || sd_bus_message_read(m, "s", &owner) < 0)
+                return 0;
+        return set_service(ASSERT_PTR(userdata), owner);
+}
+
+/* Before the question: a bus answers in this order, so that it is known when the first signal
+ * comes. */
+static int watch_owner(ReplyStream *s)
+{
+        int r;
+
+        if (sd_bus_is_bus_client(s->bus) <= 0)
+                return 0;
+        r = sd_bus_add_match_async(s->bus, &s->owner_changed, OWNER_CHANGED "arg0='" BUS_NAME "'",
+                on_owner_changed, /* install_callback= */ NULL, s);
+        if (r >= 0)
+                r = sd_bus_add_match_async(s->bus, &s->owner_left, OWNER_CHANGED "arg2=''",
+                        on_owner_left, /* install_callback= */ NULL, s);
+        if (r < 0)
+                return r;
+        return sd_bus_call_method_async(s->bus, &s->owner_asked, "org.freedesktop.DBus",
+                "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetNameOwner", on_owner, s, "s",
+                BUS_NAME);
+}
+
+/* Anybody on a bus can send anything. */
+static bool is_service(const ReplyStream *s, sd_bus_message *m)
+{
+        return sd_bus_is_bus_client(s->bus) <= 0 ||
+                (s->service && streq_ptr(sd_bus_message_get_sender(m), s->service));
+}
+
 /* All of these come to this connection alone, so no match rule is needed. */
 static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
@@ -289,9 +384,15 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error)
         };
         int r;
 
+        if (sd_bus_message_is_signal(m, "org.freedesktop.DBus.Local", "Disconnected") > 0) {
+                on_gone(s);
+                return 0;
+        }
         for (size_t i = 0; i < ELEMENTSOF(handlers); i++) {
                 if (sd_bus_message_is_signal(m, INTERFACE_CONVERSATION, handlers[i].member) <= 0)
                         continue;
+                if (!is_service(s, m))
+                        return 0;
                 if (handlers[i].handle == on_asked ||
                         streq_ptr(sd_bus_message_get_path(m), s->conversation))
                         r = handlers[i].handle(s, m);
@@ -318,7 +419,7 @@ static int take_fetched(ReplyStream *s, sd_bus_message *m)
         if (!s->beyond) /* else only how it ended was asked for */
                 tell(s, s->channel, s->from, text);
         s->all_sent = s->all_sent || streq(state, "ended");
-        if (!more || !*text) {
+        if (!more || !*text || s->beyond) {
                 s->channel++;
                 s->beyond = false;
         }
@@ -432,6 +533,8 @@ int reply_stream_rejoin(ReplyStream *s, sd_bus *bus)
         s->unacknowledged = 0;
         s->unacknowledged_bytes = 0;
         r = sd_bus_add_filter(bus, &s->filter, on_signal, s);
+        if (r >= 0)
+                r = watch_owner(s);
         if (r < 0)
                 return r;
         return sd_bus_call_method_async(bus, &s->ask, BUS_NAME, s->conversation,
@@ -460,6 +563,8 @@ int reply_stream_new(sd_bus *bus, sd_bus_message *call, const ReplyStreamOps *op
         if (r < 0)
                 return r;
         r = sd_bus_add_filter(bus, &s->filter, on_signal, s);
+        if (r >= 0)
+                r = watch_owner(s);
         if (r < 0)
                 return r;
         r = sd_bus_call_async(bus, &s->ask, call, on_answer, s, UINT64_MAX);

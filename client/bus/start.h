@@ -26,6 +26,7 @@ DEFINE_CLEANUP(Start *, start_free)
  * to attach to a loop or to process. */
 sd_bus *start_bus(const Start *s);
 
-/* start-wait.c, for clients without a loop: waits until it is ready. A failure says why it could
- * not start. Where no systemd manages the service, this does nothing: the bus starts it. */
+/* start-wait.c, for clients without a loop: waits until it is ready, and has answered at a door of
+ * its own. A failure says why it could not start, or that whoever took the connection says nothing.
+ * Where no systemd manages the service, the bus starts it. */
 int client_start_service(sd_bus *bus, ClientDoor door, Failure *failure);

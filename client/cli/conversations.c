@@ -46,11 +46,42 @@ static int measure_row(sd_bus_message *m, void *userdata)
         return 0;
 }
 
+/* Where the pages are. A broken service could lead in a circle for ever: the place is compared with
+ * one before, which is another one after 1, 2, 4, 8… pages, and so inside of any circle in the end.
+ */
+typedef struct Way {
+        char *last, *before; /* ids */
+        unsigned steps, turn;
+} Way;
+
+static void way_done(Way *w)
+{
+        free(w->last);
+        free(w->before);
+}
+
+static int way_go_on(Way *w, const char *last)
+{
+        int r = free_and_strdup(&w->last, last);
+
+        if (r < 0)
+                cli_error("conductor: out of memory.");
+        else if (streq_ptr(w->before, last)) {
+                cli_error("conductor: the service's list does not come to an end: it goes on with "
+                          "what was there before. 'conductor doctor' finds out more.");
+                r = -ELOOP;
+        } else if (w->steps++ == w->turn) {
+                r = free_and_strdup(&w->before, last);
+                w->turn = 2 * w->turn + 1;
+        }
+        return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
 int cli_each_page(Cli *cli, ListKind kind, uint32_t limit,
         int (*look)(sd_bus_message *page, void *userdata), void *userdata)
 {
         uint32_t wanted = limit > 0 ? limit : UINT32_MAX;
-        _cleanup_free_ char *last = NULL;
+        _cleanup_(way_done) Way way = { 0 };
         Measure measured;
         unsigned asked;
         int r;
@@ -59,18 +90,17 @@ int cli_each_page(Cli *cli, ListKind kind, uint32_t limit,
                 _cleanup_(sd_bus_message_unrefp) sd_bus_message *page = NULL;
 
                 asked = MIN(wanted, ENTRIES_MAX);
-                r = fetch_page(cli, kind, last, asked, &page);
+                r = fetch_page(cli, kind, way.last, asked, &page);
                 if (r != EXIT_DONE)
                         return r;
                 measured = (Measure){ 0 };
                 r = cli_each_row(page, ROW_CONVERSATION, measure_row, &measured);
                 if (r != EXIT_DONE)
                         return r;
-                if (measured.last && free_and_strdup(&last, cli_id(measured.last)) < 0) {
-                        cli_error("conductor: out of memory.");
-                        return EXIT_FAILED;
-                }
-                r = look(page, userdata);
+                if (measured.last)
+                        r = way_go_on(&way, cli_id(measured.last));
+                if (r == EXIT_DONE)
+                        r = look(page, userdata);
                 if (r != EXIT_DONE)
                         return r;
                 if (limit > 0)

@@ -72,6 +72,8 @@ static int export_parts(Cli *cli, const char *path, const char *format, Printer 
                 r = sd_bus_message_read(reply, "t", &export);
                 if (r >= 0)
                         r = sd_bus_message_read_array(reply, 'y', &data, &size);
+                if (r >= 0 && size == 0 && export != 0)
+                        r = -EBADMSG; /* it would go on so for ever */
                 if (r < 0)
                         return unreadable(r);
                 r = print_part(p, data, size);

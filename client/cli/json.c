@@ -45,6 +45,8 @@ static int add_row(json_object *array, json_object *row, const char *const *name
 
         if (!object)
                 return -ENOMEM;
+        if (!json_object_is_type(row, json_type_array) || json_object_array_length(row) != n)
+                return -EBADMSG;
         for (size_t i = 0; i < n; i++)
                 if (cli_add_shared(object, names[i], json_object_array_get_idx(row, i)) < 0)
                         return -ENOMEM;
@@ -62,6 +64,8 @@ int cli_add_rows(json_object *array, sd_bus_message *m, const char *const *names
         r = sd_bus_message_rewind(m, /* complete= */ true);
         if (r >= 0)
                 r = message_to_json(m, &rows);
+        if (r >= 0 && !json_object_is_type(rows, json_type_array))
+                r = -EBADMSG;
         for (size_t i = 0; r >= 0 && i < json_object_array_length(rows); i++)
                 r = add_row(array, json_object_array_get_idx(rows, i), names, n);
         if (r >= 0)

@@ -38,10 +38,10 @@ static int pages_add(Pages *p, sd_bus_message *m)
         return 0;
 }
 
-/* How many messages a page has, and the parent of its oldest. */
+/* How many messages a page has, its oldest, and the parent of that. */
 typedef struct Measure {
         unsigned n;
-        uint64_t parent;
+        uint64_t id, parent;
 } Measure;
 
 static int measure_row(sd_bus_message *m, void *userdata)
@@ -53,9 +53,17 @@ static int measure_row(sd_bus_message *m, void *userdata)
         r = sd_bus_message_read(m, "tt", &id, &parent);
         if (r < 0)
                 return r;
-        if (page->n++ == 0)
+        if (page->n++ == 0) {
+                page->id = id;
                 page->parent = parent;
+        }
         return 0;
+}
+
+/* A message is made after the one that it answers; else the pages would not come to an end. */
+static bool is_before(const Measure *page, uint64_t end)
+{
+        return page->n == 0 || (page->parent < page->id && (end == 0 || page->id <= end));
 }
 
 static int read_pages(Cli *cli, const char *path, Pages *p)
@@ -81,6 +89,11 @@ static int read_pages(Cli *cli, const char *path, Pages *p)
                 r = cli_each_row(m, ROW_MESSAGE, measure_row, &measured);
                 if (r != EXIT_DONE)
                         return r;
+                if (!is_before(&measured, end)) {
+                        cli_error("conductor: the service's messages do not come to an end: one "
+                                  "answers one that came after it.");
+                        return EXIT_FAILED;
+                }
                 end = measured.parent;
                 wanted -= MIN(measured.n, wanted);
         } while (measured.n > 0 && end > 0 && wanted > 0);

@@ -204,6 +204,10 @@ static void on_broken(const Failure *failure, void *userdata)
         f->n_broken++;
 }
 
+static void on_rejoined(void *userdata)
+{
+}
+
 static void say_delta(
         Hostile *h, uint64_t sequence, Channel channel, uint64_t offset, const char *text)
 {
@@ -240,6 +244,7 @@ static void ask(Followed *f, sd_bus **ret_bus, ReplyStream **ret)
                 .text = on_text,
                 .ended = on_ended,
                 .broken = on_broken,
+                .rejoined = on_rejoined,
         };
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         _cleanup_failure_ Failure failure = FAILURE_NULL;
@@ -274,6 +279,72 @@ static void test_text_comes_once(void **state)
         assert_string_equal(buffer_text(&f.text[CHANNEL_CONTENT]), "one two");
         assert_string_equal(buffer_text(&f.text[CHANNEL_REASONING]), "well");
         assert_int_equal(f.n_fetched, 2);
+        reply_stream_free(stream);
+        sd_bus_close_unref(bus);
+        followed_end(&f);
+}
+
+/* Says that it has less than was told, and then always that there is more. */
+static void have_less(Hostile *h, sd_bus_message *call, const char *member)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *refusal = NULL;
+        Followed *f = h->userdata;
+
+        if (streq(member, "Ask")) {
+                hostile_say(
+                        h, HOSTILE_PATH, INTERFACE_CONVERSATION, "Asked", "tt", UINT64_C(6), REPLY);
+                say_delta(h, 1, CHANNEL_CONTENT, 0, "one");
+        } else if (streq(member, "Follow")) {
+                hostile_reply(call, "tu", UINT64_C(1), UINT32_C(64));
+                hostile_say(h, HOSTILE_PATH, INTERFACE_CONVERSATION, "Dropped", "t", REPLY);
+        } else if (streq(member, "GetReply") && ++f->n_fetched == 1) {
+                assert_return_code(sd_bus_message_new_method_errorf(call, &refusal,
+                                           ERROR_PREFIX "InvalidArgument", "Beyond its end."),
+                        0);
+                assert_return_code(sd_bus_send(h->bus, refusal, NULL), 0);
+        } else if (streq(member, "GetReply"))
+                hostile_reply(call, "sstba{sv}", "ended", f->n_fetched < 100 ? "more" : "",
+                        UINT64_C(4), (int) (f->n_fetched < 100), 0);
+}
+
+static void test_less_than_told(void **state)
+{
+        Followed f = FOLLOWED_INIT;
+        ReplyStream *stream;
+        sd_bus *bus;
+
+        f.service = hostile_new(have_less, &f);
+        ask(&f, &bus, &stream);
+        hostile_run_until(f.service, f.text[CHANNEL_CONTENT].size > 0);
+        assert_return_code(reply_stream_rejoin(stream, bus), 0);
+        hostile_run_until(f.service, f.n_ended > 0);
+        assert_string_equal(buffer_text(&f.text[CHANNEL_CONTENT]), "one");
+        assert_in_range(f.n_fetched, 3, 100);
+        reply_stream_free(stream);
+        sd_bus_close_unref(bus);
+        followed_end(&f);
+}
+
+/* Answers, and goes away before it has said that this was all of the text. */
+static void answer_and_leave(Hostile *h, sd_bus_message *call, const char *member)
+{
+        hostile_say(h, HOSTILE_PATH, INTERFACE_CONVERSATION, "Asked", "tt", UINT64_C(6), REPLY);
+        hostile_reply(call, "sa{sv}", "one", 0);
+        assert_return_code(sd_bus_flush(h->bus), 0);
+        sd_bus_close(h->bus);
+}
+
+static void test_gone_before_the_end(void **state)
+{
+        Followed f = FOLLOWED_INIT;
+        ReplyStream *stream;
+        sd_bus *bus;
+
+        f.service = hostile_new(answer_and_leave, &f);
+        ask(&f, &bus, &stream);
+        hostile_run_until(f.service, f.n_broken > 0);
+        assert_int_equal(f.n_broken, 1);
+        assert_int_equal(f.n_ended, 0);
         reply_stream_free(stream);
         sd_bus_close_unref(bus);
         followed_end(&f);
@@ -314,6 +385,8 @@ int main(void)
                 cmocka_unit_test(test_unsendable),
                 cmocka_unit_test(test_not_made),
                 cmocka_unit_test(test_text_comes_once),
+                cmocka_unit_test(test_less_than_told),
+                cmocka_unit_test(test_gone_before_the_end),
                 cmocka_unit_test(test_cancel_between_connections),
         };
 
