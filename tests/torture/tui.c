@@ -33,6 +33,7 @@
 #define LEAVE       "\003\003" /* Ctrl-C, twice */
 #define CTRL_G      "\007"
 #define CTRL_X      "\030"
+#define CTRL_Z      "\032"
 #define F5          "\033[15~"
 
 /* client/tui/main.c */
@@ -469,7 +470,9 @@ static const Step read_steps[] = {
 };
 const Tui tui_read = { { "--conversation={id}" }, read_steps };
 
+/* A stop that nobody could end is none: the terminal is given and taken all the same. */
 static const Step programs_steps[] = {
+        { "question 0", CTRL_Z },
         { "question 0", F5 },
         { "paged 0", "\n" },
         { "question 0", PASTE("draft{n} ") },

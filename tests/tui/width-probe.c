@@ -105,7 +105,7 @@ static void on_changed(void *userdata)
         (void) sd_event_exit(userdata, 0);
 }
 
-static void on_closed(void *userdata)
+static void on_closed(int error, void *userdata)
 {
         (void) sd_event_exit(userdata, EXIT_FAILURE);
 }

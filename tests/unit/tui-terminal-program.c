@@ -130,7 +130,7 @@ static void on_changed(void *userdata)
         report(userdata, "changed");
 }
 
-static void on_closed(void *userdata)
+static void on_closed(int error, void *userdata)
 {
         report(userdata, "closed");
         (void) sd_event_exit(((Program *) userdata)->event, 0);

@@ -403,10 +403,12 @@ void app_leave(App *app)
                 arm(app->leave, app_now(app) + KEEP_USEC);
 }
 
-static void on_closed(void *userdata)
+static void on_closed(int error, void *userdata)
 {
         App *app = ASSERT_PTR(userdata);
 
+        if (error < 0)
+                (void) failure_set_errno(&app->unkept, error, "The terminal cannot be taken back");
         app->by_signal = true;
         app_leave(app);
 }

@@ -43,18 +43,6 @@ static int spawn(const char *line, const char *argument, int input, pid_t *ret)
         return r;
 }
 
-/* Nothing can be seen or typed without it: what is written is kept, and that is the end. */
-static void take_terminal(App *app)
-{
-        int r = terminal_take(app->terminal);
-
-        if (r >= 0)
-                return;
-        (void) failure_set_errno(&app->unkept, r, "The terminal cannot be taken back");
-        app->by_signal = true;
-        app_leave(app);
-}
-
 /* The terminal is its own until it ends. */
 static int run(
         App *app, const char *line, const char *argument, int input, sd_event_child_handler_t done)
@@ -71,7 +59,7 @@ static int run(
                         (void) kill(pid, SIGKILL); /* two would write to the terminal */
         }
         if (r < 0)
-                take_terminal(app);
+                (void) terminal_take(app->terminal);
         return r;
 }
 
@@ -106,7 +94,7 @@ static bool was_not_found(const siginfo_t *si)
 static void finish(App *app)
 {
         app->child = sd_event_source_disable_unref(app->child);
-        take_terminal(app);
+        (void) terminal_take(app->terminal);
         forget_typed_signals();
         app_damage(app, DAMAGE_NOW);
 }

@@ -18,7 +18,7 @@
 /* At the end, and before another program: how long the last bytes may take. */
 #define LAST_BYTES_MSEC 100
 
-static void close_down(Terminal *t)
+static void close_down(Terminal *t, int error)
 {
         if (t->flags & TERMINAL_CLOSED)
                 return;
@@ -26,7 +26,7 @@ static void close_down(Terminal *t)
         t->io = sd_event_source_disable_unref(t->io);
         t->escape = sd_event_source_disable_unref(t->escape);
         if (t->ops.closed)
-                t->ops.closed(t->userdata);
+                t->ops.closed(error, t->userdata);
 }
 
 /* ---- output ---- */
@@ -79,7 +79,7 @@ static int send_and_see(Terminal *t)
                 return 0;
         r = send_output(t);
         if (r < 0)
-                close_down(t);
+                close_down(t, 0);
         return 0;
 }
 
@@ -316,7 +316,7 @@ static void receive(Terminal *t)
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
         if (n <= 0) {
-                close_down(t);
+                close_down(t, 0);
                 return;
         }
         r = input_feed(t->input, data, (size_t) n);
@@ -345,7 +345,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
         if (revents & EPOLLIN)
                 receive(t);
         else if (revents & (EPOLLHUP | EPOLLERR))
-                close_down(t);
+                close_down(t, 0);
         return 0;
 }
 
@@ -422,12 +422,10 @@ static int enter(Terminal *t)
         return r;
 }
 
-int terminal_take(Terminal *t)
+static int take(Terminal *t)
 {
         int r;
 
-        if (t->flags & TERMINAL_CLOSED)
-                return 0;
         if (t->flags & TERMINAL_RELEASED)
                 rescue_pause(false);
         t->flags &= ~TERMINAL_RELEASED;
@@ -441,9 +439,22 @@ int terminal_take(Terminal *t)
         t->flags &= ~TERMINAL_BLURRED;
         r = tell_size(t);
         if (r < 0)
-                return r;
+                log_debug_errno(r, "Cannot see the terminal's size, ignoring: %m");
         changed(t);
         return 0;
+}
+
+/* Nothing could be seen or typed without it. */
+int terminal_take(Terminal *t)
+{
+        int r;
+
+        if (t->flags & TERMINAL_CLOSED)
+                return 0;
+        r = take(t);
+        if (r < 0)
+                close_down(t, r);
+        return r;
 }
 
 /* The ordinary stop of a job, all of its processes; it goes on behind the kill(). */
@@ -475,18 +486,18 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
         case SIGTSTP:
                 (void) terminal_release(t); /* half of it done is to be undone as well */
                 stop_here();
-                r = terminal_take(t);
+                (void) terminal_take(t);
                 break;
         case SIGCONT: /* after a stop that could not be seen coming: the shell had the terminal */
                 if (!(t->flags & TERMINAL_RELEASED))
-                        r = terminal_take(t);
+                        (void) terminal_take(t);
                 break;
         case SIGHUP:
-                close_down(t);
+                close_down(t, 0);
                 break;
         }
         if (r < 0)
-                log_debug_errno(r, "Cannot set the terminal up again, ignoring: %m");
+                log_debug_errno(r, "Cannot see the terminal's size, ignoring: %m");
         return 0;
 }
 

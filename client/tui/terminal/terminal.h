@@ -24,8 +24,8 @@ typedef struct TerminalOps {
         /* What is measured was measured (widths, background), or another program has given the
          * terminal back: draw everything anew. */
         void (*changed)(void *userdata);
-        /* It hung up, or cannot be read or written any more. */
-        void (*closed)(void *userdata);
+        /* It hung up, or cannot be read or written any more: 0. Or why it cannot be taken back. */
+        void (*closed)(int error, void *userdata);
 } TerminalOps;
 
 typedef struct TerminalOptions {
