@@ -18,8 +18,6 @@ static const struct {
                 "There is no such message in this conversation." },
         [FAILURE_NO_SUCH_MODEL] = { "NoSuchModel", -ESRCH,
                 "There is no such model. 'conductor models' shows those there are." },
-        [FAILURE_NO_SUCH_ENGINE] = { "NoSuchEngine", -ENODEV,
-                "There is no such engine. 'conductor engine list' shows those there are." },
         [FAILURE_ENGINE_UNREACHABLE] = { "EngineUnreachable", -EHOSTUNREACH,
                 "The engine cannot be reached." },
         [FAILURE_ENGINE_REFUSED] = { "EngineRefused", -ECONNREFUSED,

@@ -16,7 +16,6 @@ typedef enum FailureCode {
         FAILURE_NO_SUCH_CONVERSATION,
         FAILURE_NO_SUCH_MESSAGE,
         FAILURE_NO_SUCH_MODEL,
-        FAILURE_NO_SUCH_ENGINE,
         FAILURE_ENGINE_UNREACHABLE, /* no connection, or it broke */
         FAILURE_ENGINE_REFUSED,     /* it answered with an error */
         FAILURE_ENGINE_FAILED,      /* what it sent is not what its protocol promises */

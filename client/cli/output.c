@@ -242,7 +242,6 @@ static ExitCode exit_code(FailureCode code)
         case FAILURE_NO_SUCH_CONVERSATION:
         case FAILURE_NO_SUCH_MESSAGE:
         case FAILURE_NO_SUCH_MODEL:
-        case FAILURE_NO_SUCH_ENGINE:
                 return EXIT_NOT_FOUND;
         case FAILURE_ENGINE_UNREACHABLE:
         case FAILURE_ENGINE_REFUSED:

@@ -287,7 +287,6 @@ void engine_learn_failure(Engine *e, const Failure *failure, long status)
         case FAILURE_INVALID_ARGUMENT:
         case FAILURE_NO_SUCH_CONVERSATION:
         case FAILURE_NO_SUCH_MESSAGE:
-        case FAILURE_NO_SUCH_ENGINE:
         case FAILURE_CONTEXT_TOO_LONG:
         case FAILURE_BUSY:
         case FAILURE_TOO_LARGE:

@@ -104,11 +104,45 @@ static void test_private(void **state)
         }
 }
 
+/* What is set aside has a path, and nothing is there until it is taken back. */
+static void test_set_aside(void **state)
+{
+        Harness *h = *state;
+        _cleanup_connection_ sd_bus *bus = NULL;
+        _cleanup_free_ char *path = NULL;
+        const char *id;
+
+        harness_start(h);
+        bus = harness_connect(h, VIA_SESSION);
+        path = harness_create(h, bus, "");
+        id = strrchr(path, '/') + 1;
+        sd_bus_message_unref(
+                harness_call(h, bus, PATH_ROOT, INTERFACE_MANAGER, "DeleteConversation", "s", id));
+        for (unsigned restored = 0; restored <= 1; restored++) {
+                _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = harness_call(
+                        h, bus, PATH_ROOT, INTERFACE_MANAGER, "OpenConversation", "s", id);
+                const char *opened;
+
+                assert_true(sd_bus_message_read(answer, "o", &opened) > 0);
+                assert_string_equal(opened, path);
+                if (restored)
+                        break;
+                harness_assert_error(harness_call_error(h, bus, NULL, path, INTERFACE_CONVERSATION,
+                                             "GetSystem", ""),
+                        "NoSuchConversation");
+                sd_bus_message_unref(harness_call(
+                        h, bus, PATH_ROOT, INTERFACE_MANAGER, "RestoreConversation", "s", id));
+        }
+        sd_bus_message_unref(harness_call(h, bus, path, INTERFACE_CONVERSATION, "GetSystem", ""));
+        assert_int_equal(harness_stop(h), 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_own_id, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_private, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_set_aside, harness_setup, harness_teardown),
         };
 
         harness_require_bus();
