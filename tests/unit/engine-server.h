@@ -13,7 +13,7 @@
 
 #include "common/buffer.h"
 
-#define CONNECTIONS_MAX 64
+#define CONNECTIONS_MAX 512
 
 typedef struct Server {
         int listen_fd, event_fd;
