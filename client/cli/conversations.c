@@ -62,18 +62,20 @@ static void way_done(Way *w)
 
 static int way_go_on(Way *w, const char *last)
 {
-        int r = free_and_strdup(&w->last, last);
+        int r;
 
-        if (r < 0)
-                cli_error("conductor: out of memory.");
-        else if (streq_ptr(w->before, last)) {
+        if (streq_ptr(w->before, last)) {
                 cli_error("conductor: the service's list does not come to an end: it goes on with "
                           "what was there before. 'conductor doctor' finds out more.");
-                r = -ELOOP;
-        } else if (w->steps++ == w->turn) {
+                return EXIT_FAILED;
+        }
+        r = free_and_strdup(&w->last, last);
+        if (r >= 0 && w->steps++ == w->turn) {
                 r = free_and_strdup(&w->before, last);
                 w->turn = 2 * w->turn + 1;
         }
+        if (r < 0)
+                cli_error("conductor: out of memory.");
         return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
