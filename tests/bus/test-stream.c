@@ -305,6 +305,57 @@ static void check_pipe(Harness *h, Via via)
         assert_string_equal(stored, said);
 }
 
+static uint64_t count_followers(Harness *h, sd_bus *bus)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = harness_call(
+                h, bus, PATH_ROOT, INTERFACE_MANAGER, "GetStatistics", "");
+        uint64_t n;
+
+        assert_true(harness_read_value(answer, "followers", 't', &n));
+        return n;
+}
+
+/* From what is no place in its text nobody follows it; who follows it anew is one follower. */
+static void test_follow_from(void **state)
+{
+        static const struct {
+                uint64_t offset;
+                bool is_place;
+        } cases[] = { { 0, true }, { 1, true }, { 2, false }, { 3, true }, { 4, true },
+                { 5, false }, { UINT64_MAX, false } };
+        Harness *h = *state;
+        _cleanup_connection_ sd_bus *bus = NULL;
+        _cleanup_free_ char *conversation = NULL;
+        uint64_t reply;
+        Watch *deltas;
+
+        harness_start_engine(h, "ollama", "", NULL);
+        harness_start(h);
+        bus = harness_connect(h, VIA_PRIVATE);
+        conversation = harness_create(h, bus, MODEL);
+        deltas = harness_watch(h, bus, conversation, INTERFACE_CONVERSATION, "ReplyDelta");
+        sd_bus_message_unref(
+                harness_call(h, bus, conversation, INTERFACE_CONVERSATION, "Follow", "a{sv}", 0));
+        reply = harness_send(h, bus, conversation, "@say=\"a\xc3\xa4z\" @size=4 @fault=hold:1");
+        harness_run_until(h, deltas->n > 0);
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                if (cases[i].is_place)
+                        sd_bus_message_unref(harness_call(h, bus, conversation,
+                                INTERFACE_CONVERSATION, "Follow", "a{sv}", 2, "reply", "t", reply,
+                                "content", "t", cases[i].offset));
+                else
+                        harness_assert_error(
+                                harness_call_error(h, bus, NULL, conversation,
+                                        INTERFACE_CONVERSATION, "Follow", "a{sv}", 2, "reply", "t",
+                                        reply, "content", "t", cases[i].offset),
+                                "InvalidArgument");
+                assert_int_equal(count_followers(h, bus), 1);
+        }
+        watch_free(deltas);
+        assert_int_equal(harness_stop(h), 0);
+}
+
 static void test_pipe(void **state)
 {
         Harness *h = *state;
@@ -416,6 +467,7 @@ int main(int argc, char **argv)
                         test_stopped_follower, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(
                         test_join_in_mid_reply, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_follow_from, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_pipe, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_cancel, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(
