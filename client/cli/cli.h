@@ -148,6 +148,8 @@ int cli_write_on(int fd, const char *text, size_t size, size_t *done);
 int cli_write(int fd, const char *text, size_t size);
 /* The same to standard output, as an ExitCode; says what is wrong unless the reader is gone. */
 int cli_print(const char *text, size_t size);
+/* What was printed by stdio: an ExitCode, which says what is wrong as cli_print() does. */
+int cli_flush(void);
 /* Words and colours of this program's own, which pass a terminal as they are. */
 int cli_print_own(const char *format, ...) _printf_(1, 2);
 

@@ -131,7 +131,7 @@ static int print_table(void)
         for (const Option *o = cli_options; o->name; o++)
                 (void) printf("option\t%s\t%.1s\t%s\t%s\n", o->name, &o->letter,
                         strempty(o->argument), o->help);
-        return EXIT_DONE;
+        return cli_flush();
 }
 
 int cli_complete(Cli *cli, int argc, char *argv[])

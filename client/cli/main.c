@@ -102,7 +102,7 @@ static int run(Cli *cli, int argc, char *argv[])
         }
         if (streq(argv[0], "help")) {
                 print_help(stdout);
-                return EXIT_DONE;
+                return cli_flush();
         }
         if (streq(argv[0], "complete"))
                 return cli_complete(cli, argc, argv);
@@ -126,11 +126,11 @@ int main(int argc, char *argv[])
                 return EXIT_USAGE;
         if (cli.help) {
                 print_help(stdout);
-                return EXIT_DONE;
+                return cli_flush();
         }
         if (cli.version) {
                 (void) puts("conductor " CONDUCTOR_VERSION);
-                return EXIT_DONE;
+                return cli_flush();
         }
         r = run(&cli, argc - n, argv + n);
         sd_bus_flush_close_unref(cli.bus);

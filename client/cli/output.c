@@ -145,6 +145,14 @@ int cli_print(const char *text, size_t size)
         return r < 0 ? fail_output(r) : EXIT_DONE;
 }
 
+int cli_flush(void)
+{
+        errno = 0;
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return EXIT_DONE;
+        return fail_output(errno > 0 ? -errno : -EIO);
+}
+
 int cli_print_own(const char *format, ...)
 {
         _cleanup_free_ char *text = NULL;
