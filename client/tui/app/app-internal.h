@@ -146,9 +146,9 @@ void app_done(const Failure *failure, void *userdata);
 void app_leave(App *app);
 /* keep.c: what the keeper is told, and what it says */
 extern const KeeperOps app_keeper_ops;
-/* Whose draft it is that is written; what is private and new has a name that no file has. */
-const char *app_draft_key(const App *app);
+bool app_is_written(const App *app, const char *key); /* whether it is the keeper's name for it */
 int app_read_draft(App *app);
+void app_read_held(App *app);
 bool app_put_by(App *app); /* before another text takes its place; false: it must not */
 int app_keep(App *app);    /* all that is not on disk */
 int app_hold_private(App *app, const char *text, size_t size); /* for the next private one */

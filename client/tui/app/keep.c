@@ -2,15 +2,41 @@
 
 /* What comes of what is kept on disk, and of what is not. */
 
+#include <inttypes.h>
+
 #include "client/tui/app/app-internal.h"
 
+/* Names that no file has. */
 #define PRIVATE_KEY "private"
+#define EDIT_KEY    "edit-%" PRIu64 /* of a message that is written anew */
 
 /* ---- to the keeper ---- */
 
-const char *app_draft_key(const App *app)
+/* Whose text it is that is written. */
+static void make_key(const App *app, char ret[static DRAFT_ID])
 {
-        return app->private && isempty(app->draft_id) ? PRIVATE_KEY : app->draft_id;
+        if (app->editing != 0)
+                (void) snprintf(ret, DRAFT_ID, EDIT_KEY, app->editing);
+        else if (app->private && isempty(app->draft_id))
+                (void) snprintf(ret, DRAFT_ID, "%s", PRIVATE_KEY);
+        else
+                memcpy(ret, app->draft_id, sizeof app->draft_id);
+}
+
+bool app_is_written(const App *app, const char *key)
+{
+        char own[DRAFT_ID];
+
+        make_key(app, own);
+        return streq(key, own);
+}
+
+void app_read_held(App *app)
+{
+        char key[DRAFT_ID];
+
+        make_key(app, key);
+        keeper_read_held(app->keeper, key);
 }
 
 int app_hold_private(App *app, const char *text, size_t size)
@@ -22,21 +48,24 @@ int app_read_draft(App *app)
 {
         if (!app->private)
                 return keeper_read_draft(app->keeper, app->draft_id);
-        keeper_read_held(app->keeper, app_draft_key(app));
+        app_read_held(app);
         return 0;
 }
 
 bool app_put_by(App *app)
 {
+        bool edits = app->editing != 0;
+        char key[DRAFT_ID];
         const char *text;
         size_t size;
         int r;
 
-        if (app->editing != 0 || !(app->private || app->unsure))
+        if (!edits && !app->private && !app->unsure)
                 return app_save_draft(app) >= 0;
+        make_key(app, key);
         text = editor_text(app->editor, &size);
-        r = keeper_hold(app->keeper, app_draft_key(app), app->private ? HELD_PRIVATE : HELD_UNSURE,
-                text, size);
+        r = keeper_hold(
+                app->keeper, key, edits || app->private ? HELD_PRIVATE : HELD_UNSURE, text, size);
         if (r < 0)
                 app_say(app, "What was written is lost: %s.", strerrordesc_np(-r));
         app->draft_dirty = false;

@@ -103,7 +103,7 @@ static bool put_by_gone(App *app)
         int r;
 
         text = editor_text(app->editor, &size);
-        if (size == 0 || app->editing != 0)
+        if (size == 0)
                 return true;
         if (!app->private && !app->unsure)
                 return false;
@@ -143,8 +143,10 @@ void app_switch_draft(App *app)
         app->private = c ? c->private : mirror_new_is_private(app->mirror);
         app->unsure = c && !c->known;
         /* Rather in the wrong place than nowhere. */
-        if (kept)
+        if (kept) {
                 (void) editor_set_text(app->editor, "", 0);
+                editor_forget_steps(app->editor);
+        }
         (void) app_check(app, app_read_draft(app));
 }
 
@@ -187,9 +189,7 @@ int app_put_draft(App *app, const char *id, const char *text, size_t size)
 /* It was not on disk; so it is still to be kept. */
 bool app_put_held(App *app, const char *id, const char *text, size_t size)
 {
-        if (!streq(id, app_draft_key(app)) || app->editing != 0)
-                return false;
-        if (put_above(app, text, size) < 0)
+        if (!app_is_written(app, id) || put_above(app, text, size) < 0)
                 return false;
         app_edited(app);
         return true;
@@ -347,10 +347,16 @@ static void on_sent(const Failure *failure, void *userdata)
                 forget_draft_of(app, o);
                 return;
         }
+        if (is_elsewhere(app, o)) {
+                if (app_hold_private(app, o->text, o->size) < 0)
+                        (void) TAKE_PTR(o);
+                app_say(app, "Not sent; it is there again with /new-private: %s",
+                        failure_message(failure));
+                return;
+        }
         app_say_failure(app, failure);
         /* Else it stays on its way, and so in what is kept. */
-        if (is_elsewhere(app, o) ? app_hold_private(app, o->text, o->size) < 0
-                                 : give_back(app, o) < 0)
+        if (give_back(app, o) < 0)
                 (void) TAKE_PTR(o);
         app_edited(app);
 }
@@ -477,12 +483,19 @@ int app_edit_message(App *app, const MessageItem *message)
                         "Only a message of yours can be written anew; go to one with Ctrl-Up.");
                 return 0;
         }
-        (void) app_put_by(app);
+        if (app->editing == message->id)
+                return 0;
+        if (!app_put_by(app))
+                return 0;
+        (void) editor_set_text(app->editor, "", 0);
+        app->editing = message->id;
+        app->place = CONTEXT_INPUT;
+        app_read_held(app); /* it was left while it was written anew */
+        if (!editor_is_empty(app->editor))
+                return 0;
         text = document_source(message->channels[CHANNEL_CONTENT], &size);
         r = editor_set_text(app->editor, text, size);
         if (r < 0)
-                return r;
-        app->editing = message->id;
-        app->place = CONTEXT_INPUT;
-        return 0;
+                app_stop_editing(app);
+        return r;
 }

@@ -221,3 +221,10 @@ int editor_redo(Editor *e)
 {
         return take_back(e, &e->redo, &e->undo);
 }
+
+void editor_forget_steps(Editor *e)
+{
+        e->doing = DOING_NOTHING;
+        steps_clear(&e->undo);
+        steps_clear(&e->redo);
+}

@@ -55,6 +55,7 @@ int editor_yank_pop(Editor *e); /* after a yank: the one before in the ring */
 int editor_transpose(Editor *e);
 int editor_undo(Editor *e);
 int editor_redo(Editor *e);
+void editor_forget_steps(Editor *e); /* what was there before is another conversation's */
 
 /* The whole, chips unfolded. Borrowed until the next change. */
 const char *editor_text(Editor *e, size_t *ret_size);
