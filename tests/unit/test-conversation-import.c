@@ -169,6 +169,23 @@ static void test_crash(void **state)
         assert_int_equal(conversations_count(world.cs), 0);
 }
 
+static void on_stopped(void *userdata)
+{
+        *(bool *) userdata = true;
+}
+
+/* What came after the last thing that is waited for would not be there. */
+static void test_stopping(void **state)
+{
+        bool stopped = false;
+
+        assert_int_equal(conversations_stop(world.cs, on_stopped, &stopped), 0);
+        assert_true(import_text(whole) < 0);
+        assert_true(stopped);
+        assert_false(world.told.called);
+        assert_null(conversations_find(world.cs, ID));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -178,6 +195,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_order, world_set_up, world_tear_down),
                 cmocka_unit_test_setup_teardown(test_failures, world_set_up, world_tear_down),
                 cmocka_unit_test_setup_teardown(test_crash, world_set_up, world_tear_down),
+                cmocka_unit_test_setup_teardown(test_stopping, world_set_up, world_tear_down),
         };
 
         return cmocka_run_group_tests_name("conversation-import", tests, NULL, NULL);
