@@ -298,25 +298,25 @@ static void on_gone(ReplyStream *s)
         fail(s, &failure);
 }
 
-/* A service that is stopped gives its name back first, and then ends its replies. */
-static int set_service(ReplyStream *s, const char *owner)
+/* A service that is stopped gives its name back first, and then ends its replies. Where it cannot
+ * be known who it is, nothing that it says would be believed. */
+static int set_service(ReplyStream *s, int error, const char *owner)
 {
-        int r;
-
-        if (s->service && s->conversation)
+        if (error >= 0 && s->service && s->conversation)
                 return 0;
-        r = free_and_strdup(&s->service, isempty(owner) ? NULL : owner);
-        if (r < 0)
-                break_off(s, r, "The reply cannot be followed");
+        if (error >= 0)
+                error = free_and_strdup(&s->service, isempty(owner) ? NULL : owner);
+        if (error < 0)
+                break_off(s, error, "The reply cannot be followed");
         return 0;
 }
 
 static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
-        const char *owner;
+        const char *owner = NULL;
         int r = sd_bus_message_read(m, "sss", NULL, NULL, &owner);
 
-        return r < 0 ? r : set_service(ASSERT_PTR(userdata), owner);
+        return set_service(ASSERT_PTR(userdata), r, owner);
 }
 
 static int on_owner_left(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
@@ -333,11 +333,13 @@ static int on_owner_left(sd_bus_message *m, void *userdata, sd_bus_error *ret_er
 /* An error: nobody has it yet, and the question starts the service. */
 static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
-        const char *owner;
+        const char *owner = NULL;
+        int r;
 
-        if (sd_bus_message_is_method_error(m, NULL) > 0 || sd_bus_message_read(m, "s", &owner) < 0)
+        if (sd_bus_message_is_method_error(m, NULL) > 0)
                 return 0;
-        return set_service(ASSERT_PTR(userdata), owner);
+        r = sd_bus_message_read(m, "s", &owner);
+        return set_service(ASSERT_PTR(userdata), r, owner);
 }
 
 /* Before the question: a bus answers in this order, so that it is known when the first signal
