@@ -167,6 +167,166 @@ static void test_not_made(void **state)
         world_end(&w);
 }
 
+/* ---- an export ---- */
+
+#define PART_SIZE KIB(256)
+#define PARTS     5U
+#define WHOLE     (PARTS * (size_t) PART_SIZE)
+
+typedef enum ExportEnd {
+        EXPORT_WHOLE,
+        EXPORT_REFUSED,
+        EXPORT_ERROR,
+        EXPORT_EMPTY_PART,
+        EXPORT_SHORT_ANSWER,
+        EXPORT_LEAVES,
+        EXPORT_UNREAD, /* whoever has the other end closes it */
+        _EXPORT_MAX,
+} ExportEnd;
+
+typedef struct Exporting {
+        World world;
+        ExportEnd end;
+        uint64_t n_parts; /* given */
+        sd_event_source *source;
+        Buffer text;
+        bool given, at_end;
+        unsigned n_done_at_end;
+} Exporting;
+
+static int on_export_text(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        Exporting *x = userdata;
+        char *room;
+        ssize_t n;
+
+        assert_return_code(buffer_reserve(&x->text, PART_SIZE, &room), 0);
+        n = read(fd, room, PART_SIZE);
+        assert_true(n >= 0);
+        buffer_advance(&x->text, (size_t) n);
+        if (n > 0)
+                return 0;
+        x->at_end = true;
+        x->n_done_at_end = x->world.n_done;
+        return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+}
+
+static void on_export(const Failure *failure, int fd, void *userdata)
+{
+        Exporting *x = userdata;
+
+        if (failure) {
+                assert_int_equal(fd, -EBADF);
+                on_done(failure, &x->world);
+                return;
+        }
+        assert_false(x->given);
+        x->given = true;
+        if (x->end == EXPORT_UNREAD) {
+                assert_return_code(close(fd), errno);
+                return;
+        }
+        assert_return_code(sd_event_add_io(x->world.service->event, &x->source, fd, EPOLLIN,
+                                   on_export_text, x),
+                0);
+        assert_return_code(sd_event_source_set_io_fd_own(x->source, true), 0);
+}
+
+static void give_part(sd_bus_message *call, uint64_t next, size_t size)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+        void *data;
+
+        assert_return_code(sd_bus_message_new_method_return(call, &answer), 0);
+        assert_return_code(sd_bus_message_append(answer, "t", next), 0);
+        assert_return_code(sd_bus_message_append_array_space(answer, 'y', size, &data), 0);
+        memset(data, (int) ('a' + next), size);
+        assert_return_code(sd_bus_send(NULL, answer, NULL), 0);
+}
+
+static void export_parts(Hostile *h, sd_bus_message *call, const char *member)
+{
+        Exporting *x = h->userdata;
+        bool last = x->n_parts + 1 == PARTS, half_way = x->n_parts == 2;
+
+        if (streq(member, "GetSnapshot"))
+                hostile_reply(call, "a{sv}", 0);
+        else if (!streq(member, "ExportPart"))
+                hostile_reply(call, "");
+        else if (x->end == EXPORT_REFUSED || (x->end == EXPORT_ERROR && half_way))
+                assert_return_code(
+                        sd_bus_reply_method_errorf(call, ERROR_PREFIX "Busy", "Later."), 0);
+        else if (x->end == EXPORT_EMPTY_PART && half_way)
+                give_part(call, 99, 0);
+        else if (x->end == EXPORT_SHORT_ANSWER && half_way)
+                hostile_reply(call, "t", UINT64_C(3));
+        else if (x->end == EXPORT_LEAVES && half_way)
+                sd_bus_close(h->bus);
+        else {
+                x->n_parts++;
+                give_part(call, last ? 0 : x->n_parts, PART_SIZE);
+        }
+}
+
+static void export_begin(Exporting *x, ExportEnd end)
+{
+        *x = (Exporting){ .end = end, .text = BUFFER_INIT(2 * WHOLE) };
+        world_begin(&x->world, export_parts);
+        x->world.service->userdata = x;
+        assert_return_code(mirror_open(x->world.mirror, HOSTILE_ID, 0), 0);
+        assert_return_code(mirror_export(x->world.mirror, "json", on_export, x), 0);
+}
+
+static void export_done(Exporting *x)
+{
+        sd_event_source_disable_unref(x->source);
+        buffer_done(&x->text);
+        world_end(&x->world);
+}
+
+/* Whoever reads it knows at its end whether that was all. */
+static void test_export(void **state)
+{
+        for (ExportEnd end = 0; end < _EXPORT_MAX; end++) {
+                Exporting x;
+
+                export_begin(&x, end);
+                if (end == EXPORT_UNREAD)
+                        hostile_run_until(x.world.service, x.n_parts == PARTS);
+                else if (end == EXPORT_REFUSED)
+                        hostile_run_until(x.world.service, x.world.n_done > 0);
+                else
+                        hostile_run_until(x.world.service, x.at_end);
+                assert_int_equal(x.given, end != EXPORT_REFUSED);
+                if (end == EXPORT_WHOLE)
+                        assert_int_equal(x.text.size, WHOLE);
+                else if (end != EXPORT_REFUSED && end != EXPORT_UNREAD) {
+                        assert_int_equal(x.text.size, 2 * PART_SIZE);
+                        assert_int_equal(x.n_done_at_end, 1);
+                }
+                for (size_t i = 0; i < x.text.size; i++)
+                        assert_int_equal(x.text.data[i],
+                                i / PART_SIZE + 1 == PARTS ? 'a' : 'b' + (int) (i / PART_SIZE));
+                assert_int_equal(
+                        x.world.n_done, end != EXPORT_WHOLE && end != EXPORT_UNREAD ? 1 : 0);
+                export_done(&x);
+        }
+}
+
+/* The mirror goes while the other end is not read: that is the end, at once. */
+static void test_export_freed(void **state)
+{
+        Exporting x;
+
+        export_begin(&x, EXPORT_WHOLE);
+        hostile_run_until(x.world.service, x.given);
+        x.world.mirror = mirror_free(x.world.mirror);
+        hostile_run_until(x.world.service, x.at_end);
+        assert_in_range(x.text.size, 0, WHOLE - 1);
+        assert_int_equal(x.world.n_done, 0);
+        export_done(&x);
+}
+
 /* ---- a reply that is followed ---- */
 
 #define REPLY UINT64_C(7)
@@ -384,6 +544,8 @@ int main(void)
                 cmocka_unit_test(test_messages_repeat),
                 cmocka_unit_test(test_unsendable),
                 cmocka_unit_test(test_not_made),
+                cmocka_unit_test(test_export),
+                cmocka_unit_test(test_export_freed),
                 cmocka_unit_test(test_text_comes_once),
                 cmocka_unit_test(test_less_than_told),
                 cmocka_unit_test(test_gone_before_the_end),

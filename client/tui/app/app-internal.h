@@ -118,6 +118,7 @@ struct App {
         char *child_file;       /* what the editor writes, or NULL */
         FilesJob *export;       /* one that is being written */
         char *export_path;
+        Failure export_cut; /* why what it is written from ended early */
 
         /* The end waits until the draft is on disk. */
         bool leaving, by_signal;

@@ -439,6 +439,7 @@ static void app_done_all(App *app)
         sd_event_source_disable_unref(app->leave);
         files_job_free(app->export);
         free(app->export_path);
+        failure_done(&app->export_cut);
         files_job_free(app->files);
         app_detach_all(app);
         picker_free(app->picker);
@@ -715,6 +716,10 @@ int app_run(const AppOptions *options, Failure *failure)
         if (r >= 0 && app.child_file)
                 return failure_set(failure, FAILURE_CANCELLED,
                         "The editor is still open; what it writes stays in %s.", app.child_file);
+        if (r >= 0 && app.export)
+                return failure_set(failure, FAILURE_CANCELLED,
+                        "The export was not at its end; what is in %s is cut off.",
+                        app.export_path);
         if (r >= 0 && failure_is_set(&app.unkept))
                 return failure_set(failure, app.unkept.code, "%s", failure_message(&app.unkept));
         return r;

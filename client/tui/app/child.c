@@ -285,8 +285,12 @@ static void on_written(const Failure *failure, void *userdata)
         app->export = files_job_free(app->export);
         if (failure)
                 app_say_failure(app, failure);
+        else if (failure_is_set(&app->export_cut))
+                app_say(app, "What is in %s is cut off: %s", app->export_path,
+                        failure_message(&app->export_cut));
         else
                 app_say(app, "Exported to %s.", app->export_path);
+        failure_done(&app->export_cut);
         app->export_path = mfree(app->export_path);
 }
 
@@ -296,6 +300,11 @@ static void on_export_pipe(const Failure *failure, int fd, void *userdata)
         _cleanup_close_ int owned = fd;
         int r;
 
+        if (failure && app->export) {
+                failure_done(&app->export_cut);
+                failure_copy(&app->export_cut, failure);
+                return;
+        }
         if (failure) {
                 app_say_failure(app, failure);
                 app->export_path = mfree(app->export_path);
@@ -320,15 +329,8 @@ static const char *format_of(const char *path)
 
 int app_export(App *app, const char *path)
 {
-        const char *host = app->options->client.host;
         int r;
 
-        if (host) {
-                app_say(app,
-                        "An export does not pass over ssh; run 'conductor --host %s export …'.",
-                        host);
-                return 0;
-        }
         if (!mirror_open_conversation(app->mirror)) {
                 app_say(app, "There is nothing to export yet.");
                 return 0;

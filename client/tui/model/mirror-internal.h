@@ -84,6 +84,7 @@ typedef enum PageKind {
 } PageKind;
 
 typedef struct MirrorCall MirrorCall;
+typedef struct MirrorExport MirrorExport;
 
 /* Exactly one of answer and failure is given. A negative errno: the answer could not be read. */
 typedef int (*call_answer_t)(
@@ -98,7 +99,6 @@ struct MirrorCall {
         unsigned ends;
         PageKind page;
         union {
-                mirror_pipe_t pipe;
                 mirror_hits_t hits;
                 mirror_models_t models;
         } done_with; /* for the answer's own use */
@@ -205,6 +205,7 @@ struct Mirror {
         MessageItem **shown;         /* the window and what is not yet sent, where there is any */
         size_t shown_allocated;
         MirrorCall *calls;
+        MirrorExport *exports;
         struct {
                 char *ids; /* those that may be; NULL: nobody asks */
                 size_t at; /* so many bytes of them are asked */
@@ -289,6 +290,9 @@ int sends_new(Mirror *m);
 void sends_free(Mirror *m);
 /* The service's own has come: it is shown in the place of ours. */
 void sends_arrived(Mirror *m, const char *beginning);
+
+/* export-bus.c */
+void exports_free(Mirror *m);
 
 /* gone-bus.c */
 void gone_free(Mirror *m);

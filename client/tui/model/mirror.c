@@ -35,6 +35,7 @@ Mirror *mirror_free(Mirror *m)
         if (!m)
                 return NULL;
         mirror_drop_calls(m, CALL_ANY);
+        exports_free(m);
         sends_free(m);
         gone_free(m);
         free(m->shown);

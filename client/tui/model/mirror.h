@@ -191,7 +191,8 @@ int mirror_archive(Mirror *m, const char *id, bool archived, mirror_done_t done,
 int mirror_delete(Mirror *m, const char *id, mirror_done_t done, void *userdata);
 int mirror_restore(Mirror *m, const char *id, mirror_done_t done, void *userdata);
 
-/* *fd: where the pipe's reading end is, the callee's to close; -EBADF on failure. */
+/* fd: from where the export is read to its end, the callee's to close; -EBADF on failure. Where
+ * what comes there is cut off, it is called once more before that end, with the failure. */
 typedef void (*mirror_pipe_t)(const Failure *failure, int fd, void *userdata);
 int mirror_export(Mirror *m, const char *format, mirror_pipe_t done, void *userdata);
 

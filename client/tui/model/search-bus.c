@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Questions whose answer is handed on and not kept: search, models, export. */
-
-#include <fcntl.h>
+/* Questions whose answer is handed on and not kept: search, models. */
 
 #include "client/tui/model/mirror-internal.h"
 
@@ -162,39 +160,4 @@ int mirror_list_models(Mirror *m, mirror_models_t done, void *userdata)
                         .userdata = userdata,
                 },
                 "b", 0);
-}
-
-/* ---- export ---- */
-
-static int on_exported(
-        Mirror *m, const MirrorCall *call, sd_bus_message *answer, const Failure *failure)
-{
-        _cleanup_failure_ Failure unread = FAILURE_NULL;
-        int fd = -EBADF, r;
-
-        if (!failure) {
-                r = sd_bus_message_read(answer, "h", &fd);
-                fd = r < 0 ? -EBADF : fcntl(fd, F_DUPFD_CLOEXEC, 3);
-                if (fd < 0) {
-                        set_unread(&unread, r < 0 ? r : -errno);
-                        failure = &unread;
-                }
-        }
-        call->done_with.pipe(failure, failure ? -EBADF : fd, call->userdata);
-        return 0;
-}
-
-int mirror_export(Mirror *m, const char *format, mirror_pipe_t done, void *userdata)
-{
-        if (!m->up)
-                return -ENOTCONN;
-        if (!*m->open.item.id)
-                return -ENOENT;
-        return mirror_call_with(m, m->open.path, INTERFACE_CONVERSATION, "Export",
-                &(MirrorCall){
-                        .answer = on_exported,
-                        .done_with.pipe = done,
-                        .userdata = userdata,
-                },
-                "s", format);
 }
