@@ -96,7 +96,7 @@ static void assert_file(const char *name, const char *expected)
         char data[64] = "";
 
         assert_non_null(f);
-        (void) fread(data, 1, sizeof data - 1, f);
+        (void) !fread(data, 1, sizeof data - 1, f);
         assert_string_equal(data, expected);
 }
 
