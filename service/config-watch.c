@@ -158,9 +158,14 @@ static int on_settled(sd_event_source *s, usec_t usec, void *userdata)
 static int on_inotify(sd_event_source *s, const struct inotify_event *event, void *userdata)
 {
         ConfigWatch *w = ASSERT_PTR(userdata);
-        int r;
+        int enabled, r;
 
-        r = sd_event_source_set_time_relative(w->settle, CONFIG_SETTLE_USEC);
+        /* Not put off by those that follow: who writes again and again would never be heard. */
+        r = sd_event_source_get_enabled(w->settle, &enabled);
+        if (r >= 0 && enabled != SD_EVENT_OFF)
+                return 0;
+        if (r >= 0)
+                r = sd_event_source_set_time_relative(w->settle, CONFIG_SETTLE_USEC);
         if (r >= 0)
                 r = sd_event_source_set_enabled(w->settle, SD_EVENT_ONESHOT);
         if (r < 0)

@@ -266,6 +266,27 @@ static void test_bad_configuration(void **state)
         assert_int_equal(harness_stop(h), 0);
 }
 
+/* A file that is written again and again is read meanwhile. */
+static void test_configuration_in_motion(void **state)
+{
+        Harness *h = *state;
+        _cleanup_connection_ sd_bus *bus = NULL;
+        _cleanup_(watch_freep) Watch *notice = NULL;
+        usec_t end;
+
+        harness_write_config(h, "conductor.conf", "[Service]\n");
+        harness_start(h);
+        bus = harness_connect(h, VIA_SESSION);
+        notice = harness_watch(h, bus, PATH_ROOT, INTERFACE_MANAGER, "Notice");
+        end = harness_now() + HARNESS_PATIENCE;
+        while (notice->n == 0) {
+                harness_write_config(h, "conductor.conf", "[Service]\nNoSuch=1\n");
+                assert_return_code(sd_event_run(h->event, 0), 0);
+                assert_true(harness_now() < end);
+        }
+        assert_int_equal(harness_stop(h), 0);
+}
+
 /* ---- a turn of the loop that takes long ---- */
 
 /* systemd does not read what it is told when the service is to stop: until it does, calls are
@@ -413,6 +434,7 @@ int main(void)
                 TEST(test_no_core),
                 TEST(test_configuration),
                 TEST(test_bad_configuration),
+                TEST(test_configuration_in_motion),
                 TEST(test_stop_unheard),
                 TEST(test_idle),
                 TEST(test_idle_with_watchdog),
