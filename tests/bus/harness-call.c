@@ -306,3 +306,13 @@ Watch *watch_free(Watch *w)
         free(w);
         return NULL;
 }
+
+uint64_t harness_count_followers(Harness *h, sd_bus *bus)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = harness_call(
+                h, bus, PATH_ROOT, INTERFACE_MANAGER, "GetStatistics", "");
+        uint64_t n;
+
+        assert_true(harness_read_value(answer, "followers", 't', &n));
+        return n;
+}

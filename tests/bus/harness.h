@@ -172,6 +172,8 @@ char *harness_get_reply(Harness *h, sd_bus *bus, const char *conversation, uint6
         const char *channel, char **ret_reason);
 /* Reads an a{sv}: whether it has this key, of this basic type, which *ret then is. */
 bool harness_read_value(sd_bus_message *m, const char *key, char type, void *ret);
+/* Those of GetStatistics. */
+uint64_t harness_count_followers(Harness *h, sd_bus *bus);
 /* Enters an a{sv} and returns the string of this key, "" when it has none. The caller frees. */
 char *harness_read_string(sd_bus_message *m, const char *key);
 

@@ -183,22 +183,12 @@ static void client_kill(Client *c)
         c->fd = safe_close(c->fd);
 }
 
-static uint64_t count_followers(Harness *h, sd_bus *bus)
-{
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = harness_call(
-                h, bus, PATH_ROOT, INTERFACE_MANAGER, "GetStatistics", "");
-        uint64_t n;
-
-        assert_true(harness_read_value(answer, "followers", 't', &n));
-        return n;
-}
-
 /* Each call is a turn of the service's loop. */
 static void wait_followers(Harness *h, sd_bus *bus, uint64_t wanted)
 {
         usec_t deadline = harness_now() + HARNESS_PATIENCE;
 
-        while (count_followers(h, bus) != wanted)
+        while (harness_count_followers(h, bus) != wanted)
                 assert_in_range(harness_now(), 0, deadline);
 }
 
@@ -233,7 +223,7 @@ static void kill_client(Harness *h, Via via, size_t phase)
         assert_string_equal(end, "stop");
         sd_bus_message_unref(
                 harness_call(h, other, conversation, INTERFACE_CONVERSATION, "Unfollow", ""));
-        assert_int_equal(count_followers(h, other), 0);
+        assert_int_equal(harness_count_followers(h, other), 0);
 }
 
 static void test_killed_on_the_session_bus(void **state)

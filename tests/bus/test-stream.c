@@ -305,16 +305,6 @@ static void check_pipe(Harness *h, Via via)
         assert_string_equal(stored, said);
 }
 
-static uint64_t count_followers(Harness *h, sd_bus *bus)
-{
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = harness_call(
-                h, bus, PATH_ROOT, INTERFACE_MANAGER, "GetStatistics", "");
-        uint64_t n;
-
-        assert_true(harness_read_value(answer, "followers", 't', &n));
-        return n;
-}
-
 /* From what is no place in its text nobody follows it; who follows it anew is one follower. */
 static void test_follow_from(void **state)
 {
@@ -350,7 +340,7 @@ static void test_follow_from(void **state)
                                         INTERFACE_CONVERSATION, "Follow", "a{sv}", 2, "reply", "t",
                                         reply, "content", "t", cases[i].offset),
                                 "InvalidArgument");
-                assert_int_equal(count_followers(h, bus), 1);
+                assert_int_equal(harness_count_followers(h, bus), 1);
         }
         watch_free(deltas);
         assert_int_equal(harness_stop(h), 0);

@@ -718,7 +718,7 @@ int app_run(const AppOptions *options, Failure *failure)
                         "The editor is still open; what it writes stays in %s.", app.child_file);
         if (r >= 0 && app.export)
                 return failure_set(failure, FAILURE_CANCELLED,
-                        "The export was not at its end; what is in %s is cut off.",
+                        "The export was not at its end; what is in %s is cut off, export it anew.",
                         app.export_path);
         if (r >= 0 && failure_is_set(&app.unkept))
                 return failure_set(failure, app.unkept.code, "%s", failure_message(&app.unkept));

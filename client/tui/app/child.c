@@ -286,7 +286,7 @@ static void on_written(const Failure *failure, void *userdata)
         if (failure)
                 app_say_failure(app, failure);
         else if (failure_is_set(&app->export_cut))
-                app_say(app, "What is in %s is cut off: %s", app->export_path,
+                app_say(app, "What is in %s is cut off; export it anew: %s", app->export_path,
                         failure_message(&app->export_cut));
         else
                 app_say(app, "Exported to %s.", app->export_path);
