@@ -152,6 +152,42 @@ static void test_large(void **state)
 
 /* ---- cancelling, branches ---- */
 
+static int ask_again(Client *c, uint64_t reply)
+{
+        return mirror_regenerate(c->mirror, reply, "", client_on_done, c);
+}
+
+static int ask_on(Client *c, uint64_t reply)
+{
+        return mirror_continue(c->mirror, reply, client_on_done, c);
+}
+
+/* So early that its beginning is not here: when the call was made, and when it was answered. */
+static void check_cancel_early(Client *c)
+{
+        int (*const ways[])(Client * c, uint64_t reply) = { ask_again, ask_on };
+
+        send_text(c, "@tokens=20 @fault=hold:1");
+        assert_true(mirror_can_cancel(c->mirror));
+        assert_return_code(mirror_cancel(c->mirror, 0), 0);
+        harness_run_until(c->harness, ended(c, 6));
+        assert_int_equal(message(c, 1)->reason, REASON_CANCELLED);
+        harness_run_until(c->harness, !mirror_can_cancel(c->mirror));
+        for (size_t i = 0; i < 2 * ELEMENTSOF(ways); i++) {
+                unsigned done = c->n_done;
+
+                assert_return_code(ways[i / 2](c, message(c, 1)->id), 0);
+                if (i % 2)
+                        client_wait_done(c, done);
+                assert_true(mirror_can_cancel(c->mirror));
+                assert_return_code(mirror_cancel(c->mirror, 0), 0);
+                harness_run_until(c->harness, message(c, 1)->live);
+                harness_run_until(c->harness, ended(c, 6));
+                assert_int_equal(message(c, 1)->reason, REASON_CANCELLED);
+                harness_run_until(c->harness, !mirror_can_cancel(c->mirror));
+        }
+}
+
 static void check_cancel(Harness *h, Via via)
 {
         _cleanup_(client_freep) Client *c = client_up(h, via), *late = NULL;
@@ -178,6 +214,14 @@ static void check_cancel(Harness *h, Via via)
         harness_run_until(h, ended(c, 4));
         assert_int_equal(message(c, 1)->reason, REASON_CANCELLED);
 
+        check_cancel_early(c);
+
+        send_text(c, "@reasoning=3 @tokens=1 @fault=hold:2");
+        harness_run_until(h, message(c, 1)->live && message(c, 1)->first_text > 0);
+        assert_string_equal(message_activity(message(c, 1)), "reasoning");
+        assert_return_code(mirror_cancel(c->mirror, 0), 0);
+        harness_run_until(h, ended(c, 8));
+
         /* It alone, of what is live and on its way; and with another conversation open by then. */
         send_text(c, "@tokens=20 @fault=hold:10");
         harness_run_until(h, has_text(c, "word9 "));
@@ -186,7 +230,7 @@ static void check_cancel(Harness *h, Via via)
         assert_true(message(c, 1)->cancelling);
         assert_true(mirror_live(c->mirror) && !mirror_live(c->mirror)->cancelling);
         assert_return_code(mirror_open_new(c->mirror, MODEL, false), 0);
-        harness_run_until(h, ended(late, 8));
+        harness_run_until(h, ended(late, 12));
         assert_int_equal(message(late, 1)->reason, REASON_CANCELLED);
         assert_true(mirror_live(late->mirror) && !mirror_live(late->mirror)->cancelling);
         assert_return_code(mirror_cancel(late->mirror, 0), 0);

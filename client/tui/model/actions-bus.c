@@ -14,28 +14,32 @@ static int check_open(const Mirror *m)
 int mirror_regenerate(
         Mirror *m, uint64_t reply, const char *model, mirror_done_t done, void *userdata)
 {
-        const MirrorCall call = { .done = done, .userdata = userdata };
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r;
 
         r = check_open(m);
+        if (r >= 0)
+                r = mirror_new_call(m, m->open.path, INTERFACE_CONVERSATION, "Regenerate", &call);
         if (r < 0)
                 return r;
         if (isempty(model))
-                return mirror_call_with(m, m->open.path, INTERFACE_CONVERSATION, "Regenerate",
-                        &call, "ta{sv}", reply, 0);
-        return mirror_call_with(m, m->open.path, INTERFACE_CONVERSATION, "Regenerate", &call,
-                "ta{sv}", reply, 1, "model", "s", model);
+                r = sd_bus_message_append(call, "ta{sv}", reply, 0);
+        else
+                r = sd_bus_message_append(call, "ta{sv}", reply, 1, "model", "s", model);
+        return r < 0 ? r : reply_ask(m, call, done, userdata);
 }
 
 int mirror_continue(Mirror *m, uint64_t reply, mirror_done_t done, void *userdata)
 {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r;
 
         r = check_open(m);
-        if (r < 0)
-                return r;
-        return mirror_call_with(m, m->open.path, INTERFACE_CONVERSATION, "Continue",
-                &(MirrorCall){ .done = done, .userdata = userdata }, "t", reply);
+        if (r >= 0)
+                r = mirror_new_call(m, m->open.path, INTERFACE_CONVERSATION, "Continue", &call);
+        if (r >= 0)
+                r = sd_bus_message_append(call, "t", reply);
+        return r < 0 ? r : reply_ask(m, call, done, userdata);
 }
 
 static int on_selected(

@@ -166,7 +166,7 @@ static int on_delta(Mirror *m, sd_bus_message *signal)
         if (msg && c >= 0) {
                 if (message_size(msg, CHANNEL_CONTENT) + message_size(msg, CHANNEL_REASONING) == 0)
                         change |= MIRROR_FIRST_TEXT;
-                if (c == CHANNEL_CONTENT && msg->item.first_text == 0)
+                if (msg->item.first_text == 0)
                         msg->item.first_text = mirror_now(m);
                 r = message_add_text(msg, c, offset, text);
                 if (r == -ESPIPE)
@@ -197,6 +197,7 @@ static int on_end(Mirror *m, sd_bus_message *signal)
         m->open.reply = reply;
         m->open.sequence = sequence;
         m->open.ends++;
+        reply_came(m, reply);
         r = acknowledge(m);
         msg = window_find(m, reply);
         if (!msg)
@@ -221,6 +222,7 @@ static int on_ended_unseen(Mirror *m, sd_bus_message *signal, bool (*wanted)(Mir
         if (r < 0)
                 return r;
         m->open.ends++;
+        reply_came(m, reply);
         msg = window_find(m, reply);
         return msg && (!wanted || wanted(m, msg)) ? live_catch_up(m, msg) : 0;
 }
@@ -318,6 +320,7 @@ static int on_reply_started(Mirror *m, sd_bus_message *signal)
         r = read_meta(signal, &meta);
         if (r < 0)
                 return r;
+        reply_came(m, reply);
         msg = window_find(m, reply);
         if (!msg) {
                 r = add_message(m, reply, parent, ROLE_ASSISTANT, &msg);

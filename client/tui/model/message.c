@@ -180,6 +180,11 @@ usec_t message_time(void)
         return (usec_t) ts.tv_sec * USEC_PER_SEC;
 }
 
+const char *message_activity(const MessageItem *m)
+{
+        return document_is_empty(m->channels[CHANNEL_CONTENT]) ? "reasoning" : "streaming";
+}
+
 void message_begin(Message *msg, usec_t now)
 {
         MessageItem *i = &msg->item;
@@ -192,7 +197,10 @@ void message_begin(Message *msg, usec_t now)
         i->flow_since = 0;
         if (i->created == 0)
                 i->created = message_time();
-        i->first_text = message_size(msg, CHANNEL_CONTENT) > 0 ? now : 0;
+        i->first_text = message_size(msg, CHANNEL_CONTENT) + message_size(msg, CHANNEL_REASONING) >
+                        0
+                ? now
+                : 0;
 }
 
 /* Once a second, so that what is made of it does not flicker with each token. */

@@ -72,7 +72,8 @@ typedef enum CallFlags {
         CALL_ENGINES = 1 << 3,
         CALL_SEARCH = 1 << 4,
         CALL_MODELS = 1 << 5,
-        CALL_ANY = 1 << 7, /* of every one */
+        CALL_ANY = 1 << 7,   /* of every one */
+        CALL_REPLY = 1 << 8, /* asks for a reply */
 } CallFlags;
 
 typedef enum PageKind {
@@ -98,6 +99,8 @@ struct MirrorCall {
         uint64_t id; /* of a message */
         unsigned ends;
         PageKind page;
+        ConversationPath path; /* with CALL_REPLY */
+        bool cancelling;       /* as soon as there is an id by which it can be */
         union {
                 mirror_hits_t hits;
                 mirror_models_t models;
@@ -124,6 +127,9 @@ void mirror_drop_calls(Mirror *m, unsigned flags);
 void mirror_fail_calls(Mirror *m, const Failure *failure);
 
 /* ---- the rest ---- */
+
+#define UNSENT_ID \
+        (UINT64_C(1) << 63) /* of a question that is not sent; the service counts from 1 */
 
 typedef struct PendingSend {
         struct PendingSend *next;
@@ -163,7 +169,8 @@ typedef struct OpenConversation {
         bool newer;     /* there are more below */
         bool selecting; /* a branch, for a page that turned out not to be on the current one */
         bool following;
-        unsigned ends; /* of replies: what came of a page may be older */
+        unsigned ends;     /* of replies: what came of a page may be older */
+        uint64_t promised; /* a reply that has an id and did not begin here yet; 0: none */
         /* Of a new one. */
         char *model;
         bool private;
@@ -290,6 +297,19 @@ int sends_new(Mirror *m);
 void sends_free(Mirror *m);
 /* The service's own has come: it is shown in the place of ours. */
 void sends_arrived(Mirror *m, const char *beginning);
+bool sends_of_open(const Mirror *m); /* whether there are any */
+/* Of the open conversation: question, or 0 = all. The first is for while the service is away; by
+ * the second the question stays, and its reply is cancelled as soon as it has an id. */
+void sends_take_back(Mirror *m, uint64_t question);
+bool sends_cancel(Mirror *m, uint64_t question);
+
+/* cancel-bus.c */
+/* An answer said the id of a reply, in whatever conversation: from now on it can be cancelled, or
+ * is. */
+int reply_promised(Mirror *m, const char *path, uint64_t reply, bool cancelling);
+void reply_came(Mirror *m, uint64_t reply); /* it began, or ended */
+/* Calls what is answered by the id of a reply in the open conversation. */
+int reply_ask(Mirror *m, sd_bus_message *message, mirror_done_t done, void *userdata);
 
 /* export-bus.c */
 void exports_free(Mirror *m);

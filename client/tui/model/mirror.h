@@ -75,6 +75,9 @@ typedef struct MessageItem {
         bool cancelling; /* asked for; drawn as cancelled at once; of what is not yet sent, too */
 } MessageItem;
 
+/* What a live reply does of which some came: "reasoning" or "streaming". */
+const char *message_activity(const MessageItem *m);
+
 typedef struct EngineItem {
         char *name, *state;
 } EngineItem;

@@ -136,7 +136,7 @@ int window_attach(Mirror *m, Message *msg, bool *ret_sibling)
 void open_reset_stream(OpenConversation *o)
 {
         o->following = false;
-        o->reply = o->sequence = 0;
+        o->reply = o->sequence = o->promised = 0;
         o->unacknowledged = 0;
         o->unacknowledged_bytes = 0;
 }

@@ -11,8 +11,6 @@
 #include "common/log.h"
 #include "common/utf8.h"
 
-#define UNSENT_ID (UINT64_C(1) << 63) /* the service counts from 1 */
-
 static PendingSend *pending_free(PendingSend *p)
 {
         if (!p)
@@ -165,21 +163,7 @@ static int create(Mirror *m, PendingSend *p)
 
 /* ---- sending ---- */
 
-static bool mark_cancelling(Mirror *m, uint64_t reply)
-{
-        bool any = false;
-
-        for (size_t i = 0; i < m->open.n; i++) {
-                MessageItem *item = m->open.messages[i];
-
-                if (item->live && (reply == 0 || item->id == reply))
-                        item->cancelling = any = true;
-        }
-        return any;
-}
-
-/* What was cancelled on its way has a reply now, in whatever place that is. */
-static int cancel_sent(Mirror *m, const PendingSend *p, sd_bus_message *answer)
+static int read_promise(Mirror *m, const PendingSend *p, sd_bus_message *answer)
 {
         ConversationPath path;
         uint64_t message, reply;
@@ -188,10 +172,8 @@ static int cancel_sent(Mirror *m, const PendingSend *p, sd_bus_message *answer)
         r = sd_bus_message_read(answer, "tt", &message, &reply);
         if (r < 0)
                 return r;
-        if (streq(p->id, m->open.item.id))
-                (void) mark_cancelling(m, reply);
         conversation_path_of(p->id, path);
-        return mirror_call_quietly(m, path, "Cancel", "t", reply);
+        return reply_promised(m, path, reply, p->cancelling);
 }
 
 static int on_sent(
@@ -204,8 +186,8 @@ static int on_sent(
         p->on_its_way = false;
         if (failure && is_lost(m, failure))
                 return 0;
-        if (!failure && p->cancelling)
-                r = cancel_sent(m, p, answer);
+        if (!failure)
+                r = read_promise(m, p, answer);
         finish(m, p, failure);
         /* What was sent is at the end; who read elsewhere goes there. */
         k = !failure && here && m->open.newer ? open_load_newest(m) : 0;
@@ -325,7 +307,7 @@ static bool is_of_open(const Mirror *m, const PendingSend *p)
         return *p->id ? streq(p->id, m->open.item.id) : p->generation == m->open.generation;
 }
 
-static bool is_sending(const Mirror *m)
+bool sends_of_open(const Mirror *m)
 {
         for (const PendingSend *p = m->sends; p; p = p->next)
                 if (is_of_open(m, p))
@@ -487,21 +469,14 @@ int mirror_send(Mirror *m, const SendRequest *request, mirror_done_t done, void 
 
 /* ---- cancelling ---- */
 
-bool mirror_can_cancel(const Mirror *m)
-{
-        return mirror_live(m) || is_sending(m) ||
-                (*m->open.item.id && m->up && m->open.item.state != CONVERSATION_IDLE);
-}
-
 /* question: 0 = all that are on their way from the open conversation. */
 static bool is_cancelled(const Mirror *m, const PendingSend *p, uint64_t question)
 {
         return is_of_open(m, p) && (question == 0 || (p->shown && p->shown->item.id == question));
 }
 
-/* While the service is away: the newest first, so that who puts them before what is written has
- * them in their order. */
-static void take_back(Mirror *m, uint64_t question)
+/* The newest first, so that who puts them before what is written has them in their order. */
+void sends_take_back(Mirror *m, uint64_t question)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;
         PendingSend *newest;
@@ -517,8 +492,7 @@ static void take_back(Mirror *m, uint64_t question)
         } while (newest);
 }
 
-/* Its reply is cancelled as soon as it has an id: the question stays. */
-static bool cancel_sends(Mirror *m, uint64_t question)
+bool sends_cancel(Mirror *m, uint64_t question)
 {
         bool any = false;
 
@@ -530,23 +504,4 @@ static bool cancel_sends(Mirror *m, uint64_t question)
                         p->shown->item.cancelling = true;
         }
         return any;
-}
-
-int mirror_cancel(Mirror *m, uint64_t message)
-{
-        bool of_sends = message == 0 || (message & UNSENT_ID), live, sent;
-
-        if (!m->up && !is_sending(m))
-                return -ENOTCONN;
-        if (!m->up) {
-                take_back(m, of_sends ? message : 0);
-                return 0;
-        }
-        live = mark_cancelling(m, message);
-        sent = of_sends && cancel_sends(m, message);
-        mirror_tell(m, MIRROR_MESSAGES);
-        if (!live && (sent || message & UNSENT_ID))
-                return 0;
-        return mirror_call_with(m, m->open.path, INTERFACE_CONVERSATION, "Cancel",
-                &(MirrorCall){ .flags = CALL_OF_OPEN }, "t", message);
 }

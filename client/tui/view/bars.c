@@ -171,7 +171,7 @@ static void say_live(const MessageItem *live, usec_t now, bool ascii, StatusItem
 {
         bool waiting = live->first_text == 0;
         const char *what = live->cancelling ? "cancelling"
-                : !waiting                  ? "streaming"
+                : !waiting                  ? message_activity(live)
                 : isempty(live->phase)      ? "waiting"
                                             : live->phase;
 

@@ -254,9 +254,7 @@ static void say_live(const Transcript *t, const MessageItem *m, usec_t now, Word
         if (!m->live || m->cancelling)
                 return;
         if (!is_waiting(m)) {
-                words_add(w, "%s %s", is_ascii(t) ? "*" : "\u25cf",
-                        document_is_empty(m->channels[CHANNEL_CONTENT]) ? "reasoning"
-                                                                        : "streaming");
+                words_add(w, "%s %s", is_ascii(t) ? "*" : "\u25cf", message_activity(m));
                 return;
         }
         words_add(
