@@ -103,6 +103,11 @@ static void check_talk(Harness *h, Via via)
         (void) harness_send(h, bus, path, "@tokens=9");
         harness_run_until(h, ended(c, 6) && ended(other, 6));
         check_texts(c, bus);
+        send_text(c, "@reasoning=3 @tokens=1 @fault=hold:2");
+        harness_run_until(h, message(c, 1)->live && message(c, 1)->first_text > 0);
+        assert_string_equal(message_activity(message(c, 1)), "reasoning");
+        assert_return_code(mirror_cancel(c->mirror, 0), 0);
+        harness_run_until(h, ended(c, 8));
         assert_int_equal(c->n_notices + other->n_notices, 0);
 }
 
@@ -216,12 +221,6 @@ static void check_cancel(Harness *h, Via via)
 
         check_cancel_early(c);
 
-        send_text(c, "@reasoning=3 @tokens=1 @fault=hold:2");
-        harness_run_until(h, message(c, 1)->live && message(c, 1)->first_text > 0);
-        assert_string_equal(message_activity(message(c, 1)), "reasoning");
-        assert_return_code(mirror_cancel(c->mirror, 0), 0);
-        harness_run_until(h, ended(c, 8));
-
         /* It alone, of what is live and on its way; and with another conversation open by then. */
         send_text(c, "@tokens=20 @fault=hold:10");
         harness_run_until(h, has_text(c, "word9 "));
@@ -230,7 +229,7 @@ static void check_cancel(Harness *h, Via via)
         assert_true(message(c, 1)->cancelling);
         assert_true(mirror_live(c->mirror) && !mirror_live(c->mirror)->cancelling);
         assert_return_code(mirror_open_new(c->mirror, MODEL, false), 0);
-        harness_run_until(h, ended(late, 12));
+        harness_run_until(h, ended(late, 10));
         assert_int_equal(message(late, 1)->reason, REASON_CANCELLED);
         assert_true(mirror_live(late->mirror) && !mirror_live(late->mirror)->cancelling);
         assert_return_code(mirror_cancel(late->mirror, 0), 0);
