@@ -160,6 +160,11 @@ static void assert_status(World *w, int columns, bool ascii, const char *expecte
         assert_screen_row(w->screen, 0, expected);
 }
 
+static void begin_text(MessageItem *live)
+{
+        assert_int_equal(document_append(live->channels[CHANNEL_CONTENT], "x", 1), 0);
+}
+
 static void test_status(void **state)
 {
         static const ConversationItem open = { .model = (char *) "here/small" };
@@ -195,6 +200,9 @@ static void test_status(void **state)
         assert_status(w, 120, true,
                 " o loading 1 min 15 s | here/small | here unreachable | context ~3.1k of 8k");
         live->first_text = NOW;
+        assert_status(w, 78, false,
+                " ● reasoning 1 min 15 s │ here/small │ here unreachable │ context ~3.1k of 8k");
+        begin_text(live);
         /* What matters least goes first; the last is cut. */
         assert_status(w, 78, false,
                 " ● streaming 1 min 15 s │ here/small │ here unreachable │ context ~3.1k of 8k");
@@ -375,6 +383,7 @@ static void test_live_figures(void **state)
         w->mirror->size = 0;
 
         /* A hundred bytes when it began to be seen, then four hundred in two seconds. */
+        begin_text(live);
         live->first_text = live->flow_since = NOW - 2 * USEC_PER_SEC;
         live->flow_first = live->flow_size = 100;
         assert_status(w, 120, false, " ● streaming │ m │ context ~125");
@@ -422,6 +431,7 @@ static void test_figures_go_by_the_last_count(void **state)
         (void) fake_add(w->mirror, ROLE_USER, text);
         live = fake_add(w->mirror, ROLE_ASSISTANT, "");
         live->live = true;
+        begin_text(live);
         live->first_text = live->flow_since = NOW - 2 * USEC_PER_SEC;
         live->flow_seconds = 2;
         live->flow_size = 400;
