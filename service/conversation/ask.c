@@ -110,7 +110,7 @@ static int set_busy(Failure *failure)
                 "the option 'queue'.");
 }
 
-static int check_limits(const Conversations *cs, Failure *failure)
+int ask_check_limits(const Conversations *cs, Failure *failure)
 {
         if (conversations_live(cs) >= REPLIES_LIVE_MAX)
                 return failure_set(failure, FAILURE_BUSY,
@@ -134,7 +134,7 @@ static int check_turn(const Ask *a, Failure *failure)
                 return r;
         if (!(a->flags & ASK_QUEUE) && conversation_has_unfinished(a->conversation))
                 return set_busy(failure);
-        return check_limits(a->conversation->parent, failure);
+        return ask_check_limits(a->conversation->parent, failure);
 }
 
 /* ---- what it builds on ---- */
@@ -309,7 +309,7 @@ static int ask_start(Ask *a, Failure *failure)
 
 void asks_advance(Conversation *c)
 {
-        for (Ask *a; (a = c->asks) && !(a->flags & ASK_STARTED);) {
+        for (Ask *a; (a = c->asks) && !(a->flags & ASK_STARTED) && !pending_holds(c, a->order);) {
                 _cleanup_failure_ Failure failure = FAILURE_NULL;
 
                 if (ask_start(a, &failure) < 0)
@@ -334,12 +334,13 @@ int ask_enter(Ask *a, Failure *failure)
         if (!a->token && !(a->flags & ASK_QUEUE) && !first)
                 return set_busy(failure);
 
+        a->order = ++c->asked;
         for (Ask **p = &c->asks;; p = &(*p)->next)
                 if (!*p) {
                         *p = a;
                         break;
                 }
-        if (first) {
+        if (first && !pending_holds(c, a->order)) {
                 r = ask_start(a, failure);
                 if (r < 0)
                         return r;

@@ -38,6 +38,7 @@ struct Ask {
         Reply *reply;
         usec_t modified;
         uint64_t parent; /* of the question */
+        uint64_t order;  /* among what was asked of the conversation */
 };
 
 int ask_new(Ask **ret, Conversation *c, AskKind kind, const char *text, send_done_t done,
@@ -45,6 +46,7 @@ int ask_new(Ask **ret, Conversation *c, AskKind kind, const char *text, send_don
 Ask *ask_free(Ask *a);
 DEFINE_CLEANUP(Ask *, ask_free)
 
+int ask_check_limits(const Conversations *cs, Failure *failure); /* of all replies */
 /* Puts it in line. It is freed when that fails. */
 int ask_enter(Ask *a, Failure *failure);
 

@@ -47,6 +47,8 @@ struct Conversation {
 
         Reply *replies; /* in the order of their questions; ended ones that are watched too */
         Ask *asks;      /* not yet durable, in order */
+        uint64_t asked; /* questions, and changes that count for them, so far */
+        unsigned n_holding;
 };
 
 struct Conversations {
@@ -204,7 +206,8 @@ struct Pending {
         Conversation *conversation; /* NULL: not of a single one */
         StoreConversation values;   /* with a number and strings of its own */
         StoreField fields;
-        usec_t before; /* for a purge */
+        usec_t before;  /* for a purge */
+        uint64_t order; /* before which question: that waits for it; 0: no matter */
         int (*apply)(Pending *p, Failure *failure);
         void (*failed)(Pending *p); /* may be NULL */
         conversation_done_t done;   /* may be NULL */
@@ -215,8 +218,13 @@ int pending_new(Pending **ret, Conversations *cs, Conversation *c, conversation_
         void *userdata, Failure *failure);
 Pending *pending_free(Pending *p); /* nobody is told */
 DEFINE_CLEANUP(Pending *, pending_free)
+/* What is asked from now on waits until this is done: it builds on what is chosen here. */
+void pending_hold_asks(Pending *p);
+bool pending_holds(const Conversation *c, uint64_t order);
 /* The completion of what was given to the store: applies, tells, frees. */
 void pending_done(const Failure *failure, void *userdata);
+/* The same where it came to nothing, without what it was to do. */
+void pending_failed(Pending *p, const Failure *failure);
 /* The end of a function that gave it to the store: r is the store's answer. */
 int pending_begun(Pending **p, int r, Failure *failure);
 /* Writes values' fields, and puts them into the conversation when they are durable. */

@@ -356,6 +356,8 @@ static int change(Conversation *c, StoreField fields, const StoreConversation *v
                 conversation_set_flag(c, CONVERSATION_TITLE_SET, values->title_set);
                 p->failed = title_failed;
         }
+        if (fields & STORE_MODEL)
+                pending_hold_asks(p);
         return pending_write(&p, failure);
 }
 
@@ -430,7 +432,7 @@ int conversation_mark_read(Conversation *c)
 
 static void on_head_found(const Failure *failure, const uint64_t *ids, size_t n, void *userdata)
 {
-        _cleanup_(pending_freep) Pending *p = ASSERT_PTR(userdata);
+        Pending *p = ASSERT_PTR(userdata);
         _cleanup_failure_ Failure own = FAILURE_NULL;
 
         p->slot = store_slot_free(p->slot);
@@ -441,13 +443,10 @@ static void on_head_found(const Failure *failure, const uint64_t *ids, size_t n,
 
                 p->values.head = ids[0];
                 p->fields = STORE_HEAD;
-                if (pending_write(&write, &own) >= 0) {
-                        TAKE_PTR(p);
+                if (pending_write(&write, &own) >= 0)
                         return;
-                }
         }
-        if (p->done)
-                p->done(failure ? failure : &own, p->conversation, p->userdata);
+        pending_failed(p, failure ? failure : &own);
 }
 
 int conversation_select_branch(Conversation *c, uint64_t message, conversation_done_t done,
@@ -459,6 +458,7 @@ int conversation_select_branch(Conversation *c, uint64_t message, conversation_d
         r = pending_new(&p, c->parent, c, done, userdata, failure);
         if (r < 0)
                 return r;
+        pending_hold_asks(p);
         r = store_find_head_below(c->parent->store, c->number, message, on_head_found, p, &p->slot);
         return pending_begun(&p, r, failure);
 }

@@ -155,6 +155,9 @@ typedef struct SendOptions {
         size_t n_attachments;
 } SendOptions;
 
+/* Whether it could be sent now, in a conversation that is still to be made. */
+int conversations_check_send(
+        const Conversations *cs, const char *text, const SendOptions *options, Failure *failure);
 int conversation_send(Conversation *c, const char *text, const SendOptions *options,
         send_done_t done, void *userdata, Failure *failure);
 int conversation_edit(Conversation *c, uint64_t message, const char *text, send_done_t done,

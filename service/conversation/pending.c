@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "service/conversation/conversation-internal.h"
+#include "service/conversation/ask.h"
 
 int pending_new(Pending **ret, Conversations *cs, Conversation *c, conversation_done_t done,
         void *userdata, Failure *failure)
@@ -37,10 +37,41 @@ Pending *pending_free(Pending *p)
         if (p->next)
                 p->next->previous = p->previous;
         store_slot_free(p->slot);
+        if (p->order > 0)
+                p->conversation->n_holding--;
         conversation_unref(p->conversation);
         free(p->values.title);
         free(p->values.model);
         return mfree(p);
+}
+
+void pending_hold_asks(Pending *p)
+{
+        p->order = ++p->conversation->asked;
+        p->conversation->n_holding++;
+}
+
+bool pending_holds(const Conversation *c, uint64_t order)
+{
+        if (c->n_holding == 0)
+                return false;
+        for (const Pending *p = c->parent ? c->parent->pending : NULL; p; p = p->next)
+                if (p->conversation == c && p->order > 0 && p->order < order)
+                        return true;
+        return false;
+}
+
+static void tell(Pending *p, const Failure *failure)
+{
+        Conversation *c = p->conversation;
+
+        if (p->done)
+                p->done(failure, c, p->userdata);
+        if (p->order == 0)
+                return;
+        p->order = 0;
+        c->n_holding--;
+        asks_advance(c);
 }
 
 void pending_done(const Failure *failure, void *userdata)
@@ -53,10 +84,16 @@ void pending_done(const Failure *failure, void *userdata)
                 failure = &own;
         if (failure && p->failed)
                 p->failed(p);
-        if (p->done)
-                p->done(failure, p->conversation, p->userdata);
+        tell(p, failure);
         if (!failure)
                 replies_retry(cs);
+}
+
+void pending_failed(Pending *p, const Failure *failure)
+{
+        _cleanup_(pending_freep) _unused_ Pending *owned = p;
+
+        tell(p, failure);
 }
 
 int pending_begun(Pending **p, int r, Failure *failure)

@@ -45,13 +45,13 @@ static int check_text(const char *text, Failure *failure)
         return 0;
 }
 
-static int check_model(const Conversation *c, const char *model, Failure *failure)
+static int check_model(const Conversations *cs, const char *model, Failure *failure)
 {
-        return isempty(model) ? 0 : engines_check_model(c->parent->engines, model, failure);
+        return isempty(model) ? 0 : engines_check_model(cs->engines, model, failure);
 }
 
 static int check_send(
-        const Conversation *c, const char *text, const SendOptions *o, Failure *failure)
+        const Conversations *cs, const char *text, const SendOptions *o, Failure *failure)
 {
         int r;
 
@@ -66,7 +66,16 @@ static int check_send(
         r = check_attachments(o->attachments, o->n_attachments, failure);
         if (r < 0)
                 return r;
-        return check_model(c, o->model, failure);
+        return check_model(cs, o->model, failure);
+}
+
+int conversations_check_send(
+        const Conversations *cs, const char *text, const SendOptions *options, Failure *failure)
+{
+        int r;
+
+        r = check_send(cs, text, options, failure);
+        return r < 0 ? r : ask_check_limits(cs, failure);
 }
 
 int conversation_send(Conversation *c, const char *text, const SendOptions *options,
@@ -75,7 +84,7 @@ int conversation_send(Conversation *c, const char *text, const SendOptions *opti
         Ask *a;
         int r;
 
-        r = check_send(c, text, options, failure);
+        r = check_send(c->parent, text, options, failure);
         if (r >= 0) {
                 r = ask_new(&a, c, ASK_SEND, text, done, userdata);
                 if (r < 0)
@@ -128,7 +137,7 @@ int conversation_regenerate(Conversation *c, uint64_t reply, const char *model, 
 {
         int r;
 
-        r = check_model(c, model, failure);
+        r = check_model(c->parent, model, failure);
         if (r < 0)
                 return r;
         return ask_about(c, ASK_REGENERATE, reply, NULL, model, done, userdata, failure);

@@ -617,6 +617,53 @@ static void test_regenerate_and_edit(void **state)
         assert_int_equal(world.told.code, FAILURE_NO_SUCH_MESSAGE);
 }
 
+/* It builds on what was chosen before it, also where that is not on the disk yet; and where the
+ * choice comes to nothing, on what was there. */
+static void test_sent_behind_a_choice(void **state)
+{
+        Conversation *c = world_create();
+        uint64_t number = conversation_number(c);
+        Told chosen[3] = { 0 };
+
+        assert_int_equal(world_send(c, "A"), 0);
+        fake_end(fake_last_ask(), REASON_STOP);
+        assert_int_equal(call(regenerate, c, 2), 0);
+        fake_end(fake_last_ask(), REASON_STOP);
+        assert_int_equal(conversation_head(c), 3);
+
+        told_clear(&world.told);
+        fake_store.held = true;
+        assert_int_equal(conversation_select_branch(c, 2, world_done, chosen + 0, NULL), 0);
+        assert_int_equal(world_start_send(c, "B", &(SendOptions){ 0 }, &world.told), 0);
+        fake_store_release();
+        world_settle();
+        assert_int_equal(world.told.code, FAILURE_NONE);
+        assert_int_equal(fake_store_message(number, 4)->parent, 2);
+        fake_end(fake_last_ask(), REASON_STOP);
+
+        told_clear(&world.told);
+        fake_store.held = true;
+        assert_int_equal(conversation_set_model(c, "fake/owl", world_done, chosen + 1, NULL), 0);
+        assert_int_equal(world_start_send(c, "C", &(SendOptions){ 0 }, &world.told), 0);
+        fake_store_release();
+        world_settle();
+        assert_int_equal(world.told.code, FAILURE_NONE);
+        assert_string_equal(fake_last_ask()->model, "fake/owl");
+        fake_end(fake_last_ask(), REASON_STOP);
+
+        told_clear(&world.told);
+        fake_store.held = true;
+        assert_int_equal(conversation_select_branch(c, 99, world_done, chosen + 2, NULL), 0);
+        assert_int_equal(world_start_send(c, "D", &(SendOptions){ 0 }, &world.told), 0);
+        fake_store_release();
+        world_settle();
+        assert_int_equal(chosen[2].code, FAILURE_NO_SUCH_MESSAGE);
+        assert_int_equal(world.told.code, FAILURE_NONE);
+        assert_int_equal(fake_store_message(number, 8)->parent, 7);
+        for (size_t i = 0; i < ELEMENTSOF(chosen); i++)
+                told_clear(chosen + i);
+}
+
 static int go_on(Conversation *c, uint64_t id, send_done_t done, void *userdata, Failure *failure)
 {
         return conversation_continue(c, id, done, userdata, failure);
@@ -808,6 +855,7 @@ int main(void)
                 TEST(test_limit_waiting),
                 TEST(test_parent),
                 TEST(test_regenerate_and_edit),
+                TEST(test_sent_behind_a_choice),
                 TEST(test_cancelled_while_looked_up),
                 TEST(test_continue),
                 TEST(test_continue_reasons),
