@@ -42,6 +42,7 @@ static Asking *asking_free(Asking *a)
                 a->next->previous = a->previous;
         reply_watch_free(a->watch);
         bus_attachments_free(a->attachments);
+        store_attachments_free(a->send.attachments, a->send.n_attachments);
         free(a);
         return NULL;
 }
@@ -215,16 +216,12 @@ static void send_question(Asking *a, Conversation *c)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;
         SendOptions options = a->send;
-        int r;
 
         a->conversation = conversation_number(c);
-        r = bus_attachments_take(a->attachments, &options.attachments, &options.n_attachments);
-        if (r >= 0)
-                r = conversation_send(c, a->question, &options, on_sent, a, &failure);
-        if (r < 0) {
-                (void) failure_set_errno(&failure, r, "The question cannot be sent");
+        a->send.attachments = NULL;
+        a->send.n_attachments = 0;
+        if (conversation_send(c, a->question, &options, on_sent, a, &failure) < 0)
                 fail(a, &failure);
-        }
 }
 
 static void on_created(const Failure *failure, Conversation *c, void *userdata)
@@ -237,16 +234,35 @@ static void on_created(const Failure *failure, Conversation *c, void *userdata)
                 send_question(a, c);
 }
 
+/* For a question that cannot be sent there is none. */
+static void create_conversation(Asking *a)
+{
+        _cleanup_failure_ Failure failure = FAILURE_NULL;
+        Conversations *cs = a->manager->conversations;
+        int r;
+
+        r = conversations_check_send(cs, a->question, &a->send, &failure);
+        if (r >= 0)
+                r = conversations_create(cs, &a->create, on_created, a, &failure);
+        if (r < 0)
+                fail(a, &failure);
+}
+
 /* The conversation that was named, or a new one. */
 static void choose_conversation(Asking *a)
 {
         _cleanup_failure_ Failure failure = FAILURE_NULL;
         Conversation *c;
+        int r;
 
+        r = bus_attachments_take(a->attachments, &a->send.attachments, &a->send.n_attachments);
+        if (r < 0) {
+                (void) failure_set_errno(&failure, r, "The question cannot be sent");
+                fail(a, &failure);
+                return;
+        }
         if (a->conversation == 0) {
-                if (conversations_create(
-                            a->manager->conversations, &a->create, on_created, a, &failure) < 0)
-                        fail(a, &failure);
+                create_conversation(a);
                 return;
         }
         c = conversations_find_number(a->manager->conversations, a->conversation);

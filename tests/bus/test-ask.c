@@ -145,6 +145,50 @@ static void test_stop_and_read_again(void **state)
         assert_int_equal(harness_stop(h), 0);
 }
 
+static uint64_t count_conversations(Harness *h, sd_bus *bus)
+{
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        uint64_t n = 0;
+
+        m = harness_call(h, bus, PATH_ROOT, INTERFACE_MANAGER, "ListConversations", "a{sv}", 0);
+        assert_true(sd_bus_message_enter_container(m, 'a', "(osstta{sv})") > 0);
+        while (sd_bus_message_skip(m, "(osstta{sv})") > 0)
+                n++;
+        return n;
+}
+
+/* A question that is refused leaves no conversation behind. */
+static void test_refused(void **state)
+{
+        static const struct {
+                const char *text, *option, *value, *error;
+        } table[] = {
+                { "", "title", "x", "InvalidArgument" },
+                { "Hi", "model", "nowhere/none", "NoSuchModel" },
+                { "Hi", "token", NULL, "TooLarge" },
+        };
+        Harness *h = *state;
+        char token[258];
+
+        memset(token, 'x', sizeof token - 1);
+        token[sizeof token - 1] = 0;
+        harness_start(h);
+        for (Via via = VIA_SESSION; via <= VIA_PRIVATE; via++) {
+                _cleanup_connection_ sd_bus *bus = harness_connect(h, via);
+
+                for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                        _cleanup_free_ char *name = NULL, *sentence = NULL;
+
+                        name = harness_call_error(h, bus, &sentence, PATH_ROOT, INTERFACE_MANAGER,
+                                "Ask", "sa{sv}", table[i].text, 1, table[i].option, "s",
+                                table[i].value ? table[i].value : token);
+                        assert_string_equal(name, table[i].error);
+                }
+                assert_int_equal(count_conversations(h, bus), 0);
+        }
+        assert_int_equal(harness_stop(h), 0);
+}
+
 static void test_errors(void **state)
 {
         Harness *h = *state;
@@ -233,6 +277,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_cancel, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(
                         test_stop_and_read_again, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_refused, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_errors, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(
                         test_purged_while_asked, harness_setup, harness_teardown),
