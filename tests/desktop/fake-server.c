@@ -163,6 +163,7 @@ static int method_inhibit(sd_bus_message *m, void *userdata, sd_bus_error *error
         int fds[2], r;
 
         assert_true(sd_bus_message_read(m, "ssss", &what, &who, &why, &mode) > 0);
+        assert_return_code(free_and_strdup(&l->client, sd_bus_message_get_sender(m)), 0);
         free(l->last);
         assert_true(asprintf(&l->last, "%s,%s,%s,%s,", what, who, why, mode) > 0);
         assert_true(l->n_inhibited < LOCKS_MAX);
@@ -238,12 +239,36 @@ void fake_logind_start(FakeLogind *l, Desk *d, bool without)
         harness_run_until(d->h, owned);
 }
 
+static int on_pong(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        unsigned *pongs = userdata;
+
+        assert_null(sd_bus_message_get_error(m));
+        ++*pongs;
+        return 0;
+}
+
+/* The second is answered by a later turn of its loop. */
+void fake_logind_settle(FakeLogind *l)
+{
+        unsigned pongs = 0;
+
+        for (unsigned i = 1; i <= 2; i++) {
+                assert_return_code(
+                        sd_bus_call_method_async(l->bus, NULL, l->client, PATH_ROOT,
+                                "org.freedesktop.DBus.Peer", "Ping", on_pong, &pongs, ""),
+                        0);
+                harness_run_until(l->d->h, pongs == i);
+        }
+}
+
 void fake_logind_stop(FakeLogind *l)
 {
         l->bus = sd_bus_flush_close_unref(l->bus);
         for (unsigned i = 0; i < LOCKS_MAX; i++)
                 l->locks[i] = sd_event_source_disable_unref(l->locks[i]);
         l->last = mfree(l->last);
+        l->client = mfree(l->client);
         if (l->daemon > 0) {
                 process_end(&l->daemon);
                 l->control = safe_close(l->control);

@@ -50,11 +50,14 @@ typedef struct FakeLogind {
         /* Inhibit: */
         bool refuses;
         unsigned n_inhibited, n_released;
-        char *last; /* its arguments, each with a comma after it */
+        char *last;   /* its arguments, each with a comma after it */
+        char *client; /* who called */
         sd_event_source *locks[LOCKS_MAX];
 } FakeLogind;
 
 /* A system bus with it, or (without) without it. */
 void fake_logind_start(FakeLogind *l, Desk *d, bool without);
 void fake_logind_stop(FakeLogind *l);
+/* Waits until the last who called Inhibit has read what was sent to it before. */
+void fake_logind_settle(FakeLogind *l);
 #define _cleanup_logind_ _cleanup_(fake_logind_stop)

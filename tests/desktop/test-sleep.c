@@ -49,10 +49,11 @@ static void test_held(void **state)
         harness_run_until(d->h, l.n_released == 2);
 }
 
-static void resume(FakeLogind *l)
+static void prepare_for_sleep(FakeLogind *l, bool begins)
 {
-        assert_return_code(sd_bus_emit_signal(l->bus, "/org/freedesktop/login1",
-                                   "org.freedesktop.login1.Manager", "PrepareForSleep", "b", false),
+        assert_return_code(
+                sd_bus_emit_signal(l->bus, "/org/freedesktop/login1",
+                        "org.freedesktop.login1.Manager", "PrepareForSleep", "b", (int) begins),
                 0);
         assert_return_code(sd_bus_flush(l->bus), 0);
 }
@@ -73,7 +74,7 @@ static void test_resume(void **state)
         conversation = harness_create(d->h, d->bus, "");
         reply = harness_send(d->h, d->bus, conversation, "@fail-first=1 @fault=reset:0 @tokens=2");
         harness_run_until(d->h, l.n_inhibited == 1);
-        resume(&l);
+        prepare_for_sleep(&l, false);
         harness_run_until(d->h, ended->n == 1);
         text = harness_get_reply(d->h, d->bus, conversation, reply, "content", &reason);
         assert_string_equal(reason, "stop");
@@ -116,7 +117,11 @@ static void test_backoff(void **state)
                 d->h, d->bus, conversation, "@fail-first=1 @status=503 @retry-after=59 @tokens=2");
         harness_run_until(d->h, waits && l.n_inhibited == 1);
         opened = harness_engine_count(d->h, "opened");
-        resume(&l);
+        /* That it begins is no end of it. */
+        prepare_for_sleep(&l, true);
+        fake_logind_settle(&l);
+        assert_int_equal(harness_engine_count(d->h, "opened"), opened);
+        prepare_for_sleep(&l, false);
         harness_run_until(d->h, ended->n == 1);
         assert_int_equal(harness_engine_count(d->h, "opened"), opened + 1);
         text = harness_get_reply(d->h, d->bus, conversation, reply, "content", &reason);
