@@ -122,7 +122,7 @@ static void note_read(Conversation *c)
                 log_warning_errno(r, "Cannot mark a conversation as read, ignoring: %m");
 }
 
-static void on_ended(Reply *reply, void *userdata)
+static void on_answered(Reply *reply, void *userdata)
 {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         _cleanup_(asking_freep) Asking *a = ASSERT_PTR(userdata);
@@ -180,7 +180,7 @@ static int follow(Asking *a, Conversation *c, uint64_t message, Failure *failure
 
 static void on_sent(const Failure *failure, uint64_t message, uint64_t reply, void *userdata)
 {
-        static const ReplyWatchOps ops = { .ended = on_ended };
+        static const ReplyWatchOps ops = { .ended = on_answered };
         _cleanup_failure_ Failure own = FAILURE_NULL;
         Asking *a = ASSERT_PTR(userdata);
         Conversation *c;

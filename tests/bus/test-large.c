@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Questions with the largest attachments there may be, the longest lists of models and answers that
- * are no stream: the service answers others while it reads, stores and sends them. How long its
- * turns take is judged by tests/enforcement/loop. */
+/* Questions with the largest attachments there may be, the longest lists of models, answers that
+ * are no stream, and the longest that is one message: the service answers others while it reads,
+ * stores and sends them. How long its turns take is judged by tests/enforcement/loop. */
 
+#include <inttypes.h>
 #include <sys/mman.h>
 
 #include "tests/bus/harness.h"
@@ -128,6 +129,27 @@ static void test_whole(void **state)
         assert_int_equal(harness_stop(h), 0);
 }
 
+/* The answer of Ask, which is one message: nearly as long as a reply may be. */
+static void test_asked(void **state)
+{
+        const uint64_t tokens = harness_can_measure() ? 60 : 4;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+        _cleanup_connection_ sd_bus *bus = NULL;
+        _cleanup_free_ char *question = NULL;
+        Harness *h = *state;
+        const char *text;
+
+        harness_start_engine(h, "ollama", "", NULL);
+        harness_start(h);
+        bus = harness_connect(h, VIA_PRIVATE);
+        assert_true(asprintf(&question, "@tokens=%" PRIu64 " @size=1000000", tokens) > 0);
+        answer = harness_call(h, bus, PATH_ROOT, INTERFACE_MANAGER, "Ask", "sa{sv}", question, 1,
+                "model", "s", "test/tiny:latest");
+        assert_return_code(sd_bus_message_read(answer, "s", &text), 0);
+        assert_int_equal(strlen(text), tokens * 1000000);
+        assert_int_equal(harness_stop(h), 0);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -137,6 +159,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(
                         test_models_openai, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_whole, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_asked, harness_setup, harness_teardown),
         };
 
         harness_require_bus();
