@@ -8,35 +8,12 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
-/* ---- time: the libraries come here, too ---- */
+#include "tests/unit/skipped-clock.h"
 
-static atomic_uint skipped; /* seconds */
-
-int clock_gettime(clockid_t clock, struct timespec *ret)
-{
-        if (syscall(SYS_clock_gettime, clock, ret) < 0)
-                return -1;
-        ret->tv_sec += (time_t) atomic_load(&skipped);
-        return 0;
-}
-
-/* sd-event's, which are of a moment: what was skipped has gone by. */
-int timerfd_settime(int fd, int flags, const struct itimerspec *new, struct itimerspec *old)
-{
-        struct itimerspec t = *new;
-
-        assert_int_equal(flags, TFD_TIMER_ABSTIME);
-        if (t.it_value.tv_sec > 0)
-                t.it_value.tv_sec -= (time_t) atomic_load(&skipped);
-        /* Gone by, but not 0, which disarms. */
-        if (t.it_value.tv_sec < 0)
-                t.it_value = (struct timespec){ .tv_nsec = 1 };
-        return (int) syscall(SYS_timerfd_settime, fd, flags, &t, old);
-}
+/* ---- time ---- */
 
 usec_t now_usec(void)
 {
@@ -125,7 +102,7 @@ static void await_idle(Server *s, int fd)
 void server_skip_time(Server *s, int fd, unsigned seconds)
 {
         await_idle(s, fd);
-        atomic_fetch_add(&skipped, seconds);
+        clock_skip(seconds);
         await_idle(s, fd);
 }
 

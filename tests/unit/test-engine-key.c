@@ -3,21 +3,9 @@
 /* How often a keyring is asked that fails: one that took long is left alone for a while. */
 #include "tests/unit/engine-world.h"
 
-#include <stdatomic.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "tests/unit/skipped-clock.h"
 
 /* ---- the clock ---- */
-
-static atomic_uint skipped; /* seconds */
-
-int clock_gettime(clockid_t clock, struct timespec *ret)
-{
-        if (syscall(SYS_clock_gettime, clock, ret) < 0)
-                return -1;
-        ret->tv_sec += (time_t) atomic_load(&skipped);
-        return 0;
-}
 
 static int on_skipped(sd_event_source *source, void *userdata)
 {
@@ -33,7 +21,7 @@ static void skip_time(Fixture *f, unsigned seconds)
         _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
         bool done = false;
 
-        atomic_fetch_add(&skipped, seconds);
+        clock_skip(seconds);
         assert_return_code(sd_event_add_defer(f->event, &source, on_skipped, &done), 0);
         while (!done)
                 turn(f);
